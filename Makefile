@@ -1,0 +1,62 @@
+# The same few commands on a laptop and in CI. A fresh machine needs Python 3.11 or newer and make, nothing else.
+
+PYTHON ?= python3
+PHOTO ?= $(firstword $(sort $(wildcard examples/hazy/*.jpg)))
+OUT ?= out
+
+BIN := .venv/bin
+INSTALLED := .venv/.installed
+NAME := $(basename $(notdir $(PHOTO)))
+API := clairvoy $(addprefix clairvoy.,imaging generative qlearning glimpse checkpoint scenarios dehazer \
+	evaluation errors)
+
+.DEFAULT_GOAL := help
+.PHONY: help run test lint format bench docs clean
+
+help:  ## show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+run: $(INSTALLED)  ## restore the hazy photograph in examples/ (another one: make run PHOTO=mine.jpg)
+	@test -n "$(PHOTO)" || { echo "no photograph in examples/hazy; name one: make run PHOTO=mine.jpg" >&2; exit 2; }
+	@mkdir -p "$(OUT)"
+	@$(BIN)/clairvoy clear "$(PHOTO)" -o "$(OUT)/$(NAME).clear.jpg" --overwrite \
+		--report "$(OUT)/$(NAME).report.json" --comparison "$(OUT)/$(NAME).comparison.png"
+	@echo "restored photograph             $(OUT)/$(NAME).clear.jpg"
+	@echo "before, haze, after, confidence $(OUT)/$(NAME).comparison.png"
+	@echo "report                          $(OUT)/$(NAME).report.json"
+
+test: $(INSTALLED)  ## run the tests (some of them: make test ARGS="tests/apps -x")
+	$(BIN)/python -m pytest $(ARGS)
+
+lint: $(INSTALLED)  ## check style, format and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: $(INSTALLED)  ## put the code into the format that lint expects
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(INSTALLED)  ## measure against peers on your own pairs: make bench HAZY=DIR CLEAR=DIR
+	@test -n "$(HAZY)" -a -n "$(CLEAR)" || { echo "name two folders: make bench HAZY=DIR CLEAR=DIR" >&2; exit 2; }
+	$(BIN)/python benchmarks/dehazing.py --hazy "$(HAZY)" --clear "$(CLEAR)" $(ARGS)
+
+docs: $(INSTALLED)  ## write the API reference to out/docs/index.html
+	$(BIN)/python -m pdoc --docformat numpy --output-directory "$(OUT)/docs" $(API)
+
+clean:  ## remove the environment and everything generated
+	rm -rf .venv out build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# torch has a stamp of its own: it is 200 MB, and a change of pyproject.toml must not fetch it again. The pinned
+# version comes first, because on its own it resolves to the build for the CPU.
+.venv/.torch:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "clairvoy needs Python 3.11 or newer; name one: make PYTHON=python3.11" >&2; exit 2; }
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet torch==2.13.0
+	@touch $@
+
+$(INSTALLED): pyproject.toml .venv/.torch
+	$(BIN)/python -m pip install --quiet --editable '.[test,lint,docs]'
+	@touch $@

@@ -1,0 +1,96 @@
+"""The command line: finds the command, and turns errors into a message and an exit code.
+
+Only the module of the command that was asked for is imported, so ``clairvoy --help`` answers at once and a
+missing training extra never breaks ``clear``.
+
+Exit codes: 0 done; 1 a fault of clairvoy itself, with a traceback; 2 bad input or usage; 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from importlib import import_module
+
+from clairvoy import __version__
+from clairvoy.errors import ClairvoyError
+
+# Each name is a module of this package with `add_arguments(parser)` and `run(args) -> int`.
+COMMANDS = {
+    "clear": "restore hazy photographs",
+    "train": "co-train the generative model and the agent, on your own photographs if you like",
+    "evaluate": "measure weights against baselines",
+}
+_VERBOSE = {"-v", "--verbose"}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command.
+
+    Parameters
+    ----------
+    argv
+        The arguments after the program's name; those of this process if None.
+
+    Returns
+    -------
+    int
+        The exit code, see the module's docstring.
+
+    Raises
+    ------
+    SystemExit
+        From argparse: after ``--help`` and ``--version`` (0), and for arguments that make no sense (2).
+    """
+    argv = list(sys.argv[1:] if argv is None else argv)
+    verbose = not _VERBOSE.isdisjoint(argv)
+    # Taken out before parsing, so that it may stand anywhere, also behind a command within a command.
+    argv = [argument for argument in argv if argument not in _VERBOSE]
+    try:
+        args = _parser(argv).parse_args(argv)
+        args.verbose = verbose
+        return int(args.run(args))
+    except ClairvoyError as error:
+        message = str(error)
+        details = traceback.format_exc()
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.partition(".")[0] == "clairvoy":
+            raise
+        message = f"{error.name} is not installed, which training needs: pip install 'clairvoy[train]'"
+        details = traceback.format_exc()
+    except KeyboardInterrupt:
+        print("clairvoy: interrupted", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        # The reader of our output has gone. Python would complain once more when it flushes stdout at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    print(f"{details if verbose else ''}clairvoy: error: {message}", file=sys.stderr)
+    return 2
+
+
+def _parser(argv: Sequence[str]) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="clairvoy",
+        description="See through haze: restores hazy photographs, and says how far to trust the result.",
+        epilog="`clairvoy COMMAND --help` says more about a command; -v may stand anywhere.",
+    )
+    parser.add_argument("--version", action="version", version=f"clairvoy {__version__}")
+    parser.add_argument("-v", "--verbose", action="store_true", help="show a traceback with every error")
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    # No option before the command takes a value, so the first word is the command.
+    chosen = next((argument for argument in argv if not argument.startswith("-")), None)
+    for name, summary in COMMANDS.items():
+        command = commands.add_parser(name, help=summary, description=f"{summary[0].upper()}{summary[1:]}.")
+        if name == chosen:
+            module = import_module(f"clairvoy.apps.{name}")
+            module.add_arguments(command)
+            command.set_defaults(run=module.run)
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

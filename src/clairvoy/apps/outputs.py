@@ -1,0 +1,95 @@
+"""Files that a command writes: checked before the work begins, and never half there."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from clairvoy.errors import FileError
+
+
+def check_writable(paths: Iterable[Path]) -> None:
+    """Make sure that each of `paths` can become a file later; leaves nothing behind.
+
+    Folders that are still missing are fine, :func:`write_bytes` makes them.
+
+    Raises
+    ------
+    FileError
+        If a path is a folder, or its nearest existing parent is no folder that one can write to.
+    """
+    tried = set()
+    for path in paths:
+        if path.is_dir():
+            raise FileError(f"{path} is a folder; name a file in it")
+        folder = path.parent
+        while not folder.exists():
+            folder = folder.parent
+        if folder in tried:
+            continue
+        tried.add(folder)
+        try:
+            # A trial, because permission bits say nothing about a read-only disk, a quota or an access list.
+            tempfile.TemporaryFile(dir=folder).close()
+        except OSError as error:
+            raise FileError(
+                f"{path} cannot be written ({error.strerror or error}); choose another place"
+            ) from error
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """Write a file so that it is there whole or not at all: to a temporary name beside it, then renamed.
+
+    Raises
+    ------
+    FileError
+        If the disk refuses.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with temporary.open("xb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except OSError as error:
+        raise FileError(
+            f"{path} cannot be written ({error.strerror or error}); choose another place"
+        ) from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def map_png(values: np.ndarray) -> bytes:
+    """Encode a map (H, W) with values in [0, 1] as a 16-bit grey PNG, in which 65535 is 1."""
+    grey = np.round(np.clip(values, 0.0, 1.0) * 65535.0).astype(np.uint16)
+    return cv2.imencode(".png", grey)[1].tobytes()
+
+
+def picture_png(pixels: np.ndarray) -> bytes:
+    """Encode RGB pixels (H, W, 3) uint8 as a PNG."""
+    return cv2.imencode(".png", pixels[:, :, ::-1])[1].tobytes()
+
+
+def to_json(value: Any) -> bytes:
+    """Encode `value` as strict JSON: infinity and NaN, which JSON does not have, become null."""
+    return (json.dumps(_finite(value), indent=2, allow_nan=False) + "\n").encode()
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    return value

@@ -1,0 +1,367 @@
+"""Reading and writing photographs so that what the file said besides its pixels survives.
+
+JPEG, PNG, WebP and TIFF, 8 and 16 bits, grey and RGB, with or without alpha; what each keeps is written at
+the top of its module in `clairvoy.imaging.formats`. A picture is turned upright on reading, and its EXIF
+block then says so.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+
+from clairvoy.errors import FileError, InputError, SettingsError
+from clairvoy.imaging.formats import exif, jpeg, png, tiff, webp
+from clairvoy.imaging.formats.raster import STRIP_PIXELS, Metadata, Raster, to_eight_bits, to_sixteen_bits
+from clairvoy.imaging.windows import strips
+
+__all__ = [
+    *("MAX_PIXELS", "SUFFIXES", "Metadata", "Picture"),
+    *("encode", "find_photographs", "format_of", "read", "write"),
+]
+
+MAX_PIXELS = 200_000_000
+SUFFIXES = {
+    **{".jpg": "JPEG", ".jpeg": "JPEG", ".jpe": "JPEG", ".jfif": "JPEG"},
+    **{".png": "PNG", ".webp": "WEBP", ".tif": "TIFF", ".tiff": "TIFF"},
+}
+_CODECS: dict[str, ModuleType] = {"JPEG": jpeg, "PNG": png, "WEBP": webp, "TIFF": tiff}
+_SUPPORTED = "JPEG, PNG, WebP or TIFF"
+_OTHERS = {
+    **{
+        b"BM": "BMP",
+        b"8BPS": "Photoshop",
+        b"%PDF": "PDF",
+        b"v/1\x01": "OpenEXR",
+        b"#?RADIANCE": "Radiance HDR",
+    },
+    **{b"\0\0\0\x0cJXL ": "JPEG XL", b"\xff\x0a": "JPEG XL", b"\0\0\0\x0cjP  ": "JPEG 2000"},
+}
+# No file of a supported format needs more than this: 16-bit RGBA without compression, and room for metadata.
+_MAX_BYTES_PER_PIXEL, _MAX_METADATA_BYTES = 8, 2**26
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A photograph in memory, with what its file said about it.
+
+    Attributes
+    ----------
+    pixels
+        (H, W, 3) uint8 or uint16, RGB, C-contiguous, upright. A grey picture has three equal channels.
+    alpha
+        (H, W) of the same type, 0 transparent; None where the file has none.
+    grey
+        The file was grey, and is written grey again.
+    format
+        "JPEG", "PNG", "WEBP" or "TIFF": what the file was.
+    metadata
+        EXIF (its orientation 1), ICC profile, XMP, resolution and what else can be carried over.
+    name
+        Path, or "<bytes>"; used in messages.
+    """
+
+    pixels: np.ndarray
+    alpha: np.ndarray | None = None
+    grey: bool = False
+    format: str = "PNG"
+    metadata: Metadata = field(default_factory=Metadata)
+    name: str = "picture"
+
+
+def read(source: str | Path | bytes, *, max_pixels: int = MAX_PIXELS) -> Picture:
+    """Read a photograph.
+
+    Parameters
+    ----------
+    source
+        Path of a file, or the bytes of one. The format is recognised by content, not by name.
+    max_pixels
+        Largest width x height that is decoded. The header is checked before any pixel is.
+
+    Returns
+    -------
+    Picture
+        Upright, RGB, in the bit depth of the file. Palettes become RGB; CMYK JPEGs become sRGB through their
+        profile.
+
+    Raises
+    ------
+    FileError
+        When the file is missing, a folder, empty, truncated, damaged, larger than `max_pixels`, an animation,
+        of several pages, or of another format. The message names the file and what to do.
+    """
+    name = "<bytes>" if isinstance(source, bytes) else str(source)
+    with _naming(name):
+        data = source if isinstance(source, bytes) else _contents(Path(source), max_pixels)
+        kind = _recognise(data)
+        try:
+            raster: Raster = _CODECS[kind].decode(data, max_pixels)
+        except FileError:
+            raise
+        except MemoryError as error:
+            raise FileError(
+                "does not fit into memory; lower max_pixels, or reduce the picture first"
+            ) from error
+        except Exception as error:
+            # Decoders meet damage with errors of some ten types; to a user it is one: this file cannot be
+            # read.
+            raise FileError(f"is truncated or damaged ({error}); get the file again") from error
+        return _picture(raster, kind, name)
+
+
+def write(
+    target: str | Path, pixels: np.ndarray, like: Picture, *, overwrite: bool = False, quality: int = 95
+) -> None:
+    """Write pixels to a file in the format of its suffix, with the alpha and metadata of another picture.
+
+    The file appears at once and whole, or not at all: it is written beside the target under another name,
+    flushed to disk, and renamed.
+
+    Parameters
+    ----------
+    target
+        Path to write; its folder must exist.
+    pixels
+        (H, W, 3) uint8 or uint16, RGB, upright.
+    like
+        Picture that gives alpha, metadata, and whether to write grey.
+    overwrite
+        Replace an existing file.
+    quality
+        1 to 100, for JPEG and for lossy WebP.
+
+    Raises
+    ------
+    FileError
+        When the suffix is unknown, the file exists and `overwrite` is False, the folder is missing or cannot
+        be written, or the format cannot hold the picture.
+    InputError
+        When `pixels` is no picture or does not fit `like`.
+    SettingsError
+        When `quality` is out of range.
+    """
+    path = Path(target)
+    with _naming(str(target)):
+        kind = format_of(path)
+        _check_target(path, overwrite)
+        data = encode(pixels, like, kind, quality=quality)
+        _check_target(path, overwrite)
+        # A link is written through, as any program would, instead of being replaced by a file.
+        _replace_file(Path(os.path.realpath(path)), data)
+
+
+def encode(pixels: np.ndarray, like: Picture, format: str, *, quality: int = 95) -> bytes:
+    """Encode pixels as the bytes of a file, with the alpha and metadata of another picture.
+
+    Parameters
+    ----------
+    pixels, like, quality
+        As for `write`.
+    format
+        "JPEG", "PNG", "WEBP" or "TIFF", in any case.
+
+    Returns
+    -------
+    bytes
+        What `write` would write. PNG and TIFF keep 16 bits; JPEG and WebP round them to 8.
+
+    Raises
+    ------
+    FileError
+        When the format is unknown or cannot hold the picture (alpha in a JPEG, too many pixels a side).
+    InputError, SettingsError
+        As `write`.
+    """
+    codec = _CODECS.get(format.upper())
+    if codec is None:
+        raise FileError(f"{format!r} is not a format that can be written; use {_SUPPORTED}")
+    if not 1 <= quality <= 100:
+        raise SettingsError(f"quality is {quality}; give 1 to 100")
+    _check_pixels(pixels, like)
+    alpha = like.alpha
+    if codec is jpeg and alpha is not None:
+        if alpha.min() < np.iinfo(alpha.dtype).max:
+            raise FileError("a JPEG cannot hold transparency (alpha); write PNG, WebP or TIFF")
+        alpha = None
+    encoded: bytes = codec.encode(_samples(pixels, alpha, like.grey), like.metadata, quality)
+    return encoded
+
+
+def format_of(path: str | Path) -> str:
+    """Format that a path's suffix stands for: "JPEG", "PNG", "WEBP" or "TIFF"; `FileError` for any other."""
+    suffix = Path(path).suffix.lower()
+    if suffix not in SUFFIXES:
+        raise FileError(f"the suffix {suffix!r} is not one that can be written; use {', '.join(SUFFIXES)}")
+    return SUFFIXES[suffix]
+
+
+def find_photographs(folder: str | Path, *, recursive: bool = False) -> list[Path]:
+    """Files in a folder that look like photographs by their suffix.
+
+    Parameters
+    ----------
+    folder
+        Folder to look in. Hidden files and folders (name begins with a dot) are passed over.
+    recursive
+        Look in the folders below as well; links to folders are not followed.
+
+    Returns
+    -------
+    list of Path
+        Paths that begin with `folder`, sorted.
+
+    Raises
+    ------
+    FileError
+        When there is no such folder or no photograph in it.
+    """
+    root = Path(folder)
+    if not root.is_dir():
+        remedy = (
+            "it is a file; give its folder" if root.exists() else "there is no such folder; check the path"
+        )
+        raise FileError(f"{root}: {remedy}")
+    found = []
+    for parent, folders, names in os.walk(root):
+        folders[:] = [name for name in folders if recursive and not name.startswith(".")]
+        candidates = (Path(parent, name) for name in names if not name.startswith("."))
+        found += [path for path in candidates if path.suffix.lower() in SUFFIXES and path.is_file()]
+    if not found:
+        remedy = (
+            "give another folder" if recursive else "give another folder, or look below it with recursive"
+        )
+        raise FileError(f"{root}: no {_SUPPORTED} file here; {remedy}")
+    return sorted(found)
+
+
+@contextmanager
+def _naming(name: str) -> Iterator[None]:
+    """Put the file's name in front of the message of a `FileError`."""
+    try:
+        yield
+    except FileError as error:
+        raise FileError(f"{name}: {error}") from error.__cause__
+
+
+def _contents(path: Path, max_pixels: int) -> bytes:
+    most = max_pixels * _MAX_BYTES_PER_PIXEL + _MAX_METADATA_BYTES
+    try:
+        with path.open("rb") as file:
+            data = file.read(min(most, max(os.fstat(file.fileno()).st_size, 2**16)) + 1)
+            if len(data) <= most:
+                data += file.read(most + 1 - len(data))  # pipes and devices do not know their size
+    except FileNotFoundError as error:
+        raise FileError("there is no such file; check the path") from error
+    except IsADirectoryError as error:
+        raise FileError("is a folder; give a file, or look for files with find_photographs") from error
+    except (OSError, ValueError) as error:
+        raise FileError(f"cannot be opened ({error}); check the path and its permissions") from error
+    if len(data) > most:
+        raise FileError(f"is larger than {max_pixels:,} pixels can be; raise max_pixels if you trust it")
+    return data
+
+
+def _recognise(data: bytes) -> str:
+    """Format of a file by its first bytes; `FileError` that names a known other format."""
+    if not data:
+        raise FileError("is empty; get the file again")
+    if data.startswith(b"\xff\xd8\xff"):
+        return "JPEG"
+    if data.startswith(png.SIGNATURE):
+        return "PNG"
+    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
+        return "WEBP"
+    if data[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):
+        return "TIFF"
+    if data[:4] == b"GIF8":
+        raise FileError(f"is a GIF; extract one frame and save it as {_SUPPORTED}")
+    kind = next((name for start, name in _OTHERS.items() if data.startswith(start)), None)
+    if data[4:8] == b"ftyp":
+        kind = "AVIF" if data[8:12] in (b"avif", b"avis") else "HEIC or video"
+    if kind:
+        raise FileError(f"is a {kind} file, which cannot be read; convert it to {_SUPPORTED}")
+    raise FileError(f"is not a picture that can be read (or its beginning is lost); give a {_SUPPORTED} file")
+
+
+def _picture(raster: Raster, kind: str, name: str) -> Picture:
+    metadata = raster.metadata
+    orientation = exif.orientation_of(metadata.exif)
+    if metadata.exif:
+        metadata = replace(metadata, exif=exif.made_upright(metadata.exif))
+    if orientation > 1 and metadata.xmp:
+        metadata = replace(metadata, xmp=exif.xmp_made_upright(metadata.xmp))
+    if orientation >= 5 and metadata.dpi:
+        metadata = replace(metadata, dpi=metadata.dpi[::-1])
+    samples = exif.turned(raster.samples, orientation)
+    channels = samples.shape[2]
+    alpha = np.ascontiguousarray(samples[..., -1]) if channels in (2, 4) else None
+    pixels = samples[..., :1].repeat(3, axis=2) if channels < 3 else np.ascontiguousarray(samples[..., :3])
+    return Picture(pixels, alpha, channels < 3, kind, metadata, name)
+
+
+def _check_pixels(pixels: np.ndarray, like: Picture) -> None:
+    if not isinstance(pixels, np.ndarray) or pixels.dtype not in (np.uint8, np.uint16):
+        found = getattr(pixels, "dtype", type(pixels).__name__)
+        raise InputError(f"pixels to write are {found}; scale and round them to uint8 or uint16")
+    if pixels.ndim != 3 or pixels.shape[2] != 3 or pixels.size == 0:
+        raise InputError(f"pixels to write have shape {pixels.shape}; give (H, W, 3) with at least one pixel")
+    if like.alpha is not None and like.alpha.shape != pixels.shape[:2]:
+        sizes = f"{pixels.shape[:2]}, the alpha of {like.name} {like.alpha.shape}"
+        raise InputError(f"pixels to write have size {sizes}; resize one of them")
+
+
+def _samples(pixels: np.ndarray, alpha: np.ndarray | None, grey: bool) -> np.ndarray:
+    """Channels as they shall lie in the file: (H, W, 1 to 4), C-contiguous."""
+    if not grey and alpha is None:
+        return np.ascontiguousarray(pixels)
+    channels = (1 if grey else 3) + (alpha is not None)
+    samples = np.empty((*pixels.shape[:2], channels), pixels.dtype)
+    for rows in strips(len(pixels), pixels.shape[1], STRIP_PIXELS):
+        samples[rows, :, : channels - (alpha is not None)] = _luma(pixels[rows]) if grey else pixels[rows]
+        if alpha is not None:
+            part = alpha[rows]
+            samples[rows, :, -1] = to_eight_bits(part) if pixels.dtype == np.uint8 else to_sixteen_bits(part)
+    return samples
+
+
+def _luma(pixels: np.ndarray) -> np.ndarray:
+    """Grey (H, W, 1) of RGB by the weights of ITU-R BT.601, rounded; three equal channels stay that value."""
+    red, green, blue = (pixels[..., channel].astype(np.uint32) for channel in range(3))
+    return ((299 * red + 587 * green + 114 * blue + 500) // 1000)[..., None].astype(pixels.dtype)
+
+
+def _check_target(path: Path, overwrite: bool) -> None:
+    if not path.parent.is_dir():
+        raise FileError(f"its folder {path.parent} does not exist; create it first")
+    if path.is_dir():
+        raise FileError("is a folder; give the name of a file")
+    if not overwrite and os.path.lexists(path):
+        raise FileError("exists already; choose another name or allow overwriting")
+
+
+def _replace_file(path: Path, data: bytes) -> None:
+    part = path.with_name(f".clairvoy-{secrets.token_hex(8)}.part")
+    try:
+        try:
+            with part.open("xb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            if path.exists():
+                shutil.copymode(path, part)
+            os.replace(part, path)
+        finally:
+            part.unlink(missing_ok=True)
+    except OSError as error:
+        raise FileError(
+            f"cannot be written ({error}); check the folder, its rights and free space"
+        ) from error

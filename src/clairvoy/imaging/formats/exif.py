@@ -1,0 +1,196 @@
+"""EXIF blocks and the directories (IFDs) that they share with TIFF files.
+
+Sources: TIFF 6.0, section 2; EXIF 2.32 (CIPA DC-008), section 4.6.
+
+Values stay bytes in the file's own byte order. A block is never written anew where a few bytes can be changed
+in place: maker notes point to absolute offsets, and rewriting breaks them.
+"""
+
+from __future__ import annotations
+
+import re
+import struct
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from clairvoy.errors import FileError
+
+ORIENTATION = 0x0112
+EXIF_POINTER = 0x8769
+GPS_POINTER = 0x8825
+INTEROP_POINTER = 0xA005
+_PIXEL_X, _PIXEL_Y = 0xA002, 0xA003
+# Which directories may hang below which: anything else is a value, and nothing can point back to its parent.
+_CHILDREN = {0: (EXIF_POINTER, GPS_POINTER), EXIF_POINTER: (INTEROP_POINTER,)}
+_TYPE_SIZES = dict(enumerate((1, 1, 2, 4, 8, 1, 1, 2, 4, 8, 4, 8, 4), start=1)) | {16: 8, 17: 8, 18: 8}
+_INTEGER_CODES = {1: "B", 3: "H", 4: "I", 13: "I", 16: "Q", 18: "Q"}
+_DAMAGED = "is truncated or damaged ({}); get the file again"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One tag: its type code, its number of values, the values' bytes, and where these lie in the block."""
+
+    kind: int
+    count: int
+    value: bytes
+    position: int = 0
+
+
+Directory = dict[int, "Entry | Directory"]
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Byte order ('<' or '>'), BigTIFF or not, and the offset of the first directory."""
+
+    order: Literal["<", ">"]
+    big: bool
+    first: int
+
+
+def read_layout(block: bytes) -> Layout:
+    """Read a TIFF header; `FileError` when it is none."""
+    if block[:2] not in (b"II", b"MM") or len(block) < 8:
+        raise FileError(_DAMAGED.format("no TIFF header"))
+    order: Literal["<", ">"] = "<" if block[:2] == b"II" else ">"
+    version, first = struct.unpack_from(order + "HI", block, 2)
+    if version == 43 and len(block) >= 16:
+        return Layout(order, True, struct.unpack_from(order + "Q", block, 8)[0])
+    if version != 42:
+        raise FileError(_DAMAGED.format("unknown TIFF version"))
+    return Layout(order, False, first)
+
+
+def read_entries(block: bytes, layout: Layout, offset: int) -> tuple[dict[int, Entry], int]:
+    """Read one directory: its entries, and where the offset of the next directory is written."""
+    count_code, entry_code, inline, word = ("Q", "HHQ", 8, "Q") if layout.big else ("H", "HHI", 4, "I")
+    entry_size = struct.calcsize("<" + entry_code) + inline
+    try:
+        (count,) = struct.unpack_from(layout.order + count_code, block, offset)
+        table = offset + struct.calcsize("<" + count_code)
+        if table + count * entry_size + inline > len(block):
+            raise FileError(_DAMAGED.format("a directory ends early"))
+        entries = {}
+        for start in range(table, table + count * entry_size, entry_size):
+            tag, kind, values = struct.unpack_from(layout.order + entry_code, block, start)
+            if kind not in _TYPE_SIZES:
+                continue  # TIFF 6.0: readers skip types that they do not know
+            size = _TYPE_SIZES[kind] * values
+            position = start + entry_size - inline
+            if size > inline:
+                (position,) = struct.unpack_from(layout.order + word, block, position)
+            if position + size > len(block):
+                raise FileError(_DAMAGED.format(f"tag {tag} ends early"))
+            entries[tag] = Entry(kind, values, block[position : position + size], position)
+    except struct.error as error:
+        raise FileError(_DAMAGED.format("a directory ends early")) from error
+    return entries, table + count * entry_size
+
+
+def next_directory(block: bytes, layout: Layout, link: int) -> int:
+    """Offset of the directory that follows, 0 when there is none."""
+    return int(struct.unpack_from(layout.order + ("Q" if layout.big else "I"), block, link)[0])
+
+
+def integers(entry: Entry, order: str) -> tuple[int, ...]:
+    """Values of an entry of an integer type; empty for any other type."""
+    code = _INTEGER_CODES.get(entry.kind)
+    return struct.unpack(f"{order}{entry.count}{code}", entry.value) if code else ()
+
+
+def read_tree(block: bytes, layout: Layout, offset: int, pointer: int = 0) -> Directory:
+    """Read a directory and those below it (EXIF, GPS, interoperability), nested at their pointers' tags."""
+    entries, _ = read_entries(block, layout, offset)
+    tree: Directory = dict(entries)
+    for child in _CHILDREN.get(pointer, ()):
+        if child in entries:
+            target = integers(entries[child], layout.order)
+            tree[child] = read_tree(block, layout, target[0] if target else 0, child)
+    return tree
+
+
+def write_tree(tree: Directory, order: str, offset: int) -> bytes:
+    """Write a directory and those below it, to stand at an even `offset` of a classic TIFF or EXIF block."""
+    table_size = 2 + 12 * len(tree) + 4
+    table, values = bytearray(struct.pack(order + "H", len(tree))), bytearray()
+    for tag in sorted(tree):
+        entry, after = tree[tag], offset + table_size + len(values)
+        if isinstance(entry, dict):
+            values += write_tree(entry, order, after)
+            table += struct.pack(order + "HHII", tag, 4, 1, after)
+            continue
+        table += struct.pack(order + "HHI", tag, entry.kind, entry.count)
+        if len(entry.value) <= 4:
+            table += entry.value.ljust(4, b"\0")
+        else:
+            table += struct.pack(order + "I", after)
+            values += entry.value + b"\0" * (len(entry.value) % 2)
+    return bytes(table + struct.pack(order + "I", 0) + values)
+
+
+def new_block(tree: Directory, order: str) -> bytes:
+    """EXIF block of its own that holds a tree."""
+    return (b"II" if order == "<" else b"MM") + struct.pack(order + "HI", 42, 8) + write_tree(tree, order, 8)
+
+
+def orientation_of(block: bytes | None) -> int:
+    """EXIF orientation 1 to 8; 1 where the block has none or cannot be read."""
+    if not block:
+        return 1
+    try:
+        layout = read_layout(block)
+        entry = read_entries(block, layout, layout.first)[0].get(ORIENTATION)
+    except FileError:
+        return 1
+    value = integers(entry, layout.order)[:1] if entry else ()
+    return value[0] if value and 1 <= value[0] <= 8 else 1
+
+
+def made_upright(block: bytes) -> bytes:
+    """EXIF block that fits upright pixels: orientation 1, and width and height exchanged if they were.
+
+    The embedded thumbnail is unlinked, because it shows the picture as it was. Everything else, maker notes
+    included, keeps its bytes and its place. A block that cannot be read is returned as it is.
+    """
+    orientation = orientation_of(block)
+    patched = bytearray(block)
+    try:
+        layout = read_layout(block)
+        root, link = read_entries(block, layout, layout.first)
+        struct.pack_into(layout.order + ("Q" if layout.big else "I"), patched, link, 0)
+        if ORIENTATION in root:
+            set_integer(patched, root[ORIENTATION], layout.order, 1)
+        if orientation >= 5 and EXIF_POINTER in root:
+            exif, _ = read_entries(block, layout, integers(root[EXIF_POINTER], layout.order)[0])
+            across, down = exif[_PIXEL_X], exif[_PIXEL_Y]
+            set_integer(patched, across, layout.order, integers(down, layout.order)[0])
+            set_integer(patched, down, layout.order, integers(across, layout.order)[0])
+    except (FileError, struct.error, IndexError, KeyError):
+        return bytes(patched)
+    return bytes(patched)
+
+
+def set_integer(block: bytearray, entry: Entry, order: str, value: int) -> None:
+    """Overwrite the first value of an entry of an integer type, in place."""
+    if code := _INTEGER_CODES.get(entry.kind):
+        struct.pack_into(order + code, block, entry.position, value)
+
+
+def xmp_made_upright(xmp: bytes) -> bytes:
+    """XMP packet with its copy of the orientation set to 1; its length does not change."""
+    return re.sub(rb"(tiff:Orientation(?:\s*=\s*[\"']|>)\s*)[2-8]", rb"\g<1>1", xmp)
+
+
+def turned(samples: np.ndarray, orientation: int) -> np.ndarray:
+    """Turn samples (H, W, ...) upright: a view, of shape (W, H, ...) for orientations 5 to 8."""
+    if orientation >= 5:
+        samples = samples.swapaxes(0, 1)
+    # After the exchange of axes, which of them still runs backwards (EXIF 2.32, table of tag 274).
+    if orientation in (3, 4, 7, 8):
+        samples = samples[::-1]
+    if orientation in (2, 3, 6, 7):
+        samples = samples[:, ::-1]
+    return samples

@@ -1,0 +1,113 @@
+"""The physics of haze, I = J t + A (1 - t), its inverse, and randomly drawn haze for training.
+
+Koschmieder (1924) and Narasimhan and Nayar, IJCV 2002: a clear scene J seen through a scattering medium is
+I = J t + A (1 - t) with transmission t = exp(-od), optical depth od = beta d, airlight A.
+
+The formulas work alike on NumPy arrays and torch tensors; the random draws are batched and work on tensors.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+MAX_OPTICAL_DEPTH = 3.5
+"""Beyond it (t < 0.03) an 8-bit picture holds no more than three grey levels of the scene."""
+
+
+def add_haze(clear, transmission, airlight):  # type: ignore[no-untyped-def]
+    """I = J t + A (1 - t). Arrays or tensors that broadcast; `clear` and `airlight` in [0, 1]."""
+    return clear * transmission + airlight * (1 - transmission)
+
+
+def remove_haze(hazy, transmission, airlight):  # type: ignore[no-untyped-def]
+    """J = (I - A) / t + A, the exact inverse of `add_haze` where t > 0; not clipped."""
+    return (hazy - airlight) / transmission + airlight
+
+
+@dataclass(frozen=True)
+class HazeSettings:
+    """What haze is drawn for training. Every range is one that photographs show, and far apart on purpose."""
+
+    mean_optical_depth: tuple[float, float] = (0.06, 3.0)
+    """Log-uniform range of the mean optical depth of a hazy picture."""
+    airlight: tuple[float, float] = (0.55, 1.0)
+    """Brightness of the airlight; daylight haze is bright, so the draw leans to the upper end."""
+    tint: float = 0.03
+    """Standard deviation of the airlight's colour cast between channels."""
+    patchy: float = 0.35
+    """Probability that the haze is heterogeneous (a smooth field multiplies the optical depth)."""
+    clear: float = 0.15
+    """Probability of no haze at all, so that a clear picture is learnt to be left alone."""
+
+
+@dataclass(frozen=True)
+class Haze:
+    """A batch of drawn haze: `optical_depth` (B, 1, H, W) >= 0 and `airlight` (B, 3, 1, 1) in [0, 1]."""
+
+    optical_depth: Tensor
+    airlight: Tensor
+
+    @property
+    def transmission(self) -> Tensor:
+        """t = exp(-od), (B, 1, H, W) in (0, 1]."""
+        return torch.exp(-self.optical_depth)
+
+
+def _uniform(count: int, low: float, high: float, generator: torch.Generator) -> Tensor:
+    return torch.rand(count, generator=generator) * (high - low) + low
+
+
+def smooth_field(count: int, height: int, width: int, generator: torch.Generator) -> Tensor:
+    """Smooth noise of mean about 0 and deviation about 1, octaves from 2 to 8 cells, (B, 1, H, W)."""
+    field = torch.zeros(count, 1, height, width)
+    for cells, weight in ((2, 1.0), (4, 0.6), (8, 0.35)):
+        coarse = torch.randn(count, 1, cells + 1, cells + 1, generator=generator)
+        field += weight * F.interpolate(coarse, size=(height, width), mode="bicubic", align_corners=True)
+    return field / math.sqrt(1.0 + 0.6**2 + 0.35**2)
+
+
+def draw_haze(depth: Tensor, generator: torch.Generator, settings: HazeSettings | None = None) -> Haze:
+    """Draw haze for a batch of scenes.
+
+    Parameters
+    ----------
+    depth
+        (B, 1, H, W), positive, in any unit: only its shape counts, since beta is drawn so that the mean optical
+        depth beta * mean(depth) has the distribution of the settings.
+    generator
+        The source of all randomness.
+
+    Returns
+    -------
+    Haze
+        Optical depth in [0, MAX_OPTICAL_DEPTH] and airlight.
+    """
+    settings = settings or HazeSettings()
+    count, _, height, width = depth.shape
+    low, high = (math.log(value) for value in settings.mean_optical_depth)
+    # The larger of two draws: dense haze is where restoring is hard, so it is seen more often.
+    exponent = torch.maximum(_uniform(count, low, high, generator), _uniform(count, low, high, generator))
+    mean_od = torch.exp(exponent).view(-1, 1, 1, 1)
+    od = depth / depth.mean(dim=(2, 3), keepdim=True) * mean_od
+
+    patchy = (torch.rand(count, generator=generator) < settings.patchy).view(-1, 1, 1, 1)
+    field = smooth_field(count, height, width, generator)
+    contrast = _uniform(count, 0.3, 4.0, generator).view(-1, 1, 1, 1)
+    offset = _uniform(count, -1.0, 1.0, generator).view(-1, 1, 1, 1)
+    od = torch.where(patchy, od * torch.sigmoid(contrast * (field + offset)) * 1.5, od)
+    clear = (torch.rand(count, generator=generator) < settings.clear).view(-1, 1, 1, 1)
+    od = torch.where(clear, torch.zeros_like(od), od).clamp(0, MAX_OPTICAL_DEPTH)
+
+    low_a, high_a = settings.airlight
+    grey = low_a + (high_a - low_a) * _uniform(count, 0, 1, generator).pow(0.6)
+    tint = torch.randn(count, 3, generator=generator) * settings.tint
+    # A warm-to-blue axis is the cast that smoke, dust and dusk give; drawn for one picture in four.
+    warm = torch.randn(count, 1, generator=generator) * torch.tensor([[0.06, 0.0, -0.06]])
+    tint = tint + warm * (torch.rand(count, 1, generator=generator) < 0.25)
+    airlight = (grey[:, None] + tint).clamp(0.3, 1.0).view(count, 3, 1, 1)
+    return Haze(od, airlight)

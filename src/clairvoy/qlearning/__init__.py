@@ -1,0 +1,1 @@
+"""Floor 1: Q-learning on batched environments: network, history, learner, policy."""

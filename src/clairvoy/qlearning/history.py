@@ -1,0 +1,356 @@
+"""History: the transitions seen so far, kept, sampled by priority, saved and loaded."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Self
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from clairvoy.errors import FileError, InputError, SettingsError
+from clairvoy.qlearning.n_step import NStep
+from clairvoy.qlearning.sum_tree import SumTree
+from clairvoy.qlearning.transitions import GENERATED, REAL, Observation, Transitions
+
+_FORMAT = "clairvoy-history-1"
+
+
+@dataclass(frozen=True)
+class HistorySettings:
+    """Settings of a `History`."""
+
+    capacity: int = 50_000
+    """Transitions kept; the oldest are overwritten."""
+    n_step: int = 3
+    """Rewards in a full transition."""
+    gamma: float = 0.99
+    """Discount of one step, in [0, 1]."""
+    priority_exponent: float = 0.6
+    """alpha: 0 samples uniformly, 1 in proportion to the TD error."""
+    importance_exponent: float = 0.4
+    """beta: 0 leaves the bias of prioritised sampling as it is, 1 corrects it in full."""
+    priority_floor: float = 1e-3
+    """Added to every TD error, so that nothing is forgotten for good."""
+
+    def __post_init__(self) -> None:
+        if self.capacity < 1:
+            raise SettingsError(f"capacity is {self.capacity}; a history holds at least 1 transition")
+        for name in ("priority_exponent", "importance_exponent"):
+            if not 0.0 <= getattr(self, name) <= 1.0:
+                raise SettingsError(f"{name} is {getattr(self, name)}; it lies in [0, 1]")
+        if not self.priority_floor > 0.0:
+            raise SettingsError(f"priority_floor is {self.priority_floor}; it must be above 0")
+
+
+class History:
+    """Ring buffer of n-step transitions with proportional prioritised sampling.
+
+    Parameters
+    ----------
+    settings
+        See `HistorySettings`.
+    num_envs
+        Environments N whose steps `append` takes.
+    num_actions
+        Number of actions A.
+    generator
+        Source of all randomness; its state is part of `state_dict`.
+    device
+        Where the transitions lie. Priorities are kept on the CPU.
+
+    References
+    ----------
+    Schaul et al., *Prioritized Experience Replay*, ICLR 2016: eq. 1 (probability), section 3.4 (importance
+    weights, divided by the largest of the batch), appendix B.2.1 (stratified draws).
+    """
+
+    def __init__(
+        self,
+        settings: HistorySettings,
+        num_envs: int,
+        num_actions: int,
+        generator: torch.Generator,
+        device: str | torch.device = "cpu",
+    ) -> None:
+        self.settings, self.num_envs, self.num_actions = settings, num_envs, num_actions
+        self.generator, self.device = generator, torch.device(device)
+        self._n_step = NStep(settings.n_step, settings.gamma, num_envs)
+        self._tree = SumTree(settings.capacity)
+        self._largest_priority = 1.0
+        self._cursor = self._size = 0
+        # (capacity, ...) each, made when the first transition shows what it holds.
+        self._columns: dict[str, Tensor] = {}
+
+    def __len__(self) -> int:
+        return self._size
+
+    def append(
+        self,
+        observation: Observation,
+        action: Tensor,
+        reward: Tensor,
+        terminated: Tensor,
+        truncated: Tensor,
+        next_observation: Observation,
+        *,
+        next_mask: Tensor | None = None,
+        provenance: Tensor | None = None,
+        tau: Tensor | None = None,
+    ) -> int:
+        """Take one step of all N environments; keep the transitions that it completes.
+
+        Parameters
+        ----------
+        observation, action, reward, terminated, truncated
+            What was seen and done, and what came of it; each leads with N.
+        next_observation
+            What followed the action, before any autoreset: the last observation of an episode that ended.
+        next_mask
+            Actions allowed there, ``(N, A)`` bool; None allows all.
+        provenance
+            `REAL` or `GENERATED` for each environment, ``(N,)`` uint8; None means real.
+        tau
+            Confidence in the step, in [0, 1], ``(N,)``; None means 1.
+
+        Returns
+        -------
+        int
+            How many transitions were completed.
+        """
+        if action.shape != (self.num_envs,):
+            raise InputError(f"action has shape {tuple(action.shape)}; this history takes ({self.num_envs},)")
+        rows, device = self.num_envs, action.device
+        if next_mask is None:
+            next_mask = torch.ones(rows, self.num_actions, dtype=torch.bool, device=device)
+        if provenance is None:
+            provenance = torch.full((rows,), REAL, dtype=torch.uint8, device=device)
+        if tau is None:
+            tau = torch.ones(rows, device=device)
+        complete = self._n_step.append(
+            observation,
+            action,
+            reward,
+            terminated,
+            truncated,
+            next_observation,
+            next_mask,
+            provenance.to(torch.uint8),
+            tau,
+        )
+        self.add(complete)
+        return len(complete)
+
+    def drop_unfinished(self) -> None:
+        """Forget the steps that wait for rewards; call it when the environments were reset from outside."""
+        self._n_step.drop_unfinished()
+
+    def add(self, transitions: Transitions) -> None:
+        """Keep finished transitions, generated ones for example, at the largest priority seen so far."""
+        columns = _to_columns(transitions)
+        if not self._columns:
+            self._columns = {
+                name: torch.zeros(
+                    (self.settings.capacity, *value.shape[1:]), dtype=value.dtype, device=self.device
+                )
+                for name, value in columns.items()
+            }
+        self._check_columns(columns)
+        count = len(transitions)
+        kept = min(count, self.settings.capacity)
+        place = (self._cursor + torch.arange(count - kept, count)) % self.settings.capacity
+        for name, value in columns.items():
+            self._columns[name][place.to(self.device)] = value[count - kept :].to(self.device)
+        self._tree.set(place, torch.full((kept,), self._largest_priority))
+        self._cursor = (self._cursor + count) % self.settings.capacity
+        self._size = min(self._size + count, self.settings.capacity)
+
+    def sample(self, batch_size: int, importance_exponent: float | None = None) -> Transitions:
+        """Draw transitions with replacement, each with probability in proportion to its priority.
+
+        Parameters
+        ----------
+        batch_size
+            Number of transitions B.
+        importance_exponent
+            Overrides the setting, for a schedule.
+
+        Returns
+        -------
+        Transitions
+            With ``weight`` (largest is 1) and ``index`` set.
+        """
+        if self._size == 0:
+            raise InputError("the history is empty; append steps or load one before sampling")
+        beta = self.settings.importance_exponent if importance_exponent is None else importance_exponent
+        draw = torch.rand(batch_size, generator=self.generator, device=self.generator.device).cpu().double()
+        total = self._tree.total
+        index = self._tree.find((torch.arange(batch_size) + draw) * (total / batch_size))
+        probability = self._tree.get(index) / total
+        weight = (self._size * probability) ** -beta
+        weight = (weight / weight.max()).float()
+        return self._rows(index, weight)
+
+    def update_priorities(self, index: Tensor, td_error: Tensor) -> None:
+        """Set the priorities of ``index`` ``(B,)`` from TD errors ``(B,)``, in units of return."""
+        error = td_error.detach().abs().cpu().double()
+        if not bool(torch.isfinite(error).all()):
+            raise InputError(
+                "td_error is not finite: learning has diverged; lower learning_rate or max_grad_norm"
+            )
+        priority = (error + self.settings.priority_floor) ** self.settings.priority_exponent
+        self._tree.set(index.cpu(), priority)
+        self._largest_priority = max(self._largest_priority, float(priority.max()))
+
+    def recent(self, count: int) -> Transitions:
+        """Return the last ``count`` transitions (fewer if there are not as many), oldest first."""
+        count = min(count, self._size)
+        return self._rows((self._cursor - count + torch.arange(count)) % self.settings.capacity, None)
+
+    def check_valid(self) -> None:
+        """Raise an InputError that says what is wrong if the history contradicts itself."""
+        rows = {name: value[: self._size] for name, value in self._columns.items()}
+        problems = {
+            "cursor or size out of range": not (
+                0 <= self._cursor < self.settings.capacity and 0 <= self._size <= self.settings.capacity
+            ),
+            "priorities must be positive exactly where there are transitions": not self._priorities_match(),
+        }
+        if rows:
+            problems |= {
+                "actions out of range": _any((rows["action"] < 0) | (rows["action"] >= self.num_actions)),
+                "next_mask does not match num_actions": rows["next_mask"].shape[1:] != (self.num_actions,),
+                "rewards must be finite": _any(~torch.isfinite(rows["reward"])),
+                "discounts must lie in [0, 1]": _any((rows["discount"] < 0) | (rows["discount"] > 1)),
+                "tau must lie in [0, 1]": _any(~((rows["tau"] >= 0) & (rows["tau"] <= 1))),
+                "provenance must be 0 or 1": _any(rows["provenance"] > GENERATED),
+                "columns differ in length": len({len(value) for value in self._columns.values()}) != 1,
+            }
+        found = [problem for problem, is_so in problems.items() if is_so]
+        if found:
+            raise InputError(f"this history is not valid: {'; '.join(found)}; load or record it again")
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """Everything that later samples depend on, the generator's state included, as flat named tensors."""
+        state = {f"transitions/{name}": value[: self._size].clone() for name, value in self._columns.items()}
+        state |= {f"n_step/{name}": value for name, value in self._n_step.state_dict().items()}
+        state["priority"] = self._tree.get(torch.arange(self._size))
+        state["largest_priority"] = torch.tensor(self._largest_priority, dtype=torch.float64)
+        state["cursor"] = torch.tensor(self._cursor)
+        state["generator"] = self.generator.get_state()
+        return state
+
+    def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
+        """Restore what `state_dict` returned, into a history of the same settings."""
+        size = state["priority"].shape[0]
+        if size > self.settings.capacity:
+            raise SettingsError(
+                f"capacity is {self.settings.capacity}; the saved history holds {size}: raise capacity"
+            )
+        self._columns = {}
+        for name, value in _under(state, "transitions/").items():
+            column = torch.zeros(
+                (self.settings.capacity, *value.shape[1:]), dtype=value.dtype, device=self.device
+            )
+            column[:size] = value.to(self.device)
+            self._columns[name] = column
+        self._n_step.load_state_dict(_under(state, "n_step/"), self.device)
+        self._tree = SumTree(self.settings.capacity)
+        self._tree.set(torch.arange(size), state["priority"])
+        self._largest_priority = float(state["largest_priority"])
+        self._cursor, self._size = int(state["cursor"]), size
+        self.generator.set_state(state["generator"].cpu())
+        self.check_valid()
+
+    def save(self, path: str | Path) -> None:
+        """Write one safetensors file: the state and the settings. The file is complete or not there."""
+        metadata = {
+            "format": _FORMAT,
+            "settings": json.dumps(asdict(self.settings)),
+            "num_envs": str(self.num_envs),
+            "num_actions": str(self.num_actions),
+        }
+        state = {name: value.cpu().contiguous() for name, value in self.state_dict().items()}
+        partial = Path(f"{path}.partial")
+        try:
+            save_file(state, partial, metadata=metadata)
+            os.replace(partial, path)
+        except (OSError, SafetensorError) as error:
+            partial.unlink(missing_ok=True)
+            raise FileError(f"cannot write the history {path}: {error}; choose a writable folder") from error
+
+    @classmethod
+    def load(
+        cls,
+        path: str | Path,
+        generator: torch.Generator | None = None,
+        device: str | torch.device = "cpu",
+    ) -> Self:
+        """Read a file of `save`. ``generator`` (a new one if None) is set to the saved state."""
+        try:
+            with safe_open(str(path), framework="pt") as file:
+                metadata = file.metadata() or {}
+                state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no mapping)
+        except (OSError, SafetensorError) as error:
+            raise FileError(
+                f"cannot read the history {path}: {error}; give a file of History.save"
+            ) from error
+        if metadata.get("format") != _FORMAT:
+            raise FileError(f"{path} is no history of this version; give a file of History.save")
+        history = cls(
+            HistorySettings(**json.loads(metadata["settings"])),
+            int(metadata["num_envs"]),
+            int(metadata["num_actions"]),
+            torch.Generator() if generator is None else generator,
+            device,
+        )
+        history.load_state_dict(state)
+        return history
+
+    def _rows(self, index: Tensor, weight: Tensor | None) -> Transitions:
+        place = index.to(self.device)
+        columns = {name: value[place] for name, value in self._columns.items()}
+        return Transitions(
+            observation=_under(columns, "observation/"),
+            next_observation=_under(columns, "next_observation/"),
+            weight=None if weight is None else weight.to(self.device),
+            index=place,
+            **{name: value for name, value in columns.items() if "/" not in name},
+        )
+
+    def _check_columns(self, columns: dict[str, Tensor]) -> None:
+        expected = {name: (value.shape[1:], value.dtype) for name, value in self._columns.items()}
+        given = {name: (value.shape[1:], value.dtype) for name, value in columns.items()}
+        for name in expected.keys() | given.keys():
+            if expected.get(name) != given.get(name):
+                raise InputError(
+                    f"{name} is {given.get(name)}; this history holds {expected.get(name)}: "
+                    "use one history for each kind of observation"
+                )
+
+    def _priorities_match(self) -> bool:
+        priority = self._tree.get(torch.arange(self.settings.capacity))
+        held = torch.arange(self.settings.capacity) < self._size
+        return bool(((priority > 0) == held).all()) and bool(torch.isfinite(priority).all())
+
+
+def _to_columns(transitions: Transitions) -> dict[str, Tensor]:
+    columns = {f"observation/{name}": value for name, value in transitions.observation.items()}
+    columns |= {f"next_observation/{name}": value for name, value in transitions.next_observation.items()}
+    for name in ("action", "reward", "discount", "next_mask", "provenance", "tau"):
+        columns[name] = getattr(transitions, name)
+    return columns
+
+
+def _under(columns: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {name.removeprefix(prefix): value for name, value in columns.items() if name.startswith(prefix)}
+
+
+def _any(condition: Tensor) -> bool:
+    return bool(condition.any())

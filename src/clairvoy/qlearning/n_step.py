@@ -1,0 +1,126 @@
+"""n-step returns from environments that run side by side and end their episodes at different times."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from clairvoy.errors import SettingsError
+from clairvoy.qlearning.transitions import Observation, Transitions
+
+
+def n_step_return(reward: Tensor, gamma: float) -> Tensor:
+    """Discounted sum of the rewards from each step to the last one.
+
+    Parameters
+    ----------
+    reward
+        Rewards of n consecutive steps of one episode, oldest first, ``(n, N)``.
+    gamma
+        Discount of one step, in [0, 1].
+
+    Returns
+    -------
+    Tensor
+        ``(n, N)``: row j is ``sum_{i >= j} gamma^(i - j) reward_i`` (Sutton and Barto 2018, eq. 7.1,
+        without the bootstrapped value).
+    """
+    step = torch.arange(reward.shape[0], device=reward.device)
+    delay = step[None, :] - step[:, None]
+    power = torch.as_tensor(gamma, dtype=reward.dtype, device=reward.device) ** delay.clamp(min=0)
+    return torch.where(delay >= 0, power, 0.0).to(reward.dtype) @ reward
+
+
+class NStep:
+    """Collects steps of N environments and releases every transition as soon as it is complete.
+
+    A transition is complete when n rewards have come, or when the episode ended: then all that wait for
+    rewards are released with the shorter return, and nothing of it reaches into the next episode.
+
+    Parameters
+    ----------
+    n
+        Number of steps of a full transition, at least 1.
+    gamma
+        Discount of one step, in [0, 1].
+    num_envs
+        Number of environments N.
+    """
+
+    def __init__(self, n: int, gamma: float, num_envs: int) -> None:
+        if n < 1 or num_envs < 1:
+            raise SettingsError(f"n_step is {n} and num_envs is {num_envs}; both must be at least 1")
+        if not 0.0 <= gamma <= 1.0:
+            raise SettingsError(f"gamma is {gamma}; a discount lies in [0, 1]")
+        self.n, self.gamma, self.num_envs = n, gamma, num_envs
+        self._cursor = 0
+        # The last n steps, in a ring: (n, N, ...) each, made when the first step shows what they hold.
+        self._steps: dict[str, Tensor] = {}
+        self._waiting = torch.zeros(num_envs, dtype=torch.int64)
+
+    def append(
+        self,
+        observation: Observation,
+        action: Tensor,
+        reward: Tensor,
+        terminated: Tensor,
+        truncated: Tensor,
+        next_observation: Observation,
+        next_mask: Tensor,
+        provenance: Tensor,
+        tau: Tensor,
+    ) -> Transitions:
+        """Take one step of all environments, and return the transitions that it completes, oldest first.
+
+        All arguments lead with N. ``next_observation`` is what followed the action, before any autoreset.
+        """
+        device = action.device
+        step = {f"observation/{name}": value for name, value in observation.items()}
+        step |= {"action": action, "reward": reward.float(), "provenance": provenance, "tau": tau.float()}
+        if not self._steps:
+            self._steps = {name: value.new_zeros((self.n, *value.shape)) for name, value in step.items()}
+            self._waiting = self._waiting.to(device)
+        for name, value in step.items():
+            self._steps[name][self._cursor] = value
+        self._cursor = (self._cursor + 1) % self.n
+        self._waiting = (self._waiting + 1).clamp(max=self.n)
+
+        slot = (torch.arange(self.n, device=device) + self._cursor) % self.n  # oldest first
+        length = torch.arange(self.n, 0, -1, device=device)  # rewards that each row has by now
+        waits = length[:, None] <= self._waiting
+        done = terminated | truncated
+        row, env = (waits & ((length == self.n)[:, None] | done)).nonzero(as_tuple=True)
+        reward_from = n_step_return(torch.where(waits, self._steps["reward"][slot], 0.0), self.gamma)
+        generated = self._steps["provenance"][slot].flip(0).cummax(0).values.flip(0)
+        least_tau = self._steps["tau"][slot].flip(0).cummin(0).values.flip(0)
+        discount = (self.gamma ** length.double()).float()[row]
+        self._waiting = torch.where(done, 0, self._waiting)
+        return Transitions(
+            observation={name: self._steps[f"observation/{name}"][slot[row], env] for name in observation},
+            action=self._steps["action"][slot[row], env],
+            reward=reward_from[row, env],
+            discount=torch.where(terminated[env], 0.0, discount),
+            next_observation={name: value[env] for name, value in next_observation.items()},
+            next_mask=next_mask[env],
+            provenance=generated[row, env],
+            tau=least_tau[row, env],
+        )
+
+    def drop_unfinished(self) -> None:
+        """Forget the steps that wait for rewards, because the environments were reset from outside."""
+        self._waiting.zero_()
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """Everything that decides what later steps release."""
+        state = {f"steps/{name}": value.clone() for name, value in self._steps.items()}
+        return state | {"cursor": torch.tensor(self._cursor), "waiting": self._waiting.clone()}
+
+    def load_state_dict(self, state: dict[str, Tensor], device: str | torch.device = "cpu") -> None:
+        """Restore what `state_dict` returned, for the same n and N."""
+        self._cursor = int(state["cursor"])
+        self._waiting = state["waiting"].to(device, copy=True)
+        self._steps = {
+            name.removeprefix("steps/"): value.to(device, copy=True)
+            for name, value in state.items()
+            if name.startswith("steps/")
+        }

@@ -1,0 +1,1 @@
+"""Floor 3: scenarios, each an environment, its real data and how the one becomes the other."""

@@ -1,0 +1,315 @@
+"""The haze search: look around a scene through a window, and recognise where the haze is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from clairvoy import glimpse
+from clairvoy.errors import InputError, SettingsError
+from clairvoy.qlearning.transitions import Observation
+from clairvoy.scenarios.scenario import ObservationSpec, Step
+from clairvoy.scenarios.scene_set import SceneSet
+
+__all__ = ["HazeSearch", "HazeSearchSettings", "SceneSet"]
+
+
+@dataclass(frozen=True)
+class HazeSearchSettings:
+    """Settings of a `HazeSearch`. With all penalties 0 the reward is 1 for each hazy window found, else 0."""
+
+    budget: float = 1.0
+    """Steps of an episode as a multiple of the number of windows; rounded, at least 1 step."""
+    start: Literal["random", "centre"] = "random"
+    """Where an episode begins."""
+    preview: bool = False
+    """Whether the beliefs of all windows are known from the start, as after one look at low resolution."""
+    mask_walls: bool = False
+    """Whether the action mask forbids moves against a wall."""
+    step: float = 0.0
+    """Penalty for every step."""
+    false_alarm: float = 0.0
+    """Penalty for recognising haze where there is none."""
+    wall: float = 0.0
+    """Penalty for moving against a wall."""
+    repeat: float = 0.0
+    """Penalty for moving to a window that was visited before."""
+
+    def __post_init__(self) -> None:
+        if not self.budget > 0:
+            raise SettingsError(f"budget is {self.budget}; it must be above 0")
+        if self.start not in ("random", "centre"):
+            raise SettingsError(f"start is {self.start!r}; choose 'random' or 'centre'")
+        for name in ("step", "false_alarm", "wall", "repeat"):
+            if not getattr(self, name) >= 0:
+                raise SettingsError(f"{name} is {getattr(self, name)}; a penalty is at least 0")
+
+
+@dataclass
+class _Episodes:
+    """The state of all N episodes, each tensor leading with N. Scenes are copies: the set may be swapped."""
+
+    scene: Tensor
+    scene_set: Tensor
+    provenance: Tensor
+    tau: Tensor
+    windows: Tensor
+    hazy: Tensor
+    beliefs: Tensor
+    visited: Tensor
+    recognised: Tensor
+    known_beliefs: Tensor
+    position: Tensor
+    steps: Tensor
+    found: Tensor
+
+
+class HazeSearch:
+    """N searches side by side; a `BatchedEnvironment`.
+
+    Actions: `glimpse.RIGHT`, ``LEFT``, ``UP``, ``DOWN`` move the window, `glimpse.STAY` recognises haze.
+    The episode terminates when all haze is recognised (if the scene has any), or when the agent stays on a
+    window that is recognised already: it is done. It is truncated when the budget is spent.
+
+    `Step.info` holds, about the action just taken: ``scene`` (index in its set), ``scene_set`` (how many sets
+    came before that one), ``position`` ``(N, 2)`` (the window in ``final_observation``), ``recognised`` and
+    ``false_alarm`` (the action newly recognised a window with, or without, haze), ``found`` and ``hazy``
+    (windows of the scene with haze: recognised, in all), ``provenance`` and ``tau`` (of the scene).
+
+    Parameters
+    ----------
+    scenes
+        What episodes are drawn from.
+    num_envs
+        Number of searches N.
+    settings
+        See `HazeSearchSettings`.
+    device
+        Where everything is computed.
+    """
+
+    num_actions = glimpse.NUM_ACTIONS
+
+    def __init__(
+        self,
+        scenes: SceneSet,
+        num_envs: int,
+        settings: HazeSearchSettings | None = None,
+        device: str | torch.device = "cpu",
+    ) -> None:
+        if num_envs < 1:
+            raise SettingsError(f"num_envs is {num_envs}; it must be at least 1")
+        self.num_envs = num_envs
+        self.settings = settings or HazeSearchSettings()
+        self.device = torch.device(device)
+        self.scenes = scenes.to(self.device)
+        self.rows, self.cols = scenes.grid
+        self.max_steps = max(1, round(self.settings.budget * self.rows * self.cols))
+        self._scene_sets = 0
+        self._generator: torch.Generator | None = None
+        self._episodes: _Episodes | None = None
+        side, channels = glimpse.CROP, len(glimpse.MEMORY_CHANNELS)
+        self.observation_specs = {
+            "window": ObservationSpec((3, glimpse.WINDOW, glimpse.WINDOW), torch.uint8, 0, 255),
+            "belief": ObservationSpec((len(glimpse.BELIEF_CHANNELS),), torch.float32, 0.0, 1.0),
+            "memory": ObservationSpec((channels, side, side), torch.float32, 0.0, 1.0),
+            "position": ObservationSpec((len(glimpse.POSITION_NUMBERS),), torch.float32, 0.0, 1.0),
+        }
+
+    def reset(self, generator: torch.Generator) -> Observation:
+        """Begin a new episode in every environment."""
+        self._generator = generator
+        self._episodes = self._begin(self.num_envs)
+        return self._observe()
+
+    def set_scenes(self, scenes: SceneSet) -> None:
+        """Draw later episodes from other scenes; those that run go on in theirs. Same grid."""
+        if scenes.grid != (self.rows, self.cols):
+            raise InputError(
+                f"the scenes have grid {scenes.grid}; this search has ({self.rows}, {self.cols})"
+            )
+        self.scenes = scenes.to(self.device)
+        self._scene_sets += 1
+
+    @property
+    def position(self) -> Tensor:
+        """Row and column of each window, ``(N, 2)`` int64."""
+        return self._running.position
+
+    @property
+    def memory(self) -> glimpse.Memory:
+        """What was seen and done in the episodes that run."""
+        running = self._running
+        return glimpse.Memory(running.visited, running.recognised, running.known_beliefs)
+
+    @property
+    def hazy(self) -> Tensor:
+        """The truth, ``(N, R, C)`` bool. For the oracle and for metrics, never for the agent."""
+        return self._running.hazy
+
+    @property
+    def beliefs(self) -> Tensor:
+        """Beliefs of all windows, visited or not, ``(N, 4, R, C)`` float32. For baselines with a preview."""
+        return self._running.beliefs
+
+    def action_mask(self) -> Tensor:
+        """All actions, or with ``mask_walls`` those that hit no wall, ``(N, 5)`` bool."""
+        if self.settings.mask_walls:
+            return glimpse.open_directions(self.position, self.rows, self.cols)
+        return torch.ones(self.num_envs, self.num_actions, dtype=torch.bool, device=self.device)
+
+    def step(self, actions: Tensor) -> Step:
+        """Act in all searches; see `Step` for the autoreset."""
+        now, settings = self._running, self.settings
+        actions = actions.to(self.device)
+        if actions.shape != (self.num_envs,):
+            raise InputError(f"actions have shape {tuple(actions.shape)}; give ({self.num_envs},)")
+        env = torch.arange(self.num_envs, device=self.device)
+        reached, hit_wall = glimpse.move(now.position, actions, self.rows, self.cols)
+        stays, moved = actions == glimpse.STAY, (reached != now.position).any(dim=1)
+        now.position = reached
+        row, column = reached.unbind(dim=1)
+
+        settled = now.recognised[env, row, column]
+        haze_here = now.hazy[env, row, column]
+        hit = stays & ~settled & haze_here
+        false_alarm = stays & ~settled & ~haze_here
+        repeat = moved & now.visited[env, row, column]
+        reward = (
+            hit.float()
+            - settings.step
+            - settings.false_alarm * false_alarm
+            - settings.wall * hit_wall
+            - settings.repeat * repeat
+        )
+        now.recognised[env, row, column] = settled | stays
+        now.found = now.found + hit
+        now.steps = now.steps + 1
+        hazy = now.hazy.sum(dim=(1, 2))
+        terminated = (stays & settled) | ((now.found == hazy) & (hazy > 0))
+        truncated = (now.steps >= self.max_steps) & ~terminated
+        glimpse.look(self.memory, reached, now.beliefs[env, :, row, column])
+
+        info = {
+            "scene": now.scene.clone(),
+            "scene_set": now.scene_set.clone(),
+            "position": reached,
+            "recognised": hit,
+            "false_alarm": false_alarm,
+            "found": now.found,
+            "hazy": hazy,
+            "provenance": now.provenance.clone(),
+            "tau": now.tau.clone(),
+        }
+        final_observation, final_mask = self._observe(), self.action_mask()
+        ended = (terminated | truncated).nonzero()[:, 0]
+        observation = final_observation
+        if len(ended):
+            self._replace(ended)
+            observation = self._observe()
+        return Step(observation, reward, terminated, truncated, final_observation, final_mask, info)
+
+    def state_dict(self, include_scenes: bool = True) -> dict[str, Tensor]:
+        """Everything that later steps depend on, the generator's state included, as flat named tensors.
+
+        Parameters
+        ----------
+        include_scenes
+            False leaves out the set that new episodes are drawn from: large, and often on disk already. Then
+            build the environment on the same set before `load_state_dict`.
+        """
+        if self._generator is None:
+            raise InputError("the search has not begun; call reset before state_dict")
+        state = {
+            f"episodes/{item.name}": getattr(self._running, item.name).clone() for item in fields(_Episodes)
+        }
+        if include_scenes:
+            state |= {f"scenes/{item.name}": getattr(self.scenes, item.name) for item in fields(SceneSet)}
+        state["scene_sets"] = torch.tensor(self._scene_sets)
+        state["generator"] = self._generator.get_state()
+        return state
+
+    def load_state_dict(self, state: Mapping[str, Tensor], generator: torch.Generator | None = None) -> None:
+        """Restore what `state_dict` returned, for the same N and settings.
+
+        Parameters
+        ----------
+        state
+            From `state_dict`.
+        generator
+            Used from now on and set to the saved state; None: that of the last reset, or a new one.
+        """
+        held = state["episodes/visited"].shape
+        if held != (self.num_envs, self.rows, self.cols):
+            raise InputError(
+                f"the state is of {tuple(held)} searches, rows and columns; "
+                f"this search has {(self.num_envs, self.rows, self.cols)}"
+            )
+        if "scenes/windows" in state:
+            self.scenes = SceneSet(
+                **{item.name: state[f"scenes/{item.name}"].to(self.device) for item in fields(SceneSet)}
+            )
+        self._episodes = _Episodes(
+            **{
+                item.name: state[f"episodes/{item.name}"].to(self.device, copy=True)
+                for item in fields(_Episodes)
+            }
+        )
+        self._scene_sets = int(state["scene_sets"])
+        self._generator = generator or self._generator or torch.Generator()
+        self._generator.set_state(state["generator"].cpu())
+
+    @property
+    def _running(self) -> _Episodes:
+        if self._episodes is None:
+            raise InputError("the search has not begun; call reset first")
+        return self._episodes
+
+    def _begin(self, count: int) -> _Episodes:
+        generator = self._generator
+        if generator is None:
+            raise InputError("the search has not begun; call reset first")
+        scenes, scene = self.scenes, self.scenes.draw(count, generator)
+        if self.settings.start == "random":
+            draw = torch.rand(count, 2, generator=generator, device=generator.device).to(self.device)
+            position = (draw * torch.tensor((self.rows, self.cols), device=self.device)).long()
+        else:
+            position = torch.tensor((self.rows // 2, self.cols // 2), device=self.device).repeat(count, 1)
+        memory = glimpse.Memory.empty(count, self.rows, self.cols, self.device)
+        beliefs = scenes.beliefs[scene]
+        if self.settings.preview:
+            memory.belief = beliefs.clone()
+        at = (torch.arange(count, device=self.device), position[:, 0], position[:, 1])
+        glimpse.look(memory, position, beliefs[at[0], :, at[1], at[2]])
+        return _Episodes(
+            scene=scene,
+            scene_set=torch.full_like(scene, self._scene_sets),
+            provenance=scenes.provenance[scene],
+            tau=scenes.tau[scene],
+            windows=scenes.windows[scene],
+            hazy=scenes.hazy[scene],
+            beliefs=beliefs,
+            visited=memory.visited,
+            recognised=memory.recognised,
+            known_beliefs=memory.belief,
+            position=position,
+            steps=torch.zeros_like(scene),
+            found=torch.zeros_like(scene),
+        )
+
+    def _replace(self, ended: Tensor) -> None:
+        """Begin new episodes in the environments ``ended``."""
+        running, begun = self._running, self._begin(len(ended))
+        # These were handed out by `step`: new tensors, not changed ones.
+        running.position, running.found = running.position.clone(), running.found.clone()
+        for item in fields(_Episodes):
+            getattr(running, item.name)[ended] = getattr(begun, item.name)
+
+    def _observe(self) -> Observation:
+        now = self._running
+        steps_left = 1.0 - now.steps / self.max_steps
+        return glimpse.observe(now.windows, now.beliefs, self.memory, now.position, steps_left)

@@ -1,0 +1,143 @@
+"""The arrows of docs/architecture.md, kept by reading the imports of every file."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import clairvoy
+
+ROOT = Path(clairvoy.__file__).parent
+MODULES = {
+    ".".join(("clairvoy", *path.relative_to(ROOT).with_suffix("").parts)).removesuffix(".__init__"): path
+    for path in sorted(ROOT.rglob("*.py"))
+}
+WINGS = ("imaging", "generative", "qlearning")
+MAX_LINES = 500
+
+
+def imports(path: Path, module: str, *, of_types: bool = False) -> set[str]:
+    """Return every module that a file names in an import, wherever it stands.
+
+    Imports that only a type checker sees (``if TYPE_CHECKING:``) never run, and count only with `of_types`.
+    """
+    package = module if path.name == "__init__.py" else module.rpartition(".")[0]
+    return set(_imports(ast.parse(path.read_text()), package, of_types))
+
+
+def _imports(node: ast.AST, package: str, of_types: bool) -> Iterator[str]:
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.If) and "TYPE_CHECKING" in ast.dump(child.test) and not of_types:
+            for other in child.orelse:
+                yield from _imports(ast.Module([other], []), package, of_types)
+        elif isinstance(child, ast.Import):
+            yield from (alias.name for alias in child.names)
+        elif isinstance(child, ast.ImportFrom):
+            parents = package.split(".")[: len(package.split(".")) + 1 - child.level] if child.level else []
+            origin = ".".join([*parents, *([child.module] if child.module else [])])
+            # `from package import name`: the name may be a module, or something that a module holds.
+            yield origin
+            yield from (f"{origin}.{alias.name}" for alias in child.names)
+        else:
+            yield from _imports(child, package, of_types)
+
+
+def within(name: str, *parts: str) -> bool:
+    """Tell whether a module is one of these parts of clairvoy, or inside one."""
+    return any(f"{name}.".startswith(f"clairvoy.{part}.") for part in parts)
+
+
+def reached(module: str) -> set[str]:
+    """Return everything that importing a module brings in, one import leading to the next."""
+    seen: set[str] = set()
+    waiting = [module]
+    while waiting:
+        name = waiting.pop()
+        if name in seen:
+            continue
+        seen.add(name)
+        if name in MODULES:
+            waiting += imports(MODULES[name], name)
+            waiting += [name.rpartition(".")[0]] if "." in name else []
+    return seen
+
+
+def forbidden(part: str) -> tuple[str, ...]:
+    """Return the parts that a part of clairvoy must not import."""
+    if part in WINGS:
+        others = tuple(wing for wing in WINGS if wing != part)
+        return (*others, "glimpse", "checkpoint", "scenarios", "cotrain", "dehazer", "evaluation", "apps")
+    return {
+        "errors": (*WINGS, "glimpse", "checkpoint", "scenarios", "cotrain", "dehazer", "evaluation", "apps"),
+        "glimpse": ("scenarios", "cotrain", "dehazer", "evaluation", "apps"),
+        "checkpoint": ("scenarios", "cotrain", "dehazer", "evaluation", "apps"),
+        "cotrain": ("scenarios", "imaging", "dehazer", "apps"),
+        "dehazer": ("scenarios", "cotrain", "apps"),
+        "apps": (),
+        "__main__": (),
+    }.get(part, ("apps",))
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_imports_run_downwards(module):
+    part = module.split(".")[1] if "." in module else ""
+    wrong = {
+        name
+        for name in imports(MODULES[module], module, of_types=part in WINGS)
+        if within(name, *forbidden(part))
+    }
+    assert not wrong, f"{module} must not import {sorted(wrong)}; see docs/architecture.md"
+
+
+def test_a_broken_training_import_cannot_break_clear():
+    modules = reached("clairvoy.dehazer") | reached("clairvoy.apps.cli") | reached("clairvoy.apps.clear")
+    assert "clairvoy.dehazer" in MODULES
+    assert not {
+        name for name in modules if within(name, "cotrain", "scenarios") or name.startswith("gymnasium")
+    }
+
+
+def test_cotrain_gets_its_parts_handed_in():
+    assert "clairvoy.cotrain" in MODULES
+    assert not {name for name in reached("clairvoy.cotrain") if within(name, "scenarios", "imaging", "apps")}
+
+
+def test_qlearning_needs_no_pictures():
+    pictures = {
+        name for name in reached("clairvoy.qlearning") if name.split(".")[0] in ("cv2", "PIL", "tifffile")
+    }
+    assert not pictures
+
+
+@pytest.mark.parametrize("module", [name for name in MODULES if not within(name, "apps")])
+def test_nothing_below_apps_prints(module):
+    for node in ast.walk(ast.parse(MODULES[module].read_text())):
+        called = isinstance(node, ast.Call) and ast.unparse(node.func)
+        assert called not in ("print", "sys.stdout.write", "sys.stderr.write"), (
+            f"{module}:{node.lineno} prints"
+        )
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_a_file_has_one_idea(module):
+    assert module.rpartition(".")[2] not in ("utils", "util", "common", "helpers", "helper", "base", "misc")
+    assert len(MODULES[module].read_text().splitlines()) <= MAX_LINES
+
+
+def test_the_reader_of_imports_reads_every_kind(tmp_path):
+    file = tmp_path / "sample.py"
+    file.write_text(
+        "import a.b as c\n"
+        "from typing import TYPE_CHECKING\n"
+        "if TYPE_CHECKING:\n    import only.types\n"
+        "def late():\n    from clairvoy.imaging import haze\n"
+        "from . import sibling\n"
+        "from ..apps import cli\n"
+    )
+    found = imports(file, "clairvoy.qlearning.sample")
+    assert {"a.b", "clairvoy.imaging.haze", "clairvoy.qlearning.sibling", "clairvoy.apps.cli"} <= found
+    assert "only.types" not in found
+    assert "only.types" in imports(file, "clairvoy.qlearning.sample", of_types=True)
