@@ -1,0 +1,141 @@
+"""Confidence tau: how near a restoration is to the truth, said before the truth is known.
+
+Three signs, each known at once: the *spread* of restorations drawn from the posterior, what the *discriminator* says
+of the restoration, and the *residual* haze that the generator still sees in it. A linear map, fitted by ridge
+regression on held-out scenes, turns them into a PSNR in dB; its residual deviation turns that into
+
+    tau = P(PSNR >= 20 dB) = Phi((dB - 20) / sigma),
+
+a probability, so that it can be checked for calibration.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from clairvoy.generative.density_vae import DensityVAE
+from clairvoy.generative.discriminator import CLEAR, Discriminator
+
+GOOD_DB = 20.0
+"""A restoration at least this near to the truth, in dB PSNR, counts as good; tau is the probability of that."""
+CELL = 16
+"""Side of the cells that tau is told for, in pixels of the working size."""
+SIGNS = ("spread", "discriminator", "residual", "haze", "haze squared")
+
+
+class Perception(NamedTuple):
+    """What the generator and the discriminator believe about pictures (B, 3, H, W), H and W multiples of 16."""
+
+    z: Tensor
+    """Density field, the posterior's mean, (B, latent, H/16, W/16)."""
+    airlight: Tensor
+    """(B, 3, 1, 1)."""
+    haze: Tensor
+    """1 - transmission, (B, 1, H/2, W/2) in [0, 1]."""
+    spread: Tensor
+    """Standard deviation of the transmission over posterior draws, (B, 1, H/16, W/16)."""
+    clear: Tensor
+    """The discriminator's belief that the picture itself is a clear one, (B, 1, H/16, W/16) in [0, 1]."""
+    signs: Tensor
+    """What tau is computed from, (B, len(SIGNS), H/16, W/16)."""
+
+
+@torch.no_grad()
+def perceive(
+    generator: DensityVAE,
+    discriminator: Discriminator,
+    picture: Tensor,
+    noise: torch.Generator,
+    samples: int = 4,
+) -> Perception:
+    """Look at pictures once: haze, airlight, spread, and the signs of confidence.
+
+    Parameters
+    ----------
+    generator, discriminator
+        Trained together.
+    picture
+        (B, 3, H, W) in [0, 1], multiples of 16.
+    noise
+        Source of the posterior draws.
+    samples
+        Draws that the spread is taken over, at least 2.
+    """
+    posterior = generator.encode(picture)
+    half = F.avg_pool2d(picture, 2)
+    mean_od = generator.optical_depth(posterior.mean, half)
+    t = torch.exp(-mean_od)
+    draws = torch.stack(
+        [torch.exp(-generator.optical_depth(posterior.sample(noise), half)) for _ in range(max(2, samples))]
+    )
+    spread_t = draws.std(dim=0)
+    # An error of t moves the restored colour by |I - A| / t^2 times it.
+    contrast = (half - posterior.airlight).abs().mean(dim=1, keepdim=True)
+    spread = F.avg_pool2d(contrast / t.square() * spread_t, CELL // 2)
+
+    wide = F.interpolate(mean_od, scale_factor=2.0, mode="bilinear", align_corners=False)
+    restored = ((picture - posterior.airlight) * torch.exp(wide) + posterior.airlight).clamp(0, 1)
+    again = generator.trunk(restored)
+    z_again = generator.posterior_head(again)[:, : generator.settings.latent]
+    features = generator.decoder.features(z_again)
+    residual = F.avg_pool2d(F.softplus(generator.decoder.last(features)).mean(dim=1, keepdim=True), 2)
+    judged = discriminator(features)[:, CLEAR : CLEAR + 1]
+    own = torch.sigmoid(discriminator(generator.decoder.features(posterior.mean))[:, CLEAR : CLEAR + 1])
+    haze = F.avg_pool2d(1 - t, CELL // 2)
+    signs = torch.cat([torch.log(spread + 1e-4), judged, torch.log(residual + 1e-3), haze, haze.square()], dim=1)
+    return Perception(
+        posterior.mean, posterior.airlight, 1 - t, F.avg_pool2d(spread_t, CELL // 2), own, signs
+    )
+
+
+class Calibration(nn.Module):
+    """From signs to dB and tau, for whole pictures and for cells; fitted in closed form, kept with the weights."""
+
+    slope: Tensor
+    offset: Tensor
+    deviation: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        # Row 0 is for whole pictures, row 1 for cells. Unfitted, it claims 20 dB give or take 10: tau = 0.5.
+        self.register_buffer("slope", torch.zeros(2, len(SIGNS)))
+        self.register_buffer("offset", torch.full((2,), GOOD_DB))
+        self.register_buffer("deviation", torch.full((2,), 10.0))
+
+    def fit(self, signs: Tensor, squared_error: Tensor, ridge: float = 1e-2) -> None:
+        """Fit on held-out scenes: signs (B, S, h, w) and the true squared error of each cell (B, 1, h, w)."""
+        pictures = signs.mean(dim=(2, 3)), squared_error.mean(dim=(2, 3))[:, 0]
+        cells = signs.movedim(1, -1).flatten(0, 2), squared_error.flatten()
+        for row, (x, error) in enumerate((pictures, cells)):
+            x = x.double()
+            db = to_db(error.double())
+            centre, scale = x.mean(dim=0), x.std(dim=0).clamp(min=1e-6)
+            unit = (x - centre) / scale
+            gram = unit.T @ unit / len(unit) + ridge * torch.eye(unit.shape[1], dtype=unit.dtype)
+            weight = torch.linalg.solve(gram, unit.T @ (db - db.mean()) / len(unit)) / scale
+            self.slope[row] = weight.float()
+            self.offset[row] = (db.mean() - centre @ weight).float()
+            self.deviation[row] = (db - x @ weight - (db.mean() - centre @ weight)).std().clamp(min=0.5).float()
+
+    def of_picture(self, signs: Tensor) -> tuple[Tensor, Tensor]:
+        """Tau in [0, 1] and dB, (B,) each, from signs (B, S, h, w)."""
+        db = signs.mean(dim=(2, 3)) @ self.slope[0] + self.offset[0]
+        return self._tau(db, 0), db
+
+    def of_cells(self, signs: Tensor) -> tuple[Tensor, Tensor]:
+        """Tau in [0, 1] and dB for each cell, (B, 1, h, w) each."""
+        db = (signs.movedim(1, -1) @ self.slope[1] + self.offset[1])[:, None]
+        return self._tau(db, 1), db
+
+    def _tau(self, db: Tensor, row: int) -> Tensor:
+        return 0.5 * (1 + torch.erf((db - GOOD_DB) / (self.deviation[row] * math.sqrt(2))))
+
+
+def to_db(squared_error: Tensor) -> Tensor:
+    """PSNR in dB of a mean squared error of pictures in [0, 1], at most 60."""
+    return -10 * torch.log10(squared_error.clamp(min=1e-6))
