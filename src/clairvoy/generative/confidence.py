@@ -99,6 +99,7 @@ class Calibration(nn.Module):
     slope: Tensor
     offset: Tensor
     deviation: Tensor
+    recognition: Tensor
 
     def __init__(self) -> None:
         super().__init__()
@@ -106,6 +107,8 @@ class Calibration(nn.Module):
         self.register_buffer("slope", torch.zeros(2, len(SIGNS)))
         self.register_buffer("offset", torch.full((2,), GOOD_DB))
         self.register_buffer("deviation", torch.full((2,), 10.0))
+        # Logit of the probability of haze: per unit of the agent's margin, of the area recognised, and at 0.
+        self.register_buffer("recognition", torch.tensor([4.0, 4.0, 0.0]))
 
     def fit(self, signs: Tensor, squared_error: Tensor, ridge: float = 1e-2) -> None:
         """Fit on held-out scenes: signs (B, S, h, w) and the true squared error of each cell (B, 1, h, w)."""
@@ -131,6 +134,27 @@ class Calibration(nn.Module):
         """Tau in [0, 1] and dB for each cell, (B, 1, h, w) each."""
         db = (signs.movedim(1, -1) @ self.slope[1] + self.offset[1])[:, None]
         return self._tau(db, 1), db
+
+    def fit_recognition(self, margin: Tensor, area: Tensor, hazy: Tensor, steps: int = 400) -> None:
+        """Logistic regression (Platt 1999) of `hazy` (n,) bool on the agent's margin and recognised area, (n,)."""
+        x = torch.stack([margin, area, torch.ones_like(margin)], dim=1).double()
+        weight = torch.zeros(3, dtype=torch.float64)
+        target = hazy.double()
+        for _ in range(steps):
+            # Newton's method with a small ridge, so that separable scenes do not push the weights to infinity.
+            p = torch.sigmoid(x @ weight)
+            gradient = x.T @ (p - target) / len(x) + 1e-3 * weight
+            curvature = (x.T * (p * (1 - p))) @ x / len(x) + 1e-3 * torch.eye(3, dtype=torch.float64)
+            change = torch.linalg.solve(curvature, gradient)
+            weight = weight - change
+            if float(change.abs().max()) < 1e-9:
+                break
+        self.recognition.copy_(weight.float())
+
+    def haze_probability(self, margin: float, area: float) -> float:
+        """Probability in [0, 1] that a picture has haze, from what the agent's search gave."""
+        per_margin, per_area, offset = self.recognition.tolist()
+        return 1 / (1 + math.exp(-max(-50.0, min(50.0, per_margin * margin + per_area * area + offset))))
 
     def _tau(self, db: Tensor, row: int) -> Tensor:
         return 0.5 * (1 + torch.erf((db - GOOD_DB) / (self.deviation[row] * math.sqrt(2))))

@@ -1,0 +1,353 @@
+"""The dehazer: load once, call many.
+
+    from clairvoy import Dehazer, clear
+    picture = clear("foggy.jpg")
+    result = Dehazer.load("fast")(photo)
+
+A call looks at the picture once at low resolution; the agent searches that look for haze. If it recognises none, the
+picture comes back as it went in. Otherwise the generator's optical depth is read along the full-resolution picture,
+strip by strip, and the physics is inverted: memory stays bounded and 16 bits stay 16 bits.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+import torch.nn.functional as F
+from PIL import Image
+from torch import Tensor
+
+from clairvoy.checkpoint import Parts, choose_device, load_weights
+from clairvoy.errors import InputError, SettingsError
+from clairvoy.generative.bilateral_grid import blend_bins
+from clairvoy.generative.confidence import perceive
+from clairvoy.generative.density_vae import working_size
+from clairvoy.generative.sampler import best_restoration
+from clairvoy.imaging.files import Picture, read, write
+from clairvoy.imaging.windows import strips
+from clairvoy.search import cut_windows, pool_beliefs, search
+
+PIXELS_PER_STRIP = 400_000
+SEED = 0
+"""Of the posterior draws: the same picture gives the same result."""
+
+
+@dataclass(frozen=True)
+class Report:
+    """What was found in a picture, and how far to trust what was made of it."""
+
+    haze: bool
+    """The agent recognised haze."""
+    haze_probability: float
+    """Calibrated probability in [0, 1] that there is haze."""
+    mean_transmission: float
+    """Mean over the picture, in (0, 1]; 1 is no haze."""
+    airlight: tuple[float, float, float]
+    """RGB in [0, 1]."""
+    tau: float
+    """Probability that the restoration is within 20 dB PSNR of the truth."""
+    tau_db: float
+    """Expected PSNR against the truth, in dB."""
+    seconds: float
+    windows_looked_at: int
+    windows: int
+    size: tuple[int, int]
+    """Height and width."""
+    strength: float
+    device: str
+    weights: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        return asdict(self)
+
+
+@dataclass
+class Result:
+    """A restored picture. The maps are computed when first asked for, at full resolution."""
+
+    image: Any
+    """The same kind as went in (a file: `Picture`; a `Picture`: its pixel array)."""
+    report: Report
+    airlight: np.ndarray
+    """(3,) float32 in [0, 1]."""
+    _transmission: Callable[[], np.ndarray]
+    _tau: np.ndarray
+
+    @property
+    def transmission(self) -> np.ndarray:
+        """(H, W) float32 in (0, 1]."""
+        return self._transmission()
+
+    @property
+    def haze(self) -> np.ndarray:
+        """1 - transmission, (H, W) float32 in [0, 1)."""
+        return 1 - self.transmission
+
+    @property
+    def tau(self) -> np.ndarray:
+        """Confidence in each place, (H, W) float32 in [0, 1]."""
+        height, width = self.report.size
+        return np.clip(cv2.resize(self._tau, (width, height), interpolation=cv2.INTER_LINEAR), 0, 1)
+
+
+class Dehazer:
+    """Trained parts on a device.
+
+    Parameters
+    ----------
+    parts
+        From `checkpoint.load_weights` or a training.
+    device
+        Where to compute.
+    name
+        Of the weights, for the report.
+    """
+
+    def __init__(self, parts: Parts, device: str = "auto", name: str = "unnamed") -> None:
+        self.device = choose_device(device)
+        self.parts, self.name = parts.to(self.device), name
+
+    @classmethod
+    def load(cls, name_or_path: str | Path = "fast", device: str = "auto") -> Dehazer:
+        """Load released weights by name, or a file that `clairvoy train` wrote.
+
+        Raises
+        ------
+        WeightsError
+            They cannot be read or are of another version.
+        SettingsError
+            The device is not there.
+        """
+        chosen = str(choose_device(device))
+        return cls(load_weights(name_or_path), chosen, Path(name_or_path).stem)
+
+    @torch.inference_mode()
+    def __call__(self, photo: Any, *, strength: float = 1.0, samples: int = 1, force: bool = False) -> Result:
+        """Restore a picture.
+
+        Parameters
+        ----------
+        photo
+            Path, bytes, PIL image, `Picture`, array (H, W[, 1|3|4]) uint8, uint16 or float in [0, 1], or tensor
+            (3, H, W) float in [0, 1].
+        strength
+            0 is the identity, 1 the whole optical depth is taken away.
+        samples
+            How many restorations the sampler draws; the one that the discriminator believes most is kept.
+        force
+            Restore even where the agent recognises no haze.
+
+        Raises
+        ------
+        InputError, FileError, SettingsError
+            The picture, the file or a setting is not usable; the message says why and what to do.
+        """
+        begin = time.perf_counter()
+        if not 0 <= strength <= 1:
+            raise SettingsError(f"strength is {strength}; it must lie in [0, 1]")
+        if samples < 1:
+            raise SettingsError(f"samples is {samples}; it must be at least 1")
+        pixels, rebuild = _unpack(photo)
+        height, width = pixels.shape[:2]
+        noise = torch.Generator().manual_seed(SEED)
+        small = self._small(pixels, *working_size(height, width))
+        parts = self.parts
+        seen = perceive(parts.generator, parts.discriminator, small, noise)
+        tau_cells, _ = parts.calibration.of_cells(seen.signs)
+        tau, tau_db = parts.calibration.of_picture(seen.signs)
+        thumbnail = (self._small(pixels, 256, 256) * 255).round().to(torch.uint8)
+        beliefs = pool_beliefs(seen.haze, seen.spread, seen.clear, tau_cells)
+        found = search(parts.agent, cut_windows(thumbnail), beliefs)
+        probability = parts.calibration.haze_probability(found.margin, float(found.recognised.float().mean()))
+        hazy = bool(found.recognised.any()) and probability >= 0.5
+
+        restores = (hazy or force) and strength > 0
+        z, airlight = seen.z, seen.airlight
+        if restores and samples > 1:
+            z = best_restoration(
+                parts.generator, parts.discriminator, small, parts.generator.encode(small), samples, noise
+            ).z
+        grid = parts.generator.decode(z)[0]
+        restored = self._apply(pixels, grid, airlight, strength) if restores else pixels
+        report = Report(
+            haze=hazy,
+            haze_probability=probability,
+            mean_transmission=float(1 - seen.haze.mean()),
+            airlight=tuple(round(float(value), 4) for value in airlight.flatten()),  # type: ignore[arg-type]
+            tau=float(tau),
+            tau_db=float(tau_db),
+            seconds=time.perf_counter() - begin,
+            windows_looked_at=int(found.visited.sum()),
+            windows=found.visited.numel(),
+            size=(height, width),
+            strength=float(strength),
+            device=str(self.device),
+            weights=self.name,
+        )
+        return Result(
+            rebuild(restored),
+            report,
+            airlight.flatten().float().cpu().numpy(),
+            lambda: self._transmission(pixels, grid),
+            tau_cells[0, 0].float().cpu().numpy(),
+        )
+
+    def _small(self, pixels: np.ndarray, height: int, width: int) -> Tensor:
+        """The picture at another size, (1, 3, height, width) in [0, 1], on the device."""
+        shrinks = pixels.shape[0] >= height and pixels.shape[1] >= width
+        how = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+        small = cv2.resize(pixels, (width, height), interpolation=how).astype(np.float32) / _peak(pixels)
+        return torch.from_numpy(np.ascontiguousarray(small.transpose(2, 0, 1)))[None].to(self.device)
+
+    def _strip(self, pixels: np.ndarray, rows: slice, grid: Tensor) -> tuple[Tensor, Tensor]:
+        """Pixels (1, 3, h, W) in [0, 1] and optical depth (1, 1, h, W) of some rows of the picture."""
+        part = torch.from_numpy(pixels[rows].astype(np.float32)).to(self.device) / _peak(pixels)
+        part = part.permute(2, 0, 1)[None]
+        planes = _grid_rows(grid, rows, pixels.shape[0])
+        planes = F.interpolate(planes[None], size=(planes.shape[1], pixels.shape[1]), mode="bilinear", align_corners=False)
+        return part, blend_bins(planes, self.parts.generator.guide(part))
+
+    def _apply(self, pixels: np.ndarray, grid: Tensor, airlight: Tensor, strength: float) -> np.ndarray:
+        out = np.empty_like(pixels)
+        peak = _peak(pixels)
+        for rows in strips(pixels.shape[0], pixels.shape[1], PIXELS_PER_STRIP):
+            part, od = self._strip(pixels, rows, grid)
+            restored = ((part - airlight) * torch.exp(strength * od) + airlight).clamp_(0, 1)[0].permute(1, 2, 0)
+            strip = (restored * peak).cpu().numpy()
+            out[rows] = strip if pixels.dtype.kind == "f" else np.rint(strip)
+        return out
+
+    @torch.inference_mode()
+    def _transmission(self, pixels: np.ndarray, grid: Tensor) -> np.ndarray:
+        out = np.empty(pixels.shape[:2], np.float32)
+        for rows in strips(pixels.shape[0], pixels.shape[1], PIXELS_PER_STRIP):
+            out[rows] = torch.exp(-self._strip(pixels, rows, grid)[1])[0, 0].cpu().numpy()
+        return out
+
+
+def _grid_rows(grid: Tensor, rows: slice, height: int) -> Tensor:
+    """Interpolate the grid (bins, h, w) down its columns at some rows of a picture: (bins, rows, w)."""
+    count = grid.shape[1]
+    place = (torch.arange(rows.start, rows.stop, device=grid.device) + 0.5) * count / height - 0.5
+    place = place.clamp(0, count - 1)
+    above = place.floor().long().clamp(max=max(count - 2, 0))
+    share = (place - above).view(1, -1, 1)
+    return grid[:, above] * (1 - share) + grid[:, (above + 1).clamp(max=count - 1)] * share
+
+
+def _peak(pixels: np.ndarray) -> float:
+    return float(np.iinfo(pixels.dtype).max) if pixels.dtype.kind == "u" else 1.0
+
+
+def _unpack(photo: Any) -> tuple[np.ndarray, Callable[[np.ndarray], Any]]:
+    """RGB pixels (H, W, 3) and a function that makes the same kind of thing of restored ones."""
+    if isinstance(photo, (str, Path, bytes)):
+        picture = read(photo)
+        kept = {name: getattr(picture, name) for name in ("alpha", "grey", "format", "metadata", "name")}
+        return picture.pixels, lambda pixels: Picture(pixels, **kept)
+    if isinstance(photo, Picture):
+        return photo.pixels, lambda pixels: pixels
+    if isinstance(photo, Image.Image):
+        return _unpack_pil(photo)
+    if isinstance(photo, Tensor):
+        if photo.ndim != 3 or photo.shape[0] != 3 or not photo.is_floating_point():
+            raise InputError(f"tensor of shape {tuple(photo.shape)} {photo.dtype}; give (3, H, W) float in [0, 1]")
+        array = photo.detach().float().cpu().permute(1, 2, 0).numpy()
+        return _checked(array), lambda pixels: torch.from_numpy(pixels).permute(2, 0, 1).to(photo.device, photo.dtype)
+    if isinstance(photo, np.ndarray):
+        return _unpack_array(photo)
+    raise InputError(f"{type(photo).__name__} is not a picture; give a path, bytes, PIL image, array or tensor")
+
+
+def _unpack_pil(photo: Image.Image) -> tuple[np.ndarray, Callable[[np.ndarray], Image.Image]]:
+    if photo.mode not in ("L", "RGB", "RGBA", "LA"):
+        raise InputError(f"PIL image of mode {photo.mode}; convert it to L, RGB or RGBA first")
+    alpha = photo.getchannel("A") if photo.mode in ("RGBA", "LA") else None
+    info = dict(photo.info)
+
+    def rebuild(pixels: np.ndarray) -> Image.Image:
+        made = Image.fromarray(pixels)
+        if photo.mode in ("L", "LA"):
+            made = made.convert("L")
+        if alpha is not None:
+            made.putalpha(alpha)
+        made.info = info
+        return made
+
+    return _checked(np.array(photo.convert("RGB"))), rebuild
+
+
+def _unpack_array(photo: np.ndarray) -> tuple[np.ndarray, Callable[[np.ndarray], np.ndarray]]:
+    grey = photo.ndim == 2 or (photo.ndim == 3 and photo.shape[2] == 1)
+    if not grey and (photo.ndim != 3 or photo.shape[2] not in (3, 4)):
+        raise InputError(f"array of shape {photo.shape}; give (H, W), (H, W, 3) or (H, W, 4)")
+    if photo.dtype not in (np.uint8, np.uint16) and photo.dtype.kind != "f":
+        raise InputError(f"array of type {photo.dtype}; give uint8, uint16 or float in [0, 1]")
+    kept = photo if photo.dtype.kind == "u" else photo.astype(np.float32)
+    rgb = np.repeat(kept.reshape(*photo.shape[:2], 1), 3, axis=2) if grey else np.ascontiguousarray(kept[..., :3])
+
+    def rebuild(pixels: np.ndarray) -> np.ndarray:
+        if pixels is rgb:
+            return photo.copy()
+        if grey:
+            return pixels[..., :1].reshape(photo.shape).astype(photo.dtype)
+        return np.concatenate([pixels.astype(photo.dtype), photo[..., 3:]], axis=2)
+
+    return _checked(rgb), rebuild
+
+
+def _checked(pixels: np.ndarray) -> np.ndarray:
+    if pixels.size == 0:
+        raise InputError(f"picture of shape {pixels.shape} is empty; give at least one pixel")
+    if pixels.dtype.kind == "f":
+        if not np.isfinite(pixels).all():
+            raise InputError("picture holds NaN or infinite values; replace them first")
+        if pixels.min() < 0 or pixels.max() > 1:
+            raise InputError(
+                f"float picture runs from {pixels.min():.3g} to {pixels.max():.3g}; scale it to [0, 1]"
+            )
+    return np.ascontiguousarray(pixels)
+
+
+_LOADED: dict[str, Dehazer] = {}
+
+
+def clear(
+    photo: Any,
+    output: str | Path | None = None,
+    *,
+    strength: float = 1.0,
+    samples: int = 1,
+    force: bool = False,
+    overwrite: bool = False,
+    device: str = "auto",
+) -> Any:
+    """Restore a hazy picture with the released weights; gives the same kind as went in.
+
+    Parameters
+    ----------
+    photo, strength, samples, force
+        See `Dehazer.__call__`.
+    output
+        A file to write as well, if the picture came from a path or bytes.
+    overwrite
+        Whether an existing output may be replaced.
+    device
+        "auto", "cpu", "cuda" or "mps".
+    """
+    if output is not None and not isinstance(photo, (str, Path, bytes)):
+        raise InputError("output works with a path or bytes; save an array or image with the library it is of")
+    if device not in _LOADED:
+        _LOADED[device] = Dehazer.load("fast", device)
+    image = _LOADED[device](photo, strength=strength, samples=samples, force=force).image
+    if output is not None:
+        write(Path(output), image.pixels, image, overwrite=overwrite)
+    return image
