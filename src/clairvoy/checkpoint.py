@@ -122,7 +122,9 @@ def load_weights(name_or_path: str | Path) -> Parts:
         path = Path(name_or_path)
     if not path.is_file():
         names = sorted(p.stem for p in RELEASED.glob("*.safetensors") if p.stem != "squeezenet1_1")
-        raise WeightsError(f"{name_or_path}: no such weights; name one of {', '.join(names)} or a .safetensors file")
+        raise WeightsError(
+            f"{name_or_path}: no such weights; name one of {', '.join(names)} or a .safetensors file"
+        )
     try:
         with safe_open(str(path), framework="pt") as file:
             header = file.metadata() or {}
@@ -174,6 +176,6 @@ def load_run(path: Path) -> dict[str, Any]:
         raise WeightsError(f"{path}: a damaged checkpoint ({error}); begin a new run") from error
     if state.get("version") != __version__:
         raise WeightsError(
-            f"{path}: a checkpoint of version {state.get('version')}, this is {__version__}; finish the run with that version"
+            f"{path}: a checkpoint of version {state.get('version')}, this is {__version__}; finish it with that"
         )
     return state

@@ -230,7 +230,9 @@ class _Loop:
         if self.update % settings.act_every == 0:
             metrics |= self._act()
             if self.acted >= settings.warm_up and len(scenario.history) >= settings.agent_batch:
-                learnt = learn_from_history(scenario.agent, scenario.history, settings.agent_updates, settings.agent_batch)
+                learnt = learn_from_history(
+                    scenario.agent, scenario.history, settings.agent_updates, settings.agent_batch
+                )
                 metrics |= {f"agent/{name}": value for name, value in learnt.items()}
         metrics |= scenario.learn_models(settings.feedback)
         self.update += 1

@@ -212,7 +212,9 @@ class Dehazer:
         part = torch.from_numpy(pixels[rows].astype(np.float32)).to(self.device) / _peak(pixels)
         part = part.permute(2, 0, 1)[None]
         planes = _grid_rows(grid, rows, pixels.shape[0])
-        planes = F.interpolate(planes[None], size=(planes.shape[1], pixels.shape[1]), mode="bilinear", align_corners=False)
+        planes = F.interpolate(
+            planes[None], size=(planes.shape[1], pixels.shape[1]), mode="bilinear", align_corners=False
+        )
         return part, blend_bins(planes, self.parts.generator.guide(part))
 
     def _apply(self, pixels: np.ndarray, grid: Tensor, airlight: Tensor, strength: float) -> np.ndarray:
@@ -220,7 +222,9 @@ class Dehazer:
         peak = _peak(pixels)
         for rows in strips(pixels.shape[0], pixels.shape[1], PIXELS_PER_STRIP):
             part, od = self._strip(pixels, rows, grid)
-            restored = ((part - airlight) * torch.exp(strength * od) + airlight).clamp_(0, 1)[0].permute(1, 2, 0)
+            restored = (
+                ((part - airlight) * torch.exp(strength * od) + airlight).clamp_(0, 1)[0].permute(1, 2, 0)
+            )
             strip = (restored * peak).cpu().numpy()
             out[rows] = strip if pixels.dtype.kind == "f" else np.rint(strip)
         return out
@@ -259,12 +263,18 @@ def _unpack(photo: Any) -> tuple[np.ndarray, Callable[[np.ndarray], Any]]:
         return _unpack_pil(photo)
     if isinstance(photo, Tensor):
         if photo.ndim != 3 or photo.shape[0] != 3 or not photo.is_floating_point():
-            raise InputError(f"tensor of shape {tuple(photo.shape)} {photo.dtype}; give (3, H, W) float in [0, 1]")
+            raise InputError(
+                f"tensor of shape {tuple(photo.shape)} {photo.dtype}; give (3, H, W) float in [0, 1]"
+            )
         array = photo.detach().float().cpu().permute(1, 2, 0).numpy()
-        return _checked(array), lambda pixels: torch.from_numpy(pixels).permute(2, 0, 1).to(photo.device, photo.dtype)
+        return _checked(
+            array
+        ), lambda pixels: torch.from_numpy(pixels).permute(2, 0, 1).to(photo.device, photo.dtype)
     if isinstance(photo, np.ndarray):
         return _unpack_array(photo)
-    raise InputError(f"{type(photo).__name__} is not a picture; give a path, bytes, PIL image, array or tensor")
+    raise InputError(
+        f"{type(photo).__name__} is not a picture; give a path, bytes, PIL image, array or tensor"
+    )
 
 
 def _unpack_pil(photo: Image.Image) -> tuple[np.ndarray, Callable[[np.ndarray], Image.Image]]:
@@ -292,7 +302,11 @@ def _unpack_array(photo: np.ndarray) -> tuple[np.ndarray, Callable[[np.ndarray],
     if photo.dtype not in (np.uint8, np.uint16) and photo.dtype.kind != "f":
         raise InputError(f"array of type {photo.dtype}; give uint8, uint16 or float in [0, 1]")
     kept = photo if photo.dtype.kind == "u" else photo.astype(np.float32)
-    rgb = np.repeat(kept.reshape(*photo.shape[:2], 1), 3, axis=2) if grey else np.ascontiguousarray(kept[..., :3])
+    rgb = (
+        np.repeat(kept.reshape(*photo.shape[:2], 1), 3, axis=2)
+        if grey
+        else np.ascontiguousarray(kept[..., :3])
+    )
 
     def rebuild(pixels: np.ndarray) -> np.ndarray:
         if pixels is rgb:
@@ -344,7 +358,9 @@ def clear(
         "auto", "cpu", "cuda" or "mps".
     """
     if output is not None and not isinstance(photo, (str, Path, bytes)):
-        raise InputError("output works with a path or bytes; save an array or image with the library it is of")
+        raise InputError(
+            "output works with a path or bytes; save an array or image with the library it is of"
+        )
     if device not in _LOADED:
         _LOADED[device] = Dehazer.load("fast", device)
     image = _LOADED[device](photo, strength=strength, samples=samples, force=force).image

@@ -29,17 +29,44 @@ PATHS = ("agent_to_generator", "generated_scenes", "beliefs", "gate")
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Define the command line."""
     parser.add_argument("scenario", choices=["haze"], help="what to train")
-    parser.add_argument("--clear", type=Path, required=True, metavar="DIR", help="photographs without haze, subfolders included")
-    parser.add_argument("--depth", type=Path, metavar="DIR", help="depth files NAME.npz, .npy or .png; procedural depth if left out")
-    parser.add_argument("--pairs", type=Path, nargs=2, metavar=("HAZY", "CLEAR"), help="folders of real pairs to learn from as well")
-    parser.add_argument("--out", type=Path, required=True, metavar="RUN", help="folder for checkpoint, weights and logs")
-    parser.add_argument("--updates", type=int, default=4000, help="updates of the generator (default: %(default)s)")
+    parser.add_argument(
+        "--clear",
+        type=Path,
+        required=True,
+        metavar="DIR",
+        help="photographs without haze, subfolders included",
+    )
+    parser.add_argument(
+        "--depth",
+        type=Path,
+        metavar="DIR",
+        help="depth files NAME.npz, .npy or .png; procedural depth if left out",
+    )
+    parser.add_argument(
+        "--pairs",
+        type=Path,
+        nargs=2,
+        metavar=("HAZY", "CLEAR"),
+        help="folders of real pairs to learn from as well",
+    )
+    parser.add_argument(
+        "--out", type=Path, required=True, metavar="RUN", help="folder for checkpoint, weights and logs"
+    )
+    parser.add_argument(
+        "--updates", type=int, default=4000, help="updates of the generator (default: %(default)s)"
+    )
     parser.add_argument("--batch", type=int, help="pictures in a batch (default: 16; 128 on a GPU)")
     parser.add_argument("--minutes", type=float, help="stop after this time; go on later with --resume")
     parser.add_argument("--seed", type=int, default=0, help="of all randomness (default: %(default)s)")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps (default: %(default)s)")
     parser.add_argument("--resume", action="store_true", help="continue the run in --out exactly")
-    parser.add_argument("--without", action="append", default=[], choices=PATHS, help="switch a feedback path off; may be repeated")
+    parser.add_argument(
+        "--without",
+        action="append",
+        default=[],
+        choices=PATHS,
+        help="switch a feedback path off; may be repeated",
+    )
     parser.add_argument("--quiet", action="store_true", help="no progress bar")
 
 
@@ -49,24 +76,32 @@ def run(args: argparse.Namespace) -> int:
     if args.updates < 1:
         raise SettingsError(f"--updates is {args.updates}; it must be at least 1")
     if not args.resume and checkpoint.exists():
-        raise FileError(f"{args.out}: holds a run already; add --resume to continue it, or name another folder")
+        raise FileError(
+            f"{args.out}: holds a run already; add --resume to continue it, or name another folder"
+        )
     device = choose_device(args.device)
     scenario = _scenario(args, device)
-    settings = CotrainSettings(budget=args.updates, seed=args.seed, feedback=Feedback(**{path: False for path in args.without}))
+    settings = CotrainSettings(
+        budget=args.updates, seed=args.seed, feedback=Feedback(**dict.fromkeys(args.without, False))
+    )
     args.out.mkdir(parents=True, exist_ok=True)
     if not args.resume:
         asked = {name: str(value) for name, value in vars(args).items() if name != "command"}
         (args.out / "settings.json").write_text(json.dumps(asked, indent=2, default=str) + "\n")
     log = _Log(args.out, args.updates, args.quiet)
     deadline = time.monotonic() + args.minutes * 60 if args.minutes else None
-    done = cotrain(scenario, settings, checkpoint=checkpoint, resume=args.resume, report=log, deadline=deadline)
+    done = cotrain(
+        scenario, settings, checkpoint=checkpoint, resume=args.resume, report=log, deadline=deadline
+    )
     log.close()
     return _say(done, scenario, args, weights)
 
 
 def _say(done: Run, scenario: HazeScenario, args: argparse.Namespace, weights: Path) -> int:
     if done.interrupted:
-        print(f"stopped after {done.updates} of {args.updates} updates; continue with --resume", file=sys.stderr)
+        print(
+            f"stopped after {done.updates} of {args.updates} updates; continue with --resume", file=sys.stderr
+        )
         return 0 if args.minutes else 130
     notes = {"updates": done.updates, "seed": args.seed, "metrics": done.metrics}
     save_weights(weights, scenario.parts, notes)
@@ -77,7 +112,9 @@ def _say(done: Run, scenario: HazeScenario, args: argparse.Namespace, weights: P
 def _scenario(args: argparse.Namespace, device: torch.device) -> HazeScenario:
     paths = find_photographs(args.clear, recursive=True)
     if len(paths) < 2:
-        raise FileError(f"{args.clear}: one photograph; training needs at least 2, one is held out to calibrate on")
+        raise FileError(
+            f"{args.clear}: one photograph; training needs at least 2, one is held out to calibrate on"
+        )
     # Every tenth photograph calibrates and is never learnt from.
     held = paths[::10]
     learnt = [path for index, path in enumerate(paths) if index % 10]
@@ -107,7 +144,9 @@ def _pairs(hazy: Path, clear: Path) -> tuple[Tensor, Tensor]:
         return torch.from_numpy(small).permute(2, 0, 1)
 
     matched = match_pairs(hazy, clear)
-    return torch.stack([load(pair.hazy) for pair in matched]), torch.stack([load(pair.clear) for pair in matched])
+    return torch.stack([load(pair.hazy) for pair in matched]), torch.stack(
+        [load(pair.clear) for pair in matched]
+    )
 
 
 class _Log:
@@ -118,7 +157,9 @@ class _Log:
             from torch.utils.tensorboard import SummaryWriter
             from tqdm import tqdm
         except ImportError as error:
-            raise ClairvoyError(f"training needs {error.name}; install it with: pip install 'clairvoy[train]'") from error
+            raise ClairvoyError(
+                f"training needs {error.name}; install it with: pip install 'clairvoy[train]'"
+            ) from error
         self.writer = SummaryWriter(str(folder / "tensorboard"))
         self.bar: Any = tqdm(total=total, disable=quiet or None, unit="update")
         self.sums: dict[str, list[float]] = {}
@@ -130,7 +171,9 @@ class _Log:
         if update % 20:
             return
         for name, values in self.sums.items():
-            self.writer.add_scalar(name if "/" in name else f"models/{name}", sum(values) / len(values), update)
+            self.writer.add_scalar(
+                name if "/" in name else f"models/{name}", sum(values) / len(values), update
+            )
         shown = ("reconstruction", "transmission", "agent/return")
         self.bar.set_postfix({name: f"{np.mean(self.sums[name]):.3f}" for name in shown if name in self.sums})
         self.sums = {}

@@ -87,7 +87,9 @@ def perceive(
     judged = discriminator(features)[:, CLEAR : CLEAR + 1]
     own = torch.sigmoid(discriminator(generator.decoder.features(posterior.mean))[:, CLEAR : CLEAR + 1])
     haze = F.avg_pool2d(1 - t, CELL // 2)
-    signs = torch.cat([torch.log(spread + 1e-4), judged, torch.log(residual + 1e-3), haze, haze.square()], dim=1)
+    signs = torch.cat(
+        [torch.log(spread + 1e-4), judged, torch.log(residual + 1e-3), haze, haze.square()], dim=1
+    )
     return Perception(
         posterior.mean, posterior.airlight, 1 - t, F.avg_pool2d(spread_t, CELL // 2), own, signs
     )
@@ -123,7 +125,9 @@ class Calibration(nn.Module):
             weight = torch.linalg.solve(gram, unit.T @ (db - db.mean()) / len(unit)) / scale
             self.slope[row] = weight.float()
             self.offset[row] = (db.mean() - centre @ weight).float()
-            self.deviation[row] = (db - x @ weight - (db.mean() - centre @ weight)).std().clamp(min=0.5).float()
+            self.deviation[row] = (
+                (db - x @ weight - (db.mean() - centre @ weight)).std().clamp(min=0.5).float()
+            )
 
     def of_picture(self, signs: Tensor) -> tuple[Tensor, Tensor]:
         """Tau in [0, 1] and dB, (B,) each, from signs (B, S, h, w)."""

@@ -55,7 +55,7 @@ class Posterior(NamedTuple):
     """(B, 3, 1, 1) in [0, 1]; of no meaning for a prior."""
 
     def sample(self, generator: torch.Generator | None = None) -> Tensor:
-        """z = mean + sigma * noise, the reparametrised draw; same shape as `mean`."""
+        """Z = mean + sigma * noise, the reparametrised draw; same shape as `mean`."""
         noise = torch.randn(self.mean.shape, generator=generator, dtype=self.mean.dtype).to(self.mean.device)
         return self.mean + torch.exp(0.5 * self.log_variance) * noise
 
@@ -79,9 +79,10 @@ class ResidualBlock(nn.Module):
         self.first = nn.Conv2d(channels, channels, 3, padding=1)
         self.second = nn.Conv2d(channels, channels, 3, padding=1)
         nn.init.zeros_(self.second.weight)
-        nn.init.zeros_(self.second.bias)  # type: ignore[arg-type]
+        nn.init.zeros_(_bias(self.second))
 
     def forward(self, x: Tensor) -> Tensor:
+        """Same shape out as in, (B, channels, H, W)."""
         return x + self.second(F.silu(self.first(F.silu(x))))
 
 
@@ -90,18 +91,21 @@ class GlobalContext(nn.Module):
 
     def __init__(self, channels: int) -> None:
         super().__init__()
-        self.mix = nn.Sequential(nn.Linear(2 * channels, channels), nn.SiLU(), nn.Linear(channels, 2 * channels))
+        self.mix = nn.Sequential(
+            nn.Linear(2 * channels, channels), nn.SiLU(), nn.Linear(channels, 2 * channels)
+        )
         nn.init.zeros_(self.mix[2].weight)  # type: ignore[arg-type]
         nn.init.zeros_(self.mix[2].bias)  # type: ignore[arg-type]
 
     def forward(self, x: Tensor) -> Tensor:
+        """Same shape out as in, (B, channels, H, W)."""
         summary = torch.cat([x.mean(dim=(2, 3)), x.amax(dim=(2, 3))], dim=1)
         scale, shift = self.mix(summary)[:, :, None, None].chunk(2, dim=1)
         return x * (1 + scale) + shift
 
 
 class Trunk(nn.Module):
-    """Picture (B, 3, H, W) in [0, 1] to features (B, 4 width, H/16, W/16) and a quarter-size colour summary.
+    """Picture (B, 3, H, W) in [0, 1] to features (B, 4 width, H/16, W/16).
 
     Beside the learnt stem it sees each 4 x 4 block's darkest and brightest values and the dark channel (He, Sun and
     Tang 2011) over 20 x 20 pixels: the statistics that haze moves most, which strided convolutions find hard.
@@ -121,6 +125,7 @@ class Trunk(nn.Module):
         )  # fmt: skip
 
     def forward(self, picture: Tensor) -> Tensor:
+        """Features (B, 4 width, H/16, W/16)."""
         darkest = -F.max_pool2d(-picture, 4)
         brightest = F.max_pool2d(picture, 4)
         dark_channel = -F.max_pool2d(-darkest.amin(dim=1, keepdim=True), 5, stride=1, padding=2)
@@ -142,6 +147,7 @@ class Decoder(nn.Module):
         self.last = nn.Conv2d(width, bins, 3, padding=1)
 
     def forward(self, z: Tensor) -> Tensor:
+        """Grid (B, bins, 2h, 2w), unbounded."""
         return self.last(self.features(z))
 
 
@@ -154,7 +160,9 @@ class DensityVAE(nn.Module):
         width, latent, bins = self.settings.width, self.settings.latent, self.settings.bins
         self.trunk = Trunk(width)
         self.posterior_head = nn.Conv2d(4 * width, 2 * latent, 1)
-        self.prior_head = nn.Sequential(nn.Conv2d(4 * width + 2, 2 * width, 1), nn.SiLU(), nn.Conv2d(2 * width, 2 * latent, 1))
+        self.prior_head = nn.Sequential(
+            nn.Conv2d(4 * width + 2, 2 * width, 1), nn.SiLU(), nn.Conv2d(2 * width, 2 * latent, 1)
+        )
         self.airlight_head = nn.Sequential(nn.Conv2d(4 * width, width, 1), nn.SiLU(), nn.Conv2d(width, 4, 1))
         self.decoder = Decoder(latent, width, bins)
         self.guide_net = nn.Sequential(nn.Conv2d(3, 8, 1), nn.ReLU(), nn.Conv2d(8, 1, 1))
@@ -162,18 +170,19 @@ class DensityVAE(nn.Module):
 
     def _start_sensibly(self) -> None:
         """Start with a guide that is the brightness, little noise in z and thin haze everywhere."""
+        brightness, spread_out = _conv(self.guide_net[0]), _conv(self.guide_net[2])
+        airlight = _conv(self.airlight_head[2])
         with torch.no_grad():
-            self.posterior_head.bias[self.settings.latent :] = -4.0  # type: ignore[index]
+            _bias(self.posterior_head)[self.settings.latent :] = -4.0
             self.decoder.last.weight.mul_(0.1)
-            self.decoder.last.bias.fill_(-1.0)  # type: ignore[union-attr]
-            self.airlight_head[2].weight.mul_(0.1)  # type: ignore[operator, union-attr]
-            self.airlight_head[2].bias.zero_()  # type: ignore[operator, union-attr]
-            first, last = self.guide_net[0], self.guide_net[2]
-            first.weight[0] = 1 / 3  # type: ignore[operator, index]
-            first.bias[0] = 0  # type: ignore[operator, index]
-            last.weight.mul_(0.1)  # type: ignore[operator, union-attr]
-            last.weight[0, 0] = 4.0  # type: ignore[operator, index]
-            last.bias.fill_(-2.0)  # type: ignore[operator, union-attr]
+            _bias(self.decoder.last).fill_(-1.0)
+            airlight.weight.mul_(0.1)
+            _bias(airlight).zero_()
+            brightness.weight[0] = 1 / 3
+            _bias(brightness)[0] = 0
+            spread_out.weight.mul_(0.1)
+            spread_out.weight[0, 0] = 4.0
+            _bias(spread_out).fill_(-2.0)
 
     # The pieces.
 
@@ -197,7 +206,9 @@ class DensityVAE(nn.Module):
 
     def prior(self, features: Tensor, mean_optical_depth: Tensor) -> Posterior:
         """p(z | clear picture, mean optical depth); `features` of the clear picture, the depth (B,) >= 0."""
-        asked = torch.stack([mean_optical_depth, torch.log(mean_optical_depth + 0.05)], dim=1)[:, :, None, None]
+        asked = torch.stack([mean_optical_depth, torch.log(mean_optical_depth + 0.05)], dim=1)[
+            :, :, None, None
+        ]
         asked = asked.to(features.dtype).expand(-1, -1, *features.shape[-2:])
         mean, log_variance = self.prior_head(torch.cat([features, asked], dim=1)).float().chunk(2, dim=1)
         nothing = torch.zeros(len(mean), 3, 1, 1, device=mean.device)
@@ -227,7 +238,9 @@ class DensityVAE(nn.Module):
         od = self.optical_depth(z, hazy)
         return (hazy - airlight) * torch.exp(od) + airlight, od
 
-    def simulate(self, clear: Tensor, mean_optical_depth: Tensor, airlight: Tensor, generator: torch.Generator) -> Simulation:
+    def simulate(
+        self, clear: Tensor, mean_optical_depth: Tensor, airlight: Tensor, generator: torch.Generator
+    ) -> Simulation:
         """Put haze on clear pictures: z from the prior, the same decoder, the physics forwards.
 
         Parameters
@@ -245,6 +258,16 @@ class DensityVAE(nn.Module):
         od = self.optical_depth(z, clear)
         t = torch.exp(-od)
         return Simulation(clear * t + airlight * (1 - t), od, airlight)
+
+
+def _conv(module: nn.Module) -> nn.Conv2d:
+    assert isinstance(module, nn.Conv2d)
+    return module
+
+
+def _bias(convolution: nn.Conv2d) -> Tensor:
+    assert convolution.bias is not None
+    return convolution.bias
 
 
 def working_size(height: int, width: int, area: int = 256 * 256) -> tuple[int, int]:

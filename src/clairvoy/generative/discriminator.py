@@ -33,7 +33,11 @@ class Discriminator(nn.Module):
         super().__init__()
         # Scaled to unit length in each place, so that the generator cannot win by shrinking its features.
         self.head = nn.Sequential(
-            nn.Conv2d(channels, 64, 3, stride=2, padding=1), nn.SiLU(), nn.Conv2d(64, 64, 1), nn.SiLU(), nn.Conv2d(64, 2, 1)
+            nn.Conv2d(channels, 64, 3, stride=2, padding=1),
+            nn.SiLU(),
+            nn.Conv2d(64, 64, 1),
+            nn.SiLU(),
+            nn.Conv2d(64, 2, 1),
         )
 
     def forward(self, features: Tensor) -> Tensor:

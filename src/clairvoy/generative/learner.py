@@ -116,7 +116,10 @@ class GeneratorLearner:
         self.updates, self.update_count = updates, 0
         self.noise = torch.Generator().manual_seed(seed)
         self.optimizer = torch.optim.AdamW(
-            generator.parameters(), lr=self.settings.learning_rate, betas=(0.9, 0.98), weight_decay=self.settings.weight_decay
+            generator.parameters(),
+            lr=self.settings.learning_rate,
+            betas=(0.9, 0.98),
+            weight_decay=self.settings.weight_decay,
         )
         self.discriminator_optimizer = torch.optim.AdamW(
             discriminator.parameters(), lr=self.settings.discriminator_learning_rate, betas=(0.5, 0.99)
@@ -139,7 +142,7 @@ class GeneratorLearner:
         with torch.autocast(device, torch.bfloat16, enabled=self.settings.bf16):
             terms, total, judged = self._objective(pairs)
         self.optimizer.zero_grad(set_to_none=True)
-        total.backward()  # type: ignore[no-untyped-call]
+        total.backward()
         norm = nn.utils.clip_grad_norm_(self.generator.parameters(), self.settings.gradient_clip)
         if torch.isfinite(norm):
             self.optimizer.step()
@@ -185,7 +188,9 @@ class GeneratorLearner:
 
         judged = None
         if self.update_count % self.settings.judge_every == 0 and (weights.adversarial or weights.perceptual):
-            extra, judged = self._judged_terms(pairs, od, posterior.airlight, restored, clear, features[count:], mean_od, terms)
+            extra, judged = self._judged_terms(
+                pairs, od, posterior.airlight, restored, clear, features[count:], mean_od, terms
+            )
             total = total + self.settings.judge_every * extra
         return terms, total, judged
 
@@ -204,7 +209,9 @@ class GeneratorLearner:
         some = min(self.settings.judged, len(clear_features))
         extra = torch.zeros((), device=od.device)
         if weights.perceptual and self.perceptual is not None:
-            terms["perceptual"] = perceptual_loss(self.perceptual, restored_half[:some].clamp(0, 1), clear_half[:some])
+            terms["perceptual"] = perceptual_loss(
+                self.perceptual, restored_half[:some].clamp(0, 1), clear_half[:some]
+            )
             extra = extra + weights.perceptual * terms["perceptual"]
         if not weights.adversarial:
             return extra, None
@@ -215,17 +222,29 @@ class GeneratorLearner:
         restored = ((pairs.hazy[:some] - a) * torch.exp(wide) + a).clamp(0, 1)
         z = generator.prior(clear_features[:some], mean_od[:some]).sample(self.noise)
         simulated_od = F.interpolate(
-            slice_grid(generator.decode(z), generator.guide(clear_half[:some]).float()), scale_factor=2.0, mode="bilinear", align_corners=False
+            slice_grid(generator.decode(z), generator.guide(clear_half[:some]).float()),
+            scale_factor=2.0,
+            mode="bilinear",
+            align_corners=False,
         )
-        t, true_airlight = torch.exp(-simulated_od), torch.where(pairs.known[:some, None, None, None], pairs.airlight[:some], a.detach())
+        t, true_airlight = (
+            torch.exp(-simulated_od),
+            torch.where(pairs.known[:some, None, None, None], pairs.airlight[:some], a.detach()),
+        )
         simulated = pairs.clear[:some] * t + true_airlight * (1 - t)
         with frozen(generator, self.discriminator):
             fake = generator.last_features(torch.cat([restored, simulated]))
             logits = self.discriminator(fake)
-        adversarial = losses.adversarial_loss(logits[:some, CLEAR]) + losses.adversarial_loss(logits[some:, HAZY])
+        adversarial = losses.adversarial_loss(logits[:some, CLEAR]) + losses.adversarial_loss(
+            logits[some:, HAZY]
+        )
         main = weights.reconstruction * terms["reconstruction"] + weights.transmission * terms["transmission"]
         last = generator.decoder.last.weight
-        ratio = losses.gradient_correction(main, adversarial, last) if main.requires_grad else torch.ones_like(adversarial)
+        ratio = (
+            losses.gradient_correction(main, adversarial, last)
+            if main.requires_grad
+            else torch.ones_like(adversarial)
+        )
         terms["adversarial"], terms["adversarial_weight"] = adversarial, weights.adversarial * ratio
         extra = extra + weights.adversarial * ratio / self.settings.judge_every * adversarial
         with torch.no_grad():
@@ -242,9 +261,13 @@ class GeneratorLearner:
 
         real_logits, fake_logits = of_kind(self.discriminator(real)), of_kind(self.discriminator(fake))
         loss = losses.discriminator_loss(real_logits, fake_logits)
-        penalty = losses.r1_penalty(real_logits.mean(dim=(1, 2)), real) if self.weights.r1 else torch.zeros_like(loss)
+        penalty = (
+            losses.r1_penalty(real_logits.mean(dim=(1, 2)), real)
+            if self.weights.r1
+            else torch.zeros_like(loss)
+        )
         self.discriminator_optimizer.zero_grad(set_to_none=True)
-        (loss + self.weights.r1 * penalty).backward()  # type: ignore[no-untyped-call]
+        (loss + self.weights.r1 * penalty).backward()
         self.discriminator_optimizer.step()
         right = torch.cat([real_logits > 0, fake_logits < 0]).float().mean()
         return {"discriminator": loss.detach(), "discriminator_accuracy": right, "r1": penalty.detach()}

@@ -24,7 +24,7 @@ class Choice(NamedTuple):
     """(1, latent, H/16, W/16)."""
     belief: Tensor
     """The discriminator's mean belief in each of the n draws, (n,) in [0, 1]; the first is the posterior's mean."""
-    index: int
+    kept: int
     """Which was kept."""
 
 

@@ -34,10 +34,11 @@ def guided_filter(guide: FloatImage, values: FloatImage, radius: int, eps: float
     window = (2 * radius + 1, 2 * radius + 1)
 
     def mean(image: FloatImage) -> FloatImage:
-        return cv2.blur(image, window, borderType=cv2.BORDER_REFLECT)
+        return cv2.blur(image, window, borderType=cv2.BORDER_REFLECT).astype(np.float32)
 
     mean_g, mean_v = mean(guide), mean(values)
-    slope = (mean(guide * values) - mean_g * mean_v) / (mean(guide * guide) - mean_g * mean_g + eps)
+    variance = mean(guide * guide) - mean_g * mean_g
+    slope = ((mean(guide * values) - mean_g * mean_v) / (variance + np.float32(eps))).astype(np.float32)
     return mean(slope) * guide + mean(mean_v - slope * mean_g)
 
 
@@ -46,7 +47,9 @@ def _rays(height: int, width: int, rng: np.random.Generator) -> npt.NDArray[np.f
     focal = rng.uniform(0.7, 1.5)
     v, u = np.mgrid[0:height, 0:width]
     size = max(height, width)
-    rays = np.stack([(u - width / 2) / size, (v - height / 2) / size, np.full(u.shape, focal)], axis=-1) / focal
+    rays = (
+        np.stack([(u - width / 2) / size, (v - height / 2) / size, np.full(u.shape, focal)], axis=-1) / focal
+    )
     pitch, roll, yaw = rng.normal(0.06, 0.15), rng.normal(0, 0.04), rng.uniform(-0.8, 0.8)
     cp, sp, cy, sy, cr, sr = *_cos_sin(pitch), *_cos_sin(yaw), *_cos_sin(roll)
     turn = np.array([[cy, 0, sy], [0, 1, 0], [-sy, 0, cy]])
@@ -62,12 +65,19 @@ def _cos_sin(angle: float) -> tuple[float, float]:
 def _room(height: int, width: int, rng: np.random.Generator) -> FloatImage:
     """Distance along the optical axis to the walls, floor and ceiling of a box-shaped room."""
     rays = _rays(height, width, rng)
-    side, down, up, far = rng.uniform(0.8, 3.0, 2), rng.uniform(1.0, 1.7), rng.uniform(0.8, 1.6), rng.uniform(2, 7)
+    side, down, up, far = (
+        rng.uniform(0.8, 3.0, 2),
+        rng.uniform(1.0, 1.7),
+        rng.uniform(0.8, 1.6),
+        rng.uniform(2, 7),
+    )
     walls = [(0, side[0]), (0, -side[1]), (1, down), (1, -up), (2, far)]
     depth = np.full((height, width), np.inf)
     for axis, offset in walls:
         along = rays[..., axis]
-        distance = np.where(along * offset > 1e-6, offset / np.where(np.abs(along) < 1e-6, 1e-6, along), np.inf)
+        distance = np.where(
+            along * offset > 1e-6, offset / np.where(np.abs(along) < 1e-6, 1e-6, along), np.inf
+        )
         depth = np.minimum(depth, distance)
     return np.minimum(depth, 12.0).astype(np.float32)
 
@@ -135,7 +145,7 @@ class ProceduralDepth:
         """Draw a depth (H, W) in relative units, nearest point above 0."""
         height, width = rgb.shape[:2]
         base = LAYOUTS[int(rng.choice(4, p=self.layouts))](height, width, rng)
-        grey = cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY).astype(np.float32) / 255
+        grey = (cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY) / 255).astype(np.float32)
         if rng.random() < 0.85:
             labels = _regions(rgb, rng)
             depth = base.copy()
@@ -170,14 +180,18 @@ class DepthFiles:
     def __init__(self, folder: str | Path) -> None:
         self.folder = Path(folder)
         if not self.folder.is_dir():
-            raise FileError(f"{self.folder}: not a folder of depth files; name one that holds NAME.npz, NAME.npy or NAME.png")
+            raise FileError(
+                f"{self.folder}: not a folder of depth files; name one that holds NAME.npz, NAME.npy or NAME.png"
+            )
 
     def __call__(self, rgb: ByteImage, name: str, rng: np.random.Generator) -> FloatImage:
         """Depth (H, W) as stored, resized to the photograph."""
         depth = self._read(name)
         if depth.ndim != 2 or not np.isfinite(depth).all() or depth.min() < 0 or depth.max() <= 0:
-            raise FileError(f"{self.folder / name}: depth must be a finite (H, W) array, not negative and not all 0")
-        depth = cv2.resize(depth, rgb.shape[1::-1], interpolation=cv2.INTER_AREA)
+            raise FileError(
+                f"{self.folder / name}: depth must be a finite (H, W) array, not negative and not all 0"
+            )
+        depth = cv2.resize(depth, rgb.shape[1::-1], interpolation=cv2.INTER_AREA).astype(np.float32)
         return np.maximum(depth, 1e-3 * float(depth.max()))
 
     def _read(self, name: str) -> FloatImage:
@@ -187,9 +201,14 @@ class DepthFiles:
                 continue
             try:
                 if suffix == ".png":
-                    return cv2.imread(str(path), cv2.IMREAD_UNCHANGED).astype(np.float32)
+                    stored = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+                    if stored is None:
+                        raise ValueError("not a PNG")
+                    return stored.astype(np.float32)
                 stored = np.load(path, allow_pickle=False)
                 return (stored[stored.files[0]] if suffix == ".npz" else stored).astype(np.float32)
             except (OSError, ValueError, AttributeError) as error:
-                raise FileError(f"{path}: not a depth file that can be read ({error}); save it again") from error
+                raise FileError(
+                    f"{path}: not a depth file that can be read ({error}); save it again"
+                ) from error
         raise FileError(f"{self.folder}: no depth for {name!r}; add {name}.npz, or leave depth files out")

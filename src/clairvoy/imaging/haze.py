@@ -54,7 +54,7 @@ class Haze:
 
     @property
     def transmission(self) -> Tensor:
-        """t = exp(-od), (B, 1, H, W) in (0, 1]."""
+        """T = exp(-od), (B, 1, H, W) in (0, 1]."""
         return torch.exp(-self.optical_depth)
 
 

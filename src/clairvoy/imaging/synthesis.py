@@ -28,7 +28,7 @@ KEPT_IN_MEMORY = 1500
 
 @dataclass(frozen=True)
 class HazyScenes:
-    """A batch of scenes, (B, ...): `hazy` and `clear` (3, S, S) in [0, 1], `optical_depth` (1, S, S), `airlight` (3, 1, 1)."""
+    """Scenes: `hazy`, `clear` (B, 3, S, S) in [0, 1], `optical_depth` (B, 1, S, S) and `airlight` (B, 3, 1, 1)."""
 
     hazy: Tensor
     clear: Tensor
@@ -41,7 +41,9 @@ class Photographs:
 
     def __init__(self, paths: Sequence[Path]) -> None:
         if not paths:
-            raise FileError("no photographs to learn from; name a folder that holds JPEG, PNG, WebP or TIFF files")
+            raise FileError(
+                "no photographs to learn from; name a folder that holds JPEG, PNG, WebP or TIFF files"
+            )
         self.paths = list(paths)
         self._kept: OrderedDict[Path, ByteImage] = OrderedDict()
 
@@ -59,7 +61,7 @@ class Photographs:
             pixels = (pixels // 257).astype(np.uint8)
         scale = min(1.0, LONGEST_SIDE / max(pixels.shape[:2]))
         size = max(16, round(pixels.shape[1] * scale)), max(16, round(pixels.shape[0] * scale))
-        small = np.ascontiguousarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA))
+        small = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA).astype(np.uint8)
         self._kept[path] = small
         if len(self._kept) > KEPT_IN_MEMORY:
             self._kept.popitem(last=False)
@@ -81,8 +83,15 @@ class SceneMaker:
         Scene i is a function of (seed, i) alone.
     """
 
-    def __init__(self, photographs: Photographs, depth: DepthSource | None = None, size: int = 256, seed: int = 0) -> None:
-        self.photographs, self.depth, self.size, self.seed = photographs, depth or ProceduralDepth(), size, seed
+    def __init__(
+        self, photographs: Photographs, depth: DepthSource | None = None, size: int = 256, seed: int = 0
+    ) -> None:
+        self.photographs, self.depth, self.size, self.seed = (
+            photographs,
+            depth or ProceduralDepth(),
+            size,
+            seed,
+        )
 
     def __call__(self, index: int) -> tuple[ByteImage, FloatImage]:
         """Clear view (S, S, 3) uint8 and depth (S, S) float32, positive."""
@@ -95,13 +104,16 @@ class SceneMaker:
         crop_h = min(height, max(8, round(height * np.sqrt(area) * aspect)))
         crop_w = min(width, max(8, round(width * np.sqrt(area) / aspect)))
         top, left = int(rng.integers(height - crop_h + 1)), int(rng.integers(width - crop_w + 1))
-        view, there = rgb[top : top + crop_h, left : left + crop_w], depth[top : top + crop_h, left : left + crop_w]
+        view, there = (
+            rgb[top : top + crop_h, left : left + crop_w],
+            depth[top : top + crop_h, left : left + crop_w],
+        )
         if rng.random() < 0.5:
             view, there = view[:, ::-1], there[:, ::-1]
         shape = (self.size, self.size)
         enough = cv2.INTER_AREA if min(crop_h, crop_w) > self.size else cv2.INTER_LINEAR
         return (
-            cv2.resize(np.ascontiguousarray(view), shape, interpolation=enough),
+            cv2.resize(np.ascontiguousarray(view), shape, interpolation=enough).astype(np.uint8),
             np.maximum(cv2.resize(np.ascontiguousarray(there), shape, interpolation=enough), 1e-4),
         )
 
@@ -138,7 +150,12 @@ class ScenePool:
         self.extend(made - self.made)
 
     def draw(
-        self, count: int, generator: torch.Generator, settings: HazeSettings | None = None, *, uniform: bool = False
+        self,
+        count: int,
+        generator: torch.Generator,
+        settings: HazeSettings | None = None,
+        *,
+        uniform: bool = False,
     ) -> tuple[HazyScenes, Tensor]:
         """Draw scenes by weight and put newly drawn haze on them; gives the scenes and their slots (count,)."""
         weight = torch.ones(len(self)) if uniform else self.weight[: len(self)]
@@ -165,10 +182,14 @@ def vary_tone(clear: Tensor, generator: torch.Generator) -> Tensor:
     return torch.where(plain, clear, toned).clamp(0, 1)
 
 
-def haze_scenes(clear: Tensor, depth: Tensor, generator: torch.Generator, settings: HazeSettings | None = None) -> HazyScenes:
+def haze_scenes(
+    clear: Tensor, depth: Tensor, generator: torch.Generator, settings: HazeSettings | None = None
+) -> HazyScenes:
     """Put drawn haze, sensor noise and 8-bit rounding on clear views (B, 3, H, W) with depth (B, 1, H, W)."""
     haze = draw_haze(depth, generator, settings)
     hazy = add_haze(clear, haze.transmission, haze.airlight)
-    noise = torch.randn(hazy.shape, generator=generator) * (torch.rand(len(hazy), 1, 1, 1, generator=generator) * 0.01)
+    noise = torch.randn(hazy.shape, generator=generator) * (
+        torch.rand(len(hazy), 1, 1, 1, generator=generator) * 0.01
+    )
     hazy = ((hazy + noise).clamp(0, 1) * 255).round() / 255
     return HazyScenes(hazy, clear, haze.optical_depth, haze.airlight)

@@ -27,8 +27,8 @@ from clairvoy.imaging.synthesis import HazyScenes, ScenePool
 from clairvoy.qlearning.dqn import DQN, DQNSettings
 from clairvoy.qlearning.history import History, HistorySettings
 from clairvoy.scenarios.haze_search import HazeSearch, HazeSearchSettings
-from clairvoy.scenarios.scene_set import SceneSet
 from clairvoy.scenarios.scenario import Step
+from clairvoy.scenarios.scene_set import SceneSet
 from clairvoy.search import GRID, cut_windows, pool_beliefs, search
 
 HAZY_FROM = 0.2
@@ -105,7 +105,11 @@ class HazeScenario:
         with torch.random.fork_rng():
             torch.manual_seed(self.settings.seed)
             self.parts = (parts or Parts.new()).to(self.device)
-        perceptual = SqueezeFeatures().requires_grad_(False).to(self.device) if self.settings.losses.perceptual else None
+        perceptual = (
+            SqueezeFeatures().requires_grad_(False).to(self.device)
+            if self.settings.losses.perceptual
+            else None
+        )
         self.learner = GeneratorLearner(
             self.parts.generator, self.parts.discriminator, self.settings.updates,
             weights=self.settings.losses, settings=self.settings.learner, perceptual=perceptual, seed=self.settings.seed,
@@ -113,7 +117,10 @@ class HazeScenario:
         self.rng = torch.Generator().manual_seed(self.settings.seed + 2)
         self.agent = DQN(self.parts.agent, DQNSettings(), self.device)
         self.history = History(
-            self.settings.history, self.settings.searches, 5, torch.Generator().manual_seed(self.settings.seed + 3)
+            self.settings.history,
+            self.settings.searches,
+            5,
+            torch.Generator().manual_seed(self.settings.seed + 3),
         )
         if len(pool) == 0:
             pool.extend(min(pool.clear.shape[0], 400))
@@ -121,7 +128,9 @@ class HazeScenario:
         self.misunderstood = torch.ones(self.settings.scenes, GRID, GRID)
         self.visits = torch.zeros(self.settings.scenes, GRID, GRID)
         self.set_number = -1
-        self.environment = HazeSearch(self._scene_set(Feedback(), 0), self.settings.searches, self.settings.search)
+        self.environment = HazeSearch(
+            self._scene_set(Feedback(), 0), self.settings.searches, self.settings.search
+        )
 
     # What the loop asks for.
 
@@ -129,7 +138,8 @@ class HazeScenario:
         """New scenes, of them a part simulated by the generator and admitted by the discriminator."""
         count = self.settings.scenes
         self.met = self._draw_scenes(count)
-        metrics, generated = {}, 0
+        metrics: dict[str, float] = {}
+        generated = 0
         if feedback.generated_scenes:
             generated, metrics = self._simulate(round(count * self.settings.generated), feedback.gate)
         scenes = self._scene_set(feedback, generated)
@@ -153,17 +163,17 @@ class HazeScenario:
         if feedback.agent_to_generator and bool(self.visits.any()):
             weight = (self.visits * self.misunderstood).sum(dim=(1, 2)) + 1e-6
         slots = torch.multinomial(weight, settings.from_agent, replacement=True, generator=self.rng)
-        parts = [
+        hazy, clear, od, airlight = (
             torch.cat([getattr(fresh, name), getattr(self.met, name)[slots]])
             for name in ("hazy", "clear", "optical_depth", "airlight")
-        ]
+        )
         known = torch.ones(settings.batch, dtype=torch.bool)
         if self.pairs is not None:
             chosen = torch.randint(len(self.pairs[0]), (settings.batch // 4,), generator=self.rng)
-            parts[0][: len(chosen)] = self.pairs[0][chosen].float() / 255
-            parts[1][: len(chosen)] = self.pairs[1][chosen].float() / 255
+            hazy[: len(chosen)] = self.pairs[0][chosen].float() / 255
+            clear[: len(chosen)] = self.pairs[1][chosen].float() / 255
             known[: len(chosen)] = False
-        return self.learner.update(HazyPairs(*parts, known).to(self.device))
+        return self.learner.update(HazyPairs(hazy, clear, od, airlight, known).to(self.device))
 
     def finish(self) -> dict[str, float]:
         """Calibrate tau and the probability of haze on held-out scenes; the averaged weights become the generator's."""
@@ -175,7 +185,10 @@ class HazeScenario:
         scenes, _ = self.held_out.draw(count, rng, haze, uniform=True)
         signs, errors, beliefs = [], [], []
         for begin in range(0, count, 16):
-            hazy, clear = scenes.hazy[begin : begin + 16].to(self.device), scenes.clear[begin : begin + 16].to(self.device)
+            hazy, clear = (
+                scenes.hazy[begin : begin + 16].to(self.device),
+                scenes.clear[begin : begin + 16].to(self.device),
+            )
             seen = perceive(self.parts.generator, self.parts.discriminator, hazy, rng)
             with torch.no_grad():
                 restored = self.parts.generator.restore(hazy, seen.z, seen.airlight)[0].clamp(0, 1)
@@ -188,13 +201,19 @@ class HazeScenario:
         maps = torch.cat([self._beliefs(seen, calibration) for seen in beliefs])
         windows = cut_windows((scenes.hazy * 255).round().to(torch.uint8))
         for index in range(count):
-            found = search(self.parts.agent, windows[index : index + 1].to(self.device), maps[index : index + 1].to(self.device))
+            found = search(
+                self.parts.agent,
+                windows[index : index + 1].to(self.device),
+                maps[index : index + 1].to(self.device),
+            )
             margins.append(found.margin)
             areas.append(float(found.recognised.float().mean()))
         truth = _hazy_windows(scenes.optical_depth).float().mean(dim=(1, 2)) > 0.05
         margin, area = torch.tensor(margins), torch.tensor(areas)
         calibration.fit_recognition(margin, area, truth)
-        said = torch.tensor([calibration.haze_probability(m, a) >= 0.5 for m, a in zip(margins, areas, strict=True)])
+        said = torch.tensor(
+            [calibration.haze_probability(m, a) >= 0.5 for m, a in zip(margins, areas, strict=True)]
+        )
         _, db = calibration.of_picture(torch.cat(signs))
         calibration.to(self.device)
         return {
@@ -216,7 +235,11 @@ class HazeScenario:
         airlight = self.met.airlight[:wanted].to(self.device)
         with torch.no_grad():
             made = self.parts.generator.simulate(clear, asked.to(self.device), airlight, self.rng)
-            logits = self.parts.discriminator.judge(self.parts.generator, made.hazy, HAZY).mean(dim=(1, 2, 3)).cpu()
+            logits = (
+                self.parts.discriminator.judge(self.parts.generator, made.hazy, HAZY)
+                .mean(dim=(1, 2, 3))
+                .cpu()
+            )
         kept = accept(logits, self.rng) if gate else torch.ones(wanted, dtype=torch.bool)
         order = torch.cat([kept.nonzero()[:, 0], (~kept).nonzero()[:, 0]])
         number = int(kept.sum())
@@ -227,7 +250,10 @@ class HazeScenario:
         for name in ("clear", "airlight"):
             part = getattr(self.met, name)
             part[:wanted] = part[:wanted][order]
-        return number, {"simulated/admitted": number / max(1, wanted), "simulated/logit": float(logits.mean())}
+        return number, {
+            "simulated/admitted": number / max(1, wanted),
+            "simulated/logit": float(logits.mean()),
+        }
 
     def _scene_set(self, feedback: Feedback, generated: int) -> SceneSet:
         """The present scenes as windows with truth and beliefs; the first `generated` of them are simulated."""
