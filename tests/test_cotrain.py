@@ -12,7 +12,7 @@ from clairvoy.imaging.files import Picture, write
 from clairvoy.imaging.synthesis import Photographs, SceneMaker, ScenePool
 from clairvoy.scenarios.haze import HazeScenario, HazeScenarioSettings
 
-SETTINGS = CotrainSettings(agent_batch=8, warm_up=2, refresh_every=2)
+SETTINGS = CotrainSettings(agent_batch=4, warm_up=2, refresh_every=2)
 
 
 @pytest.fixture(scope="module")
@@ -67,10 +67,10 @@ def test_resume_equals_uninterrupted(scenario, tmp_path):
 
 
 def test_each_feedback_path_changes_the_run(scenario):
-    reference = weights(cotrain(scenario(), SETTINGS, budget=3))
+    reference = weights(cotrain(scenario(), SETTINGS, budget=4))
     for path in ("agent_to_generator", "generated_scenes", "beliefs"):
-        off = CotrainSettings(agent_batch=8, warm_up=2, refresh_every=2, feedback=Feedback(**{path: False}))
-        other = weights(cotrain(scenario(), off, budget=3))
+        off = CotrainSettings(agent_batch=4, warm_up=2, refresh_every=2, feedback=Feedback(**{path: False}))
+        other = weights(cotrain(scenario(), off, budget=4))
         assert any(not torch.equal(a, b) for a, b in zip(reference, other, strict=True)), path
 
 
