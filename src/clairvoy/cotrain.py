@@ -49,7 +49,7 @@ class CotrainSettings:
     """Updates of the generator."""
     act_every: int = 1
     """The agent acts once in each of its environments, and learns, at every n-th update."""
-    agent_updates: int = 1
+    agent_updates: int = 2
     """Q-learning updates each time."""
     agent_batch: int = 128
     """Transitions in each."""
