@@ -1,0 +1,64 @@
+"""The physics in closed form, and the draws against what the settings say."""
+
+import math
+
+import numpy as np
+import torch
+
+from clairvoy.imaging.haze import (
+    MAX_OPTICAL_DEPTH,
+    HazeSettings,
+    add_haze,
+    draw_haze,
+    remove_haze,
+    smooth_field,
+)
+
+
+def test_half_the_light_lost_is_half_way_to_the_airlight():
+    hazy = add_haze(np.array([0.0, 0.4, 1.0]), 0.5, 0.8)
+    np.testing.assert_allclose(hazy, [0.4, 0.6, 0.9])
+
+
+def test_removing_undoes_adding_in_float64():
+    rng = np.random.default_rng(0)
+    clear, t = rng.random((7, 5, 3)), rng.uniform(0.05, 1, (7, 5, 1))
+    airlight = np.array([0.9, 0.8, 0.7])
+    np.testing.assert_allclose(remove_haze(add_haze(clear, t, airlight), t, airlight), clear, atol=1e-13)
+
+
+def test_uniform_haze_has_the_transmission_of_its_optical_depth():
+    settings = HazeSettings(mean_optical_depth=(1.5, 1.5), patchy=0.0, clear=0.0)
+    haze = draw_haze(torch.ones(3, 1, 4, 4), torch.Generator().manual_seed(0), settings)
+    torch.testing.assert_close(haze.transmission, torch.full((3, 1, 4, 4), math.exp(-1.5)))
+
+
+def test_optical_depth_is_proportional_to_depth():
+    settings = HazeSettings(mean_optical_depth=(0.5, 0.5), patchy=0.0, clear=0.0)
+    depth = torch.tensor([1.0, 2.0, 3.0]).view(1, 1, 1, 3)
+    for unit in (1.0, 1000.0):
+        od = draw_haze(depth * unit, torch.Generator().manual_seed(0), settings).optical_depth
+        torch.testing.assert_close(od.flatten(), torch.tensor([0.25, 0.5, 0.75]))
+
+
+def test_draws_keep_to_the_settings():
+    generator = torch.Generator().manual_seed(1)
+    haze = draw_haze(torch.rand(2000, 1, 4, 4) + 0.1, generator, HazeSettings(clear=0.3))
+    none = (haze.optical_depth == 0).all(dim=3).all(dim=2).float().mean()
+    assert abs(float(none) - 0.3) < 0.04
+    assert float(haze.optical_depth.max()) <= MAX_OPTICAL_DEPTH
+    assert 0.3 <= float(haze.airlight.min())
+    assert float(haze.airlight.max()) <= 1.0
+
+
+def test_the_same_seed_draws_the_same_haze():
+    one, other = (draw_haze(torch.ones(4, 1, 8, 8), torch.Generator().manual_seed(3)) for _ in range(2))
+    assert torch.equal(one.optical_depth, other.optical_depth)
+    assert torch.equal(one.airlight, other.airlight)
+
+
+def test_smooth_noise_is_smooth_and_of_unit_size():
+    field = smooth_field(200, 32, 32, torch.Generator().manual_seed(0))
+    assert abs(float(field.mean())) < 0.1
+    assert 0.5 < float(field.std()) < 1.5
+    assert float((field[..., 1:] - field[..., :-1]).abs().mean()) < 0.25 * float(field.std())
