@@ -79,6 +79,8 @@ def run(args: argparse.Namespace) -> int:
         raise FileError(
             f"{args.out}: holds a run already; add --resume to continue it, or name another folder"
         )
+    if args.resume:
+        _refuse_another_run(args)
     device = choose_device(args.device)
     scenario = _scenario(args, device)
     settings = CotrainSettings(
@@ -86,8 +88,7 @@ def run(args: argparse.Namespace) -> int:
     )
     args.out.mkdir(parents=True, exist_ok=True)
     if not args.resume:
-        asked = {name: str(value) for name, value in vars(args).items() if name != "command"}
-        (args.out / "settings.json").write_text(json.dumps(asked, indent=2, default=str) + "\n")
+        (args.out / "settings.json").write_text(json.dumps(_asked(args), indent=2) + "\n")
     log = _Log(args.out, args.updates, args.quiet)
     deadline = time.monotonic() + args.minutes * 60 if args.minutes else None
     done = cotrain(
@@ -95,6 +96,33 @@ def run(args: argparse.Namespace) -> int:
     )
     log.close()
     return _say(done, scenario, args, weights)
+
+
+SAME = ("scenario", "clear", "depth", "pairs", "updates", "batch", "seed", "without")
+"""What a resumed run must share with the one that it continues."""
+
+
+def _asked(args: argparse.Namespace) -> dict[str, Any]:
+    """What the user asked for and a resumed run must share, as JSON holds it."""
+    asked: dict[str, Any] = json.loads(json.dumps({name: getattr(args, name) for name in SAME}, default=str))
+    return asked
+
+
+def _refuse_another_run(args: argparse.Namespace) -> None:
+    """A run that goes on with other photographs or another seed would be no run that anybody could repeat."""
+    try:
+        began = json.loads((args.out / "settings.json").read_text())
+    except (OSError, ValueError) as error:
+        raise FileError(
+            f"{args.out}: no run to resume here (no settings.json that can be read); leave --resume out to begin one"
+        ) from error
+    asked = _asked(args)
+    for name in SAME:
+        if asked[name] != began.get(name):
+            raise SettingsError(
+                f"{args.out} began with --{name} {began.get(name)}, not {asked[name]}; "
+                "give the same to resume it, or name another folder"
+            )
 
 
 def _say(done: Run, scenario: HazeScenario, args: argparse.Namespace, weights: Path) -> int:
@@ -149,8 +177,14 @@ def _pairs(hazy: Path, clear: Path) -> tuple[Tensor, Tensor]:
     )
 
 
+SHOWN = ("reconstruction", "transmission", "agent/return")
+"""The metrics that progress shows; TensorBoard has all."""
+SECONDS_BETWEEN_LINES = 60.0
+"""Where stderr is no terminal, progress is a line this often instead of a bar."""
+
+
 class _Log:
-    """Progress bar and TensorBoard."""
+    """Progress (a bar on a terminal, else a line a minute) and TensorBoard."""
 
     def __init__(self, folder: Path, total: int, quiet: bool) -> None:
         try:
@@ -162,10 +196,16 @@ class _Log:
             ) from error
         self.writer = SummaryWriter(str(folder / "tensorboard"))
         self.bar: Any = tqdm(total=total, disable=quiet or None, unit="update")
+        self.lines = not quiet and not sys.stderr.isatty()
+        self.total, self.said = total, time.monotonic()
         self.sums: dict[str, list[float]] = {}
 
     def __call__(self, update: int, metrics: dict[str, float]) -> None:
         self.bar.update(update - self.bar.n)
+        if self.lines and time.monotonic() - self.said > SECONDS_BETWEEN_LINES:
+            self.said = time.monotonic()
+            told = "  ".join(f"{name} {metrics[name]:.3f}" for name in SHOWN if name in metrics)
+            print(f"update {update} of {self.total}  {told}", file=sys.stderr, flush=True)
         for name, value in metrics.items():
             self.sums.setdefault(name, []).append(value)
         if update % 20:
@@ -174,8 +214,7 @@ class _Log:
             self.writer.add_scalar(
                 name if "/" in name else f"models/{name}", sum(values) / len(values), update
             )
-        shown = ("reconstruction", "transmission", "agent/return")
-        self.bar.set_postfix({name: f"{np.mean(self.sums[name]):.3f}" for name in shown if name in self.sums})
+        self.bar.set_postfix({name: f"{np.mean(self.sums[name]):.3f}" for name in SHOWN if name in self.sums})
         self.sums = {}
 
     def close(self) -> None:

@@ -1,0 +1,101 @@
+"""`clairvoy train haze` as a user calls it, very short."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+import torch
+
+from clairvoy.apps import train
+from clairvoy.apps.cli import main
+from clairvoy.checkpoint import load_weights
+from clairvoy.imaging.files import Picture, write
+
+SHORT = ["--updates", "2", "--batch", "4", "--device", "cpu", "--quiet"]
+
+
+@pytest.fixture(scope="module")
+def photographs(tmp_path_factory):
+    folder, rng = tmp_path_factory.mktemp("photographs"), np.random.default_rng(0)
+    for index in range(3):
+        pixels = rng.integers(0, 256, (6, 8, 3), dtype=np.uint8).repeat(16, axis=0).repeat(16, axis=1)
+        write(folder / f"{index}.png", pixels, Picture(pixels))
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def few_scenes(monkeypatch):
+    """A pool of 1500 scenes takes half a minute to fill; six do for two updates."""
+    from clairvoy.imaging.synthesis import ScenePool
+
+    monkeypatch.setattr(train, "ScenePool", lambda maker, size: ScenePool(maker, 6))
+
+
+def call(photographs, out, *more):
+    return main(["train", "haze", "--clear", str(photographs), "--out", str(out), *SHORT, *more])
+
+
+def tensors(path):
+    return [
+        value for module in load_weights(path).modules().values() for value in module.state_dict().values()
+    ]
+
+
+def test_it_trains_stops_and_resumes_to_the_same_weights(photographs, tmp_path, capsys, monkeypatch):
+    whole, parted = tmp_path / "whole", tmp_path / "parted"
+    assert call(photographs, whole) == 0
+    assert "weights.safetensors" in capsys.readouterr().err
+    assert {path.name for path in whole.iterdir()} == {
+        "checkpoint.pt", "weights.safetensors", "settings.json", "tensorboard",
+    }  # fmt: skip
+    assert json.loads((whole / "settings.json").read_text())["updates"] == 2
+
+    def interrupt(self, update, metrics):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(train._Log, "__call__", interrupt)
+        assert call(photographs, parted) == 130
+    assert "1 of 2 updates" in capsys.readouterr().err
+    assert not (parted / "weights.safetensors").exists()
+    assert call(photographs, parted, "--resume", "--seed", "9") == 2
+    assert "--seed 0, not 9" in capsys.readouterr().err
+    assert call(photographs, parted, "--resume") == 0
+    for one, other in zip(
+        tensors(whole / "weights.safetensors"), tensors(parted / "weights.safetensors"), strict=True
+    ):
+        assert torch.equal(one, other)
+
+
+def test_a_run_is_not_written_over(photographs, tmp_path, capsys):
+    (tmp_path / "checkpoint.pt").write_bytes(b"a run")
+    assert call(photographs, tmp_path) == 2
+    assert "--resume" in capsys.readouterr().err
+    assert (tmp_path / "checkpoint.pt").read_bytes() == b"a run"
+
+
+def test_refusals(photographs, tmp_path, capsys):
+    one = tmp_path / "one"
+    one.mkdir()
+    shutil.copy(photographs / "0.png", one)
+    cases = [
+        ((tmp_path / "nowhere", tmp_path / "out"), (), "nowhere"),
+        ((one, tmp_path / "out"), (), "at least 2"),
+        ((photographs, tmp_path / "out"), ("--updates", "0"), "--updates"),
+        ((photographs, tmp_path / "out"), ("--depth", str(tmp_path / "no")), "depth"),
+        ((photographs, tmp_path / "new"), ("--resume",), "no run to resume"),
+    ]
+    for folders, more, told in cases:
+        assert call(*folders, *more) == 2, told
+        assert told in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_each_path_can_be_switched_off(photographs, tmp_path):
+    without = [word for path in train.PATHS for word in ("--without", path)]
+    assert call(photographs, tmp_path / "off", *without) == 0
+
+
+def test_pairs_of_real_haze(photographs, tmp_path):
+    assert call(photographs, tmp_path / "paired", "--pairs", str(photographs), str(photographs)) == 0

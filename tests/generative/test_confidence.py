@@ -1,0 +1,87 @@
+"""Tau: the fit finds what is linear in its signs, and the probabilities are calibrated."""
+
+import math
+
+import pytest
+import torch
+
+from clairvoy.generative.confidence import SIGNS, Calibration, perceive, to_db
+
+
+def test_unfitted_it_claims_to_know_nothing():
+    tau, db = Calibration().of_picture(torch.randn(3, len(SIGNS), 4, 4))
+    torch.testing.assert_close(tau, torch.full((3,), 0.5))
+    torch.testing.assert_close(db, torch.full((3,), 20.0))
+
+
+def test_the_fit_finds_a_linear_truth():
+    rng = torch.Generator().manual_seed(0)
+    signs = torch.randn(400, len(SIGNS), 1, 1, generator=rng)
+    db = 22 + 3 * signs[:, 0] - 2 * signs[:, 2]
+    calibration = Calibration()
+    calibration.fit(signs, (10 ** (-db / 10))[:, None], ridge=1e-6)
+    _, told = calibration.of_picture(signs)
+    torch.testing.assert_close(told, db.flatten(), atol=0.01, rtol=0)
+    # No smaller than half a dB: what looks certain on few scenes is not.
+    assert float(calibration.deviation[0]) == 0.5
+
+
+def test_tau_is_the_frequency_of_good_restorations():
+    """Signs that explain half of the variance: among pictures of tau near p, a part p is at least 20 dB."""
+    rng = torch.Generator().manual_seed(0)
+    signs = torch.randn(6000, len(SIGNS), 1, 1, generator=rng)
+    db = (20 + 2 * signs[:, 1] + 2 * torch.randn(6000, 1, 1, generator=rng)).flatten()
+    calibration = Calibration()
+    calibration.fit(signs[:3000], (10 ** (-db[:3000] / 10)).view(-1, 1, 1, 1))
+    tau, _ = calibration.of_picture(signs[3000:])
+    good = (db[3000:] >= 20).float()
+    for low in (0.0, 0.2, 0.4, 0.6, 0.8):
+        inside = (tau >= low) & (tau < low + 0.2)
+        assert float(good[inside].mean()) == pytest.approx(float(tau[inside].mean()), abs=0.06)
+
+
+def test_tau_is_the_normal_probability_of_twenty_db():
+    calibration = Calibration()
+    calibration.offset.fill_(23.0)
+    calibration.deviation.fill_(3.0)
+    tau, _ = calibration.of_cells(torch.zeros(1, len(SIGNS), 2, 2))
+    torch.testing.assert_close(tau, torch.full((1, 1, 2, 2), 0.5 * (1 + math.erf(1 / math.sqrt(2)))))
+
+
+def test_recognition_is_logistic_regression():
+    rng = torch.Generator().manual_seed(0)
+    margin, area = torch.randn(4000, generator=rng), torch.rand(4000, generator=rng)
+    probability = torch.sigmoid(2 * margin - 3 * area + 1)
+    hazy = torch.rand(4000, generator=rng) < probability
+    calibration = Calibration()
+    calibration.fit_recognition(margin, area, hazy)
+    expected = 1 / (1 + math.exp(-(2 * 0.4 - 3 * 0.5 + 1)))
+    assert calibration.haze_probability(0.4, 0.5) == pytest.approx(expected, abs=0.04)
+
+
+def test_db_is_psnr():
+    torch.testing.assert_close(to_db(torch.tensor([1.0, 0.01, 0.0])), torch.tensor([0.0, 20.0, 60.0]))
+
+
+def test_perception_is_what_the_generator_says(generator, discriminator):
+    picture = torch.rand(2, 3, 64, 64)
+    seen = perceive(generator, discriminator, picture, torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        posterior = generator.encode(picture)
+        half = torch.nn.functional.avg_pool2d(picture, 2)
+        haze = 1 - torch.exp(-generator.optical_depth(posterior.mean, half))
+    torch.testing.assert_close(seen.haze, haze)
+    torch.testing.assert_close(seen.airlight, posterior.airlight)
+    assert seen.signs.shape == (2, len(SIGNS), 4, 4)
+
+
+def test_spread_is_none_where_the_posterior_is_certain(generator, discriminator):
+    with torch.no_grad():
+        latent = generator.settings.latent
+        generator.posterior_head.weight[latent:] = 0.0
+        generator.posterior_head.bias[latent:] = -10.0
+    certain = perceive(generator, discriminator, torch.rand(1, 3, 64, 64), torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        generator.posterior_head.bias[latent:] = 0.0
+    unsure = perceive(generator, discriminator, torch.rand(1, 3, 64, 64), torch.Generator().manual_seed(0))
+    assert float(unsure.spread.mean()) > 20 * float(certain.spread.mean())
