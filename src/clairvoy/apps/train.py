@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from clairvoy.checkpoint import choose_device, save_weights
+from clairvoy.checkpoint import choose_device, load_weights, save_weights
 from clairvoy.cotrain import CotrainSettings, Feedback, Run, cotrain
 from clairvoy.errors import ClairvoyError, FileError, SettingsError
 from clairvoy.generative.learner import LearnerSettings
@@ -41,6 +41,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=Path,
         metavar="DIR",
         help="depth files NAME.npz, .npy or .png; procedural depth if left out",
+    )
+    parser.add_argument(
+        "--rooms",
+        type=float,
+        metavar="SHARE",
+        help="part of the scenes that are rendered rooms with the photographs as textures, 0 to 1 "
+        "(default: 0.25; 0 with --depth)",
+    )
+    parser.add_argument(
+        "--start",
+        metavar="NAME|FILE",
+        help="weights to go on from, such as fast; from nothing if left out",
     )
     parser.add_argument(
         "--pairs",
@@ -75,6 +87,8 @@ def run(args: argparse.Namespace) -> int:
     checkpoint, weights = args.out / "checkpoint.pt", args.out / "weights.safetensors"
     if args.updates < 1:
         raise SettingsError(f"--updates is {args.updates}; it must be at least 1")
+    if args.rooms is not None and not 0 <= args.rooms <= 1:
+        raise SettingsError(f"--rooms is {args.rooms}; it is a part of the scenes, from 0 to 1")
     if not args.resume and checkpoint.exists():
         raise FileError(
             f"{args.out}: holds a run already; add --resume to continue it, or name another folder"
@@ -98,7 +112,7 @@ def run(args: argparse.Namespace) -> int:
     return _say(done, scenario, args, weights)
 
 
-SAME = ("scenario", "clear", "depth", "pairs", "updates", "batch", "seed", "without")
+SAME = ("scenario", "clear", "depth", "rooms", "start", "pairs", "updates", "batch", "seed", "without")
 """What a resumed run must share with the one that it continues."""
 
 
@@ -147,8 +161,9 @@ def _scenario(args: argparse.Namespace, device: torch.device) -> HazeScenario:
     held = paths[::10]
     learnt = [path for index, path in enumerate(paths) if index % 10]
     depth = DepthFiles(args.depth) if args.depth else None
-    pool = ScenePool(SceneMaker(Photographs(learnt), depth, seed=args.seed), 1500)
-    held_out = ScenePool(SceneMaker(Photographs(held), depth, seed=args.seed + 1000), 48)
+    rooms = args.rooms if args.rooms is not None else (0.0 if args.depth else 0.25)
+    pool = ScenePool(SceneMaker(Photographs(learnt), depth, seed=args.seed, rooms=rooms), 1500)
+    held_out = ScenePool(SceneMaker(Photographs(held), depth, seed=args.seed + 1000, rooms=rooms), 96)
     gpu = device.type == "cuda"
     settings = HazeScenarioSettings(
         updates=args.updates,
@@ -158,7 +173,8 @@ def _scenario(args: argparse.Namespace, device: torch.device) -> HazeScenario:
         learner=LearnerSettings(bf16=gpu, judged=32 if gpu else 6),
     )
     pairs = _pairs(*args.pairs) if args.pairs else None
-    return HazeScenario(pool, held_out, settings, device=device, pairs=pairs)
+    parts = load_weights(args.start) if args.start else None
+    return HazeScenario(pool, held_out, settings, parts, device=device, pairs=pairs)
 
 
 def _pairs(hazy: Path, clear: Path) -> tuple[Tensor, Tensor]:

@@ -42,8 +42,11 @@ def guided_filter(guide: FloatImage, values: FloatImage, radius: int, eps: float
     return mean(slope) * guide + mean(mean_v - slope * mean_g)
 
 
-def _rays(height: int, width: int, rng: np.random.Generator) -> npt.NDArray[np.float64]:
-    """Unit-forward viewing rays (H, W, 3), x right, y down, z forward, of a camera of random pose."""
+def camera_rays(height: int, width: int, rng: np.random.Generator) -> npt.NDArray[np.float64]:
+    """Viewing rays (H, W, 3), x right, y down, z forward, of a camera of random pose.
+
+    Each is one unit long along the optical axis, so that a point at `distance * ray` has depth `distance`.
+    """
     focal = rng.uniform(0.7, 1.5)
     v, u = np.mgrid[0:height, 0:width]
     size = max(height, width)
@@ -64,7 +67,7 @@ def _cos_sin(angle: float) -> tuple[float, float]:
 
 def _room(height: int, width: int, rng: np.random.Generator) -> FloatImage:
     """Distance along the optical axis to the walls, floor and ceiling of a box-shaped room."""
-    rays = _rays(height, width, rng)
+    rays = camera_rays(height, width, rng)
     side, down, up, far = (
         rng.uniform(0.8, 3.0, 2),
         rng.uniform(1.0, 1.7),

@@ -19,6 +19,7 @@ from clairvoy.errors import FileError
 from clairvoy.imaging.depth import ByteImage, DepthSource, FloatImage, ProceduralDepth
 from clairvoy.imaging.files import read
 from clairvoy.imaging.haze import HazeSettings, add_haze, draw_haze
+from clairvoy.imaging.rooms import render_room
 
 LONGEST_SIDE = 560
 """Photographs are kept at most this long, in pixels: about twice the size that the generator looks at."""
@@ -69,7 +70,7 @@ class Photographs:
 
 
 class SceneMaker:
-    """Makes scene number i: a crop of a photograph with depth.
+    """Makes scene number i: a crop of a photograph with depth, or a rendered room.
 
     Parameters
     ----------
@@ -81,21 +82,27 @@ class SceneMaker:
         Side of the square scenes, in pixels.
     seed
         Scene i is a function of (seed, i) alone.
+    rooms
+        Probability in [0, 1] that a scene is a room rendered with the photographs as textures.
     """
 
     def __init__(
-        self, photographs: Photographs, depth: DepthSource | None = None, size: int = 256, seed: int = 0
+        self,
+        photographs: Photographs,
+        depth: DepthSource | None = None,
+        size: int = 256,
+        seed: int = 0,
+        rooms: float = 0.0,
     ) -> None:
-        self.photographs, self.depth, self.size, self.seed = (
-            photographs,
-            depth or ProceduralDepth(),
-            size,
-            seed,
-        )
+        self.photographs, self.depth = photographs, depth or ProceduralDepth()
+        self.size, self.seed, self.rooms = size, seed, rooms
 
     def __call__(self, index: int) -> tuple[ByteImage, FloatImage]:
         """Clear view (S, S, 3) uint8 and depth (S, S) float32, positive."""
         rng = np.random.default_rng([self.seed, index])
+        if rng.random() < self.rooms:
+            textures = [self.photographs[int(k)] for k in rng.integers(len(self.photographs), size=4)]
+            return render_room(textures, self.size, self.size, rng)
         number = int(rng.integers(len(self.photographs)))
         rgb = self.photographs[number]
         depth = self.depth(rgb, self.photographs.paths[number].stem, rng)

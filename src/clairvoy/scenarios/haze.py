@@ -105,6 +105,8 @@ class HazeScenario:
         with torch.random.fork_rng():
             torch.manual_seed(self.settings.seed)
             self.parts = (parts or Parts.new()).to(self.device)
+        for module in self.parts.modules().values():
+            module.requires_grad_(True).train()
         perceptual = (
             SqueezeFeatures().requires_grad_(False).to(self.device)
             if self.settings.losses.perceptual
@@ -179,7 +181,7 @@ class HazeScenario:
         """Calibrate tau and the probability of haze on held-out scenes; the averaged weights become the generator's."""
         self.parts.generator.load_state_dict(self.learner.averaged.state_dict())
         self.held_out.extend(max(0, len(self.held_out.clear) - len(self.held_out)))
-        count = min(96, 2 * len(self.held_out))
+        count = min(192, 2 * len(self.held_out))
         rng = torch.Generator().manual_seed(self.settings.seed + 4)
         haze = HazeSettings(clear=0.4)
         scenes, _ = self.held_out.draw(count, rng, haze, uniform=True)

@@ -1,0 +1,249 @@
+"""Furnished rooms, ray-traced, with their exact depth: what photographs of landscapes cannot teach about haze indoors.
+
+A photograph with drawn depth teaches how *any* depth shows through haze, but not that a pale wall is a far wall and
+no haze. Here colour and depth belong together: a box-shaped room with plain or textured walls, pictures and windows on
+them, tables, cupboards and seats on the floor, lit by one lamp. Textures are cut from the photographs at hand.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from clairvoy.imaging.depth import ByteImage, FloatImage, camera_rays
+
+Array = npt.NDArray[np.float64]
+
+FARTHEST = 14.0
+"""No wall is further from the camera, in metres."""
+
+
+@dataclass
+class _Canvas:
+    """What the rays have hit so far: distance along the optical axis and colour, (H, W) and (H, W, 3) in [0, 1]."""
+
+    rays: Array
+    depth: Array
+    colour: Array
+
+    def paint(self, distance: Array, colour: Array) -> None:
+        """Let a surface hide what is further away; `distance` is infinite where rays miss it."""
+        nearer = distance < self.depth
+        self.depth[nearer] = distance[nearer]
+        self.colour[nearer] = colour[nearer]
+
+
+def render_room(
+    textures: Sequence[ByteImage], height: int, width: int, rng: np.random.Generator
+) -> tuple[ByteImage, FloatImage]:
+    """Draw a room and photograph it.
+
+    Parameters
+    ----------
+    textures
+        Photographs (H, W, 3) uint8 that pictures, windows, floors and furniture are covered with; at least one.
+    height, width
+        Of the view, in pixels.
+    rng
+        The source of all randomness.
+
+    Returns
+    -------
+    rgb
+        (height, width, 3) uint8.
+    depth
+        (height, width) float32, distance along the optical axis in metres, above 0.
+    """
+    rays = camera_rays(height, width, rng)
+    canvas = _Canvas(rays, np.full((height, width), np.inf), np.zeros((height, width, 3)))
+    left, right = rng.uniform(0.8, 3.5, 2)
+    down, up, far = rng.uniform(1.0, 1.7), rng.uniform(0.9, 1.8), rng.uniform(2.0, 7.5)
+    wall = _paint_colour(rng)
+    for axis, offset in ((0, right), (0, -left), (2, far)):
+        # Most rooms have walls of one colour.
+        _plane(
+            canvas,
+            axis,
+            offset,
+            wall if rng.random() < 0.75 else _paint_colour(rng),
+            textures,
+            rng,
+            hung=True,
+        )
+    _plane(canvas, 1, down, _wood_colour(rng), textures, rng, hung=False)
+    _plane(canvas, 1, -up, _pale(rng), textures, rng, hung=False, plain=0.95)
+    for _ in range(int(rng.integers(1, 9))):
+        _furniture(canvas, (left, right, down, far), textures, rng)
+    canvas.depth = np.minimum(canvas.depth, FARTHEST)
+    lit = canvas.colour * _light(canvas, (left, right, up, far), rng)[..., None]
+    # A lens is never as sharp as a ray.
+    lit = np.asarray(cv2.GaussianBlur(lit, (0, 0), rng.uniform(0.35, 0.8)), dtype=np.float64)
+    grain = rng.normal(0, rng.uniform(0, 0.012), lit.shape)
+    rgb = (np.clip(lit + grain, 0, 1) * 255).round().astype(np.uint8)
+    return rgb, np.maximum(canvas.depth, 0.05).astype(np.float32)
+
+
+def _pale(rng: np.random.Generator) -> Array:
+    return np.clip(rng.uniform(0.7, 1.0) + rng.normal(0, 0.03, 3), 0, 1)
+
+
+def _paint_colour(rng: np.random.Generator) -> Array:
+    """Wall paint: pale in most rooms, any colour in the others."""
+    return _pale(rng) if rng.random() < 0.65 else rng.uniform(0.15, 0.85, 3)
+
+
+def _wood_colour(rng: np.random.Generator) -> Array:
+    """Floors and furniture: browns from dark to light, sometimes black, white or painted."""
+    kind = rng.random()
+    if kind < 0.6:
+        return np.array([0.75, 0.5, 0.32]) * rng.uniform(0.15, 1.2) + rng.normal(0, 0.03, 3).clip(-0.1, 0.1)
+    return np.full(3, rng.uniform(0.02, 0.95)) if kind < 0.85 else rng.uniform(0.05, 0.9, 3)
+
+
+def _texture(u: Array, v: Array, photograph: ByteImage, metres: float) -> Array:
+    """Colour (H, W, 3) of a photograph that covers `metres` of a surface and is mirrored beyond its border."""
+    width = photograph.shape[1]
+    x = np.nan_to_num(u / metres * width, posinf=0, neginf=0).clip(-3e4, 3e4).astype(np.float32)
+    y = np.nan_to_num(v / metres * width, posinf=0, neginf=0).clip(-3e4, 3e4).astype(np.float32)
+    seen = cv2.remap(photograph, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
+    return np.asarray(seen / 255.0, dtype=np.float64)
+
+
+def _any(textures: Sequence[ByteImage], rng: np.random.Generator) -> ByteImage:
+    return textures[int(rng.integers(len(textures)))]
+
+
+def _surface(
+    u: Array, v: Array, paint: Array, textures: Sequence[ByteImage], rng: np.random.Generator, plain: float
+) -> Array:
+    """Paint, boards or tiles, or the structure of a photograph in the colour of the paint."""
+    colour = np.broadcast_to(paint, (*u.shape, 3)).copy()
+    kind = rng.random()
+    if kind < plain:
+        return colour
+    if kind < plain + 0.5 * (1 - plain):
+        size, groove = rng.uniform(0.08, 0.6), rng.uniform(0.01, 0.06)
+        joint = np.mod(u / size, 1) < groove
+        if rng.random() < 0.5:
+            joint |= np.mod(v / size, 1) < groove
+        return np.where(joint[..., None], colour * rng.uniform(0.3, 0.9), colour)
+    seen = _texture(u, v, _any(textures, rng), rng.uniform(0.4, 4.0))
+    return colour * (1 - rng.uniform(0.3, 1.0) * (1 - seen))
+
+
+def _plane(
+    canvas: _Canvas, axis: int, offset: float, paint: Array, textures: Sequence[ByteImage],
+    rng: np.random.Generator, *, hung: bool, plain: float = 0.5,
+) -> None:  # fmt: skip
+    """One wall, floor or ceiling at `offset` along an axis, with pictures and windows on it if `hung`."""
+    along = canvas.rays[..., axis]
+    ahead = along * offset > 1e-6
+    distance = np.where(ahead, offset / np.where(ahead, along, 1.0), np.inf)
+    first, second = (a for a in range(3) if a != axis)
+    reach = np.where(ahead, distance, 0.0)
+    u, v = canvas.rays[..., first] * reach, canvas.rays[..., second] * reach
+    if axis == 0:
+        u, v = v, u
+    colour = _surface(u, v, paint, textures, rng, plain)
+    for _ in range(int(rng.integers(0, 5)) if hung else 0):
+        centre_u, centre_v = (
+            rng.uniform(-2.5, 2.5) if axis == 2 else rng.uniform(0, 5),
+            rng.uniform(-1.0, 0.5),
+        )
+        half_u, half_v = rng.uniform(0.15, 0.9), rng.uniform(0.15, 0.9)
+        inside = (np.abs(u - centre_u) < half_u) & (np.abs(v - centre_v) < half_v)
+        if not inside.any():
+            continue
+        kind = rng.random()
+        if kind < 0.25:
+            shown = np.broadcast_to(rng.uniform(0.9, 1.6), colour.shape)
+        elif kind < 0.45:
+            shown = np.broadcast_to(_wood_colour(rng), colour.shape)
+        else:
+            shown = _texture(u - centre_u, v - centre_v, _any(textures, rng), 2 * half_u) * rng.uniform(
+                0.6, 1.3
+            )
+        frame = (np.abs(u - centre_u) > 0.92 * half_u) | (np.abs(v - centre_v) > 0.92 * half_v)
+        shown = np.where((frame & (rng.random() < 0.7))[..., None], rng.uniform(0, 1), shown)
+        colour = np.where(inside[..., None], shown, colour)
+    canvas.paint(distance, colour)
+
+
+def _box(
+    canvas: _Canvas,
+    low: Array,
+    high: Array,
+    paint: Array,
+    textures: Sequence[ByteImage],
+    rng: np.random.Generator,
+) -> None:
+    """A solid box between two corners, by the slab method (Kay and Kajiya 1986)."""
+    rays = np.where(np.abs(canvas.rays) < 1e-9, 1e-9, canvas.rays)
+    enter, leave = np.minimum(low / rays, high / rays), np.maximum(low / rays, high / rays)
+    face, near = enter.argmax(axis=-1), enter.max(axis=-1)
+    distance = np.where((near < leave.min(axis=-1)) & (near > 0.05), near, np.inf)
+    if not np.isfinite(distance).any():
+        return
+    point = canvas.rays * np.where(np.isfinite(distance), distance, 0.0)[..., None]
+    u, v = (
+        np.where(face == 0, point[..., 2], point[..., 0]),
+        np.where(face == 1, point[..., 2], point[..., 1]),
+    )
+    # Each face turns another way to the light.
+    shade = rng.uniform(0.55, 1.0, 3)[face]
+    canvas.paint(distance, _surface(u, v, paint, textures, rng, plain=0.6) * shade[..., None])
+
+
+def _furniture(
+    canvas: _Canvas,
+    room: tuple[float, float, float, float],
+    textures: Sequence[ByteImage],
+    rng: np.random.Generator,
+) -> None:
+    """A cupboard, or a table or seat on four legs, somewhere on the floor; sometimes with things on it."""
+    left, right, down, far = room
+    width, length = rng.uniform(0.3, 1.8, 2)
+    x = rng.uniform(-left, max(right - width, -left + 0.1))
+    z = rng.uniform(0.8, max(far - length, 1.0))
+    paint = _wood_colour(rng)
+    tall = rng.uniform(0.3, 2.0)
+    top = down - tall
+    if rng.random() < 0.5:
+        _box(canvas, np.array([x, top, z]), np.array([x + width, down, z + length]), paint, textures, rng)
+    else:
+        tall = min(tall, 1.1)
+        top, thick, leg = down - tall, rng.uniform(0.03, 0.12), rng.uniform(0.03, 0.09)
+        _box(
+            canvas,
+            np.array([x, top, z]),
+            np.array([x + width, top + thick, z + length]),
+            paint,
+            textures,
+            rng,
+        )
+        for at_x in (x, x + width - leg):
+            for at_z in (z, z + length - leg):
+                low, high = np.array([at_x, top, at_z]), np.array([at_x + leg, down, at_z + leg])
+                _box(canvas, low, high, paint, textures, rng)
+    for _ in range(int(rng.integers(0, 4))):
+        side, at_x, at_z = rng.uniform(0.05, 0.35), x + rng.uniform(0, width), z + rng.uniform(0, length)
+        low = np.array([at_x, top - side * rng.uniform(0.3, 2.0), at_z])
+        tone = rng.uniform(0, 1)
+        colour = tone + rng.uniform(0, 1) * (rng.uniform(0, 1, 3) - tone)
+        _box(canvas, low, np.array([at_x + side, top, at_z + side]), colour, textures, rng)
+
+
+def _light(canvas: _Canvas, room: tuple[float, float, float, float], rng: np.random.Generator) -> Array:
+    """Brightness (H, W) of what one lamp, daylight from everywhere and the exposure give."""
+    left, right, up, far = room
+    lamp = np.array([rng.uniform(-left, right), -up * rng.uniform(0.3, 1.0), rng.uniform(0, far)])
+    point = canvas.rays * canvas.depth[..., None]
+    square = ((point - lamp) ** 2).sum(axis=-1)
+    reach = rng.uniform(1.5, 6.0) ** 2
+    ambient = rng.uniform(0.25, 0.9)
+    light = ambient + (1 - ambient) * reach / (reach + square)
+    return np.asarray(light * rng.uniform(0.75, 1.35), dtype=np.float64)
