@@ -70,8 +70,10 @@ def forbidden(part: str) -> tuple[str, ...]:
     if part in WINGS:
         others = tuple(wing for wing in WINGS if wing != part)
         return (*others, "glimpse", "checkpoint", "scenarios", "cotrain", "dehazer", "evaluation", "apps")
+    everything = (*WINGS, "glimpse", "checkpoint", "scenarios", "cotrain", "dehazer", "evaluation", "apps")
     return {
-        "errors": (*WINGS, "glimpse", "checkpoint", "scenarios", "cotrain", "dehazer", "evaluation", "apps"),
+        "errors": everything,
+        "atomic": everything,
         "glimpse": ("scenarios", "cotrain", "dehazer", "evaluation", "apps"),
         "checkpoint": ("scenarios", "cotrain", "dehazer", "evaluation", "apps"),
         "cotrain": ("scenarios", "imaging", "dehazer", "apps"),

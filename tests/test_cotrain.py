@@ -31,7 +31,14 @@ def scenario(paths):
         pool = ScenePool(SceneMaker(Photographs(paths), seed=1), 6)
         held = ScenePool(SceneMaker(Photographs(paths), seed=2), 4)
         settings = HazeScenarioSettings(
-            updates=4, batch=4, from_agent=2, scenes=4, searches=4, pool=6, learner=LearnerSettings(judged=2)
+            updates=4,
+            batch=4,
+            from_agent=2,
+            scenes=4,
+            searches=4,
+            pool=6,
+            generated=0.75,
+            learner=LearnerSettings(judged=2),
         )
         torch.manual_seed(0)
         return HazeScenario(pool, held, settings, Parts.new())
@@ -68,7 +75,7 @@ def test_resume_equals_uninterrupted(scenario, tmp_path):
 
 def test_each_feedback_path_changes_the_run(scenario):
     reference = weights(cotrain(scenario(), SETTINGS, budget=4))
-    for path in ("agent_to_generator", "generated_scenes", "beliefs"):
+    for path in ("agent_to_generator", "generated_scenes", "beliefs", "gate"):
         off = CotrainSettings(agent_batch=4, warm_up=2, refresh_every=2, feedback=Feedback(**{path: False}))
         other = weights(cotrain(scenario(), off, budget=4))
         assert any(not torch.equal(a, b) for a, b in zip(reference, other, strict=True)), path

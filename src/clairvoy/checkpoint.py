@@ -15,6 +15,7 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from clairvoy._version import __version__
+from clairvoy.atomic import replace_file
 from clairvoy.errors import SettingsError, WeightsError
 from clairvoy.generative.confidence import Calibration
 from clairvoy.generative.density_vae import DensityVAE, VAESettings
@@ -82,17 +83,6 @@ def new_agent() -> DuelingQNetwork:
     return DuelingQNetwork(SearchEncoder(), 128, NUM_ACTIONS)
 
 
-def replace_file(path: Path, content: bytes) -> None:
-    """Write a file whole or not at all: beside it first, then in its place."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        beside.write_bytes(content)
-        os.replace(beside, path)
-    finally:
-        beside.unlink(missing_ok=True)
-
-
 def save_weights(path: Path, parts: Parts, notes: Mapping[str, Any] | None = None) -> None:
     """Write released weights, in half precision; the calibration stays in single."""
     tensors: dict[str, Tensor] = {}
@@ -106,6 +96,7 @@ def save_weights(path: Path, parts: Parts, notes: Mapping[str, Any] | None = Non
         "settings": json.dumps(asdict(parts.generator.settings)),
         "notes": json.dumps(dict(notes or {})),
     }
+    path.parent.mkdir(parents=True, exist_ok=True)
     replace_file(path, save(tensors, metadata=header))
 
 

@@ -84,6 +84,7 @@ def test_refusals(photographs, tmp_path, capsys):
         ((one, tmp_path / "out"), (), "at least 2"),
         ((photographs, tmp_path / "out"), ("--updates", "0"), "--updates"),
         ((photographs, tmp_path / "out"), ("--depth", str(tmp_path / "no")), "depth"),
+        ((photographs, one / "0.png" / "out"), (), "cannot be written"),
         ((photographs, tmp_path / "out"), ("--rooms", "1.5"), "--rooms"),
         ((photographs, tmp_path / "out"), ("--start", "no.safetensors"), "no.safetensors"),
         ((photographs, tmp_path / "new"), ("--resume",), "no run to resume"),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import tempfile
 from collections.abc import Iterable
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Any
 import cv2
 import numpy as np
 
+from clairvoy.atomic import replace_file
 from clairvoy.errors import FileError
 
 
@@ -46,27 +46,20 @@ def check_writable(paths: Iterable[Path]) -> None:
 
 
 def write_bytes(path: Path, data: bytes) -> None:
-    """Write a file so that it is there whole or not at all: to a temporary name beside it, then renamed.
+    """Write a file whole or not at all, in a folder that is made if it is missing.
 
     Raises
     ------
     FileError
         If the disk refuses.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with temporary.open("xb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
+        replace_file(path, data)
     except OSError as error:
         raise FileError(
             f"{path} cannot be written ({error.strerror or error}); choose another place"
         ) from error
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def map_png(values: np.ndarray) -> bytes:

@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from clairvoy.apps.outputs import check_writable
 from clairvoy.checkpoint import choose_device, load_weights, save_weights
 from clairvoy.cotrain import CotrainSettings, Feedback, Run, cotrain
 from clairvoy.errors import ClairvoyError, FileError, SettingsError
@@ -93,6 +94,7 @@ def run(args: argparse.Namespace) -> int:
         raise FileError(
             f"{args.out}: holds a run already; add --resume to continue it, or name another folder"
         )
+    check_writable([checkpoint])
     if args.resume:
         _refuse_another_run(args)
     device = choose_device(args.device)

@@ -8,8 +8,6 @@ block then says so.
 from __future__ import annotations
 
 import os
-import secrets
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -18,6 +16,7 @@ from types import ModuleType
 
 import numpy as np
 
+from clairvoy.atomic import replace_file
 from clairvoy.errors import FileError, InputError, SettingsError
 from clairvoy.imaging.formats import exif, jpeg, png, tiff, webp
 from clairvoy.imaging.formats.raster import STRIP_PIXELS, Metadata, Raster, to_eight_bits, to_sixteen_bits
@@ -156,7 +155,12 @@ def write(
         data = encode(pixels, like, kind, quality=quality)
         _check_target(path, overwrite)
         # A link is written through, as any program would, instead of being replaced by a file.
-        _replace_file(Path(os.path.realpath(path)), data)
+        try:
+            replace_file(Path(os.path.realpath(path)), data)
+        except OSError as error:
+            raise FileError(
+                f"cannot be written ({error}); check the folder, its rights and free space"
+            ) from error
 
 
 def encode(pixels: np.ndarray, like: Picture, format: str, *, quality: int = 95) -> bytes:
@@ -346,22 +350,3 @@ def _check_target(path: Path, overwrite: bool) -> None:
         raise FileError("is a folder; give the name of a file")
     if not overwrite and os.path.lexists(path):
         raise FileError("exists already; choose another name or allow overwriting")
-
-
-def _replace_file(path: Path, data: bytes) -> None:
-    part = path.with_name(f".clairvoy-{secrets.token_hex(8)}.part")
-    try:
-        try:
-            with part.open("xb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            if path.exists():
-                shutil.copymode(path, part)
-            os.replace(part, path)
-        finally:
-            part.unlink(missing_ok=True)
-    except OSError as error:
-        raise FileError(
-            f"cannot be written ({error}); check the folder, its rights and free space"
-        ) from error

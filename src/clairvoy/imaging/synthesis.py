@@ -126,17 +126,13 @@ class SceneMaker:
 
 
 class ScenePool:
-    """A window of the endless row of scenes: `size` of them, the oldest giving way to the next.
-
-    `weight` says how likely each is to be drawn; the caller may change it (feedback of the agent).
-    """
+    """A window of the endless row of scenes: `size` of them, the oldest giving way to the next."""
 
     def __init__(self, maker: SceneMaker, size: int) -> None:
         self.maker, self.made = maker, 0
         side = maker.size
         self.clear = torch.zeros(size, 3, side, side, dtype=torch.uint8)
         self.depth = torch.zeros(size, 1, side, side, dtype=torch.float16)
-        self.weight = torch.ones(size)
 
     def __len__(self) -> int:
         return min(self.made, len(self.clear))
@@ -148,27 +144,20 @@ class ScenePool:
             rgb, depth = self.maker(self.made)
             self.clear[slot] = torch.from_numpy(rgb).permute(2, 0, 1)
             self.depth[slot, 0] = torch.from_numpy(depth / depth.mean()).to(torch.float16)
-            self.weight[slot] = 1.0
             self.made += 1
 
     def rewind(self, made: int) -> None:
-        """Hold what the pool held after `made` scenes, but for the weights."""
+        """Hold what the pool held after `made` scenes."""
         self.made = max(0, made - len(self.clear))
         self.extend(made - self.made)
 
     def draw(
-        self,
-        count: int,
-        generator: torch.Generator,
-        settings: HazeSettings | None = None,
-        *,
-        uniform: bool = False,
-    ) -> tuple[HazyScenes, Tensor]:
-        """Draw scenes by weight and put newly drawn haze on them; gives the scenes and their slots (count,)."""
-        weight = torch.ones(len(self)) if uniform else self.weight[: len(self)]
-        slots = torch.multinomial(weight, count, replacement=True, generator=generator)
+        self, count: int, generator: torch.Generator, settings: HazeSettings | None = None
+    ) -> HazyScenes:
+        """Draw `count` scenes, with replacement, and put newly drawn haze on them."""
+        slots = torch.multinomial(torch.ones(len(self)), count, replacement=True, generator=generator)
         clear = vary_tone(self.clear[slots].float() / 255, generator)
-        return haze_scenes(clear, self.depth[slots].float(), generator, settings), slots
+        return haze_scenes(clear, self.depth[slots].float(), generator, settings)
 
 
 def vary_tone(clear: Tensor, generator: torch.Generator) -> Tensor:

@@ -152,7 +152,7 @@ class HazeScenario:
 
     def experience(self, step: Step, feedback: Feedback) -> None:
         """Count the visits to windows of the present scenes."""
-        current = (step.info["scene_set"] == self.environment._scene_sets).cpu()
+        current = (step.info["scene_set"] == self.environment.scene_sets).cpu()
         scene, position = step.info["scene"].cpu()[current], step.info["position"].cpu()[current]
         self.visits[scene, position[:, 0], position[:, 1]] += 1
 
@@ -160,7 +160,7 @@ class HazeScenario:
         """One update, on fresh scenes and on scenes that the agent met."""
         settings = self.settings
         self.pool.extend(settings.new_scenes)
-        fresh, _ = self.pool.draw(settings.batch - settings.from_agent, self.rng, settings.haze)
+        fresh = self.pool.draw(settings.batch - settings.from_agent, self.rng, settings.haze)
         weight = torch.ones(settings.scenes)
         if feedback.agent_to_generator and bool(self.visits.any()):
             weight = (self.visits * self.misunderstood).sum(dim=(1, 2)) + 1e-6
@@ -184,7 +184,7 @@ class HazeScenario:
         count = min(192, 2 * len(self.held_out))
         rng = torch.Generator().manual_seed(self.settings.seed + 4)
         haze = HazeSettings(clear=0.4)
-        scenes, _ = self.held_out.draw(count, rng, haze, uniform=True)
+        scenes = self.held_out.draw(count, rng, haze)
         signs, errors, beliefs = [], [], []
         for begin in range(0, count, 16):
             hazy, clear = (
@@ -227,8 +227,7 @@ class HazeScenario:
     # How it is done.
 
     def _draw_scenes(self, count: int) -> HazyScenes:
-        scenes, _ = self.pool.draw(count, self.rng, self.settings.haze, uniform=True)
-        return scenes
+        return self.pool.draw(count, self.rng, self.settings.haze)
 
     def _simulate(self, wanted: int, gate: bool) -> tuple[int, dict[str, float]]:
         """Let the generator put haze on the first `wanted` clear scenes; those the discriminator rejects stay real."""

@@ -109,7 +109,8 @@ class HazeSearch:
         self.scenes = scenes.to(self.device)
         self.rows, self.cols = scenes.grid
         self.max_steps = max(1, round(self.settings.budget * self.rows * self.cols))
-        self._scene_sets = 0
+        self.scene_sets = 0
+        """How often the scenes were changed; `Step.info["scene_set"]` tells which of them an episode runs in."""
         self._generator: torch.Generator | None = None
         self._episodes: _Episodes | None = None
         side, channels = glimpse.CROP, len(glimpse.MEMORY_CHANNELS)
@@ -133,7 +134,7 @@ class HazeSearch:
                 f"the scenes have grid {scenes.grid}; this search has ({self.rows}, {self.cols})"
             )
         self.scenes = scenes.to(self.device)
-        self._scene_sets += 1
+        self.scene_sets += 1
 
     @property
     def position(self) -> Tensor:
@@ -229,7 +230,7 @@ class HazeSearch:
         }
         if include_scenes:
             state |= {f"scenes/{item.name}": getattr(self.scenes, item.name) for item in fields(SceneSet)}
-        state["scene_sets"] = torch.tensor(self._scene_sets)
+        state["scene_sets"] = torch.tensor(self.scene_sets)
         state["generator"] = self._generator.get_state()
         return state
 
@@ -259,7 +260,7 @@ class HazeSearch:
                 for item in fields(_Episodes)
             }
         )
-        self._scene_sets = int(state["scene_sets"])
+        self.scene_sets = int(state["scene_sets"])
         self._generator = generator or self._generator or torch.Generator()
         self._generator.set_state(state["generator"].cpu())
 
@@ -287,7 +288,7 @@ class HazeSearch:
         glimpse.look(memory, position, beliefs[at[0], :, at[1], at[2]])
         return _Episodes(
             scene=scene,
-            scene_set=torch.full_like(scene, self._scene_sets),
+            scene_set=torch.full_like(scene, self.scene_sets),
             provenance=scenes.provenance[scene],
             tau=scenes.tau[scene],
             windows=scenes.windows[scene],
