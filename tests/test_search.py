@@ -27,14 +27,14 @@ def test_an_agent_that_recognises_at_once_stays_and_is_done():
     assert [step[2] for step in found.path] == [glimpse.STAY, glimpse.STAY]
     assert int(found.recognised.sum()) == 1
     assert bool(found.recognised[GRID // 2, GRID // 2])
-    assert found.margin == 1.0
+    assert found.value == 1.0
 
 
 def test_an_agent_that_never_stays_spends_its_budget():
     found = search(Always(1.0, 0.0, 0.0, 0.0, -2.0), scene(), torch.zeros(1, 4, GRID, GRID), budget=0.25)
     assert len(found.path) == GRID * GRID // 4
     assert not bool(found.recognised.any())
-    assert found.margin == -3.0
+    assert found.value == 1.0
 
 
 def test_where_q_values_do_not_separate_the_actions_tau_decides():

@@ -166,8 +166,8 @@ class Dehazer:
         thumbnail = (self._small(pixels, 256, 256) * 255).round().to(torch.uint8)
         beliefs = pool_beliefs(seen.haze, seen.spread, seen.clear, tau_cells)
         found = search(parts.agent, cut_windows(thumbnail), beliefs)
-        probability = parts.calibration.haze_probability(found.margin, float(found.recognised.float().mean()))
-        hazy = bool(found.recognised.any()) and probability >= 0.5
+        probability = parts.calibration.haze_probability(found.value, float(seen.haze.mean()))
+        hazy = probability >= 0.5
 
         restores = (hazy or force) and strength > 0
         z, airlight = seen.z, seen.airlight

@@ -27,8 +27,8 @@ class Search:
     """(R, C) bool: where the agent recognised haze."""
     visited: Tensor
     """(R, C) bool."""
-    margin: float
-    """The largest advantage, over all steps, of recognising over the best other action; above 0 it was taken."""
+    value: float
+    """The largest value of a state met, max Q: about how many windows of haze the agent expects to find."""
     path: list[tuple[int, int, int]]
     """Row, column and action of each step."""
     looked_ahead: int
@@ -65,15 +65,14 @@ def search(
     position = torch.tensor([[rows // 2, cols // 2]], device=windows.device)
     steps = max(1, round(budget * rows * cols))
     path: list[tuple[int, int, int]] = []
-    margin, ahead = -float("inf"), 0
+    value, ahead = -float("inf"), 0
     for step in range(steps):
         row, column = (int(value) for value in position[0])
         glimpse.look(memory, position, beliefs[:, :, row, column])
         left = torch.tensor([1.0 - step / steps], device=windows.device)
         q = agent(glimpse.observe(windows, beliefs, memory, position, left))
         settled = bool(memory.recognised[0, row, column])
-        if not settled:
-            margin = max(margin, float(q[0, glimpse.STAY] - q[0, : glimpse.STAY].max()))
+        value = max(value, float(q.max()))
         action, acted = look_ahead(q, _tau_of_actions(beliefs, position), None, difficulty)
         ahead += int(acted.item())
         path.append((row, column, int(action)))
@@ -82,7 +81,7 @@ def search(
                 break
             memory.recognised[0, row, column] = True
         position, _ = glimpse.move(position, action, rows, cols)
-    return Search(memory.recognised[0], memory.visited[0], margin, path, ahead)
+    return Search(memory.recognised[0], memory.visited[0], value, path, ahead)
 
 
 def _tau_of_actions(beliefs: Tensor, position: Tensor) -> Tensor:

@@ -51,6 +51,19 @@ def test_draws_keep_to_the_settings():
     assert float(haze.airlight.max()) <= 1.0
 
 
+def test_airlight_is_neutral_as_often_as_asked_and_clips_to_white():
+    depth = torch.ones(4000, 1, 1, 1)
+    dim = draw_haze(depth, torch.Generator().manual_seed(2), HazeSettings(airlight=(0.6, 0.8))).airlight
+    neutral = (dim.amax(dim=1) == dim.amin(dim=1)).float().mean()
+    assert abs(float(neutral) - 0.5) < 0.03
+    bright = HazeSettings(airlight=(0.55, 1.1), neutral=1.0)
+    white = (
+        (draw_haze(depth, torch.Generator().manual_seed(3), bright).airlight == 1).all(dim=1).float().mean()
+    )
+    # 0.55 + 0.55 u^0.6 >= 1 for this part of u in [0, 1].
+    assert abs(float(white) - (1 - (0.45 / 0.55) ** (1 / 0.6))) < 0.03
+
+
 def test_the_same_seed_draws_the_same_haze():
     one, other = (draw_haze(torch.ones(4, 1, 8, 8), torch.Generator().manual_seed(3)) for _ in range(2))
     assert torch.equal(one.optical_depth, other.optical_depth)

@@ -68,6 +68,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--updates", type=int, default=4000, help="updates of the generator (default: %(default)s)"
     )
+    parser.add_argument(
+        "--learning-rate",
+        type=float,
+        metavar="RATE",
+        help="peak of the generator's (default: 8e-4; half of it with --start)",
+    )
     parser.add_argument("--batch", type=int, help="pictures in a batch (default: 16; 128 on a GPU)")
     parser.add_argument("--minutes", type=float, help="stop after this time; go on later with --resume")
     parser.add_argument("--seed", type=int, default=0, help="of all randomness (default: %(default)s)")
@@ -90,6 +96,8 @@ def run(args: argparse.Namespace) -> int:
         raise SettingsError(f"--updates is {args.updates}; it must be at least 1")
     if args.rooms is not None and not 0 <= args.rooms <= 1:
         raise SettingsError(f"--rooms is {args.rooms}; it is a part of the scenes, from 0 to 1")
+    if args.learning_rate is not None and not 0 < args.learning_rate < 1:
+        raise SettingsError(f"--learning-rate is {args.learning_rate}; it must lie between 0 and 1")
     if not args.resume and checkpoint.exists():
         raise FileError(
             f"{args.out}: holds a run already; add --resume to continue it, or name another folder"
@@ -114,7 +122,19 @@ def run(args: argparse.Namespace) -> int:
     return _say(done, scenario, args, weights)
 
 
-SAME = ("scenario", "clear", "depth", "rooms", "start", "pairs", "updates", "batch", "seed", "without")
+SAME = (
+    "scenario",
+    "clear",
+    "depth",
+    "rooms",
+    "start",
+    "pairs",
+    "updates",
+    "learning_rate",
+    "batch",
+    "seed",
+    "without",
+)
 """What a resumed run must share with the one that it continues."""
 
 
@@ -167,12 +187,13 @@ def _scenario(args: argparse.Namespace, device: torch.device) -> HazeScenario:
     pool = ScenePool(SceneMaker(Photographs(learnt), depth, seed=args.seed, rooms=rooms), 1500)
     held_out = ScenePool(SceneMaker(Photographs(held), depth, seed=args.seed + 1000, rooms=rooms), 96)
     gpu = device.type == "cuda"
+    rate = args.learning_rate or (4e-4 if args.start else 8e-4)
     settings = HazeScenarioSettings(
         updates=args.updates,
         batch=args.batch or (128 if gpu else 16),
         from_agent=(args.batch or (128 if gpu else 16)) // 4,
         seed=args.seed,
-        learner=LearnerSettings(bf16=gpu, judged=32 if gpu else 6),
+        learner=LearnerSettings(learning_rate=rate, bf16=gpu, judged=32 if gpu else 6),
     )
     pairs = _pairs(*args.pairs) if args.pairs else None
     parts = load_weights(args.start) if args.start else None

@@ -109,8 +109,8 @@ class Calibration(nn.Module):
         self.register_buffer("slope", torch.zeros(2, len(SIGNS)))
         self.register_buffer("offset", torch.full((2,), GOOD_DB))
         self.register_buffer("deviation", torch.full((2,), 10.0))
-        # Logit of the probability of haze: per unit of the agent's margin, of the area recognised, and at 0.
-        self.register_buffer("recognition", torch.tensor([4.0, 4.0, 0.0]))
+        # Logit of the probability of haze: per unit of the agent's value (on a log scale), of 1 - t, and at 0.
+        self.register_buffer("recognition", torch.tensor([1.0, 4.0, -1.0]))
 
     def fit(self, signs: Tensor, squared_error: Tensor, ridge: float = 1e-2) -> None:
         """Fit on held-out scenes: signs (B, S, h, w) and the true squared error of each cell (B, 1, h, w)."""
@@ -139,9 +139,22 @@ class Calibration(nn.Module):
         db = (signs.movedim(1, -1) @ self.slope[1] + self.offset[1])[:, None]
         return self._tau(db, 1), db
 
-    def fit_recognition(self, margin: Tensor, area: Tensor, hazy: Tensor, steps: int = 400) -> None:
-        """Logistic regression (Platt 1999) of `hazy` (n,) bool on the agent's margin and recognised area, (n,)."""
-        x = torch.stack([margin, area, torch.ones_like(margin)], dim=1).double()
+    def fit_recognition(self, value: Tensor, haze: Tensor, hazy: Tensor, steps: int = 400) -> None:
+        """Logistic regression (Platt 1999) of `hazy` (n,) bool on what a search found.
+
+        Parameters
+        ----------
+        value
+            The agent's value of each scene, (n,). Its advantage of recognising over moving on would tell less: in a
+            picture full of haze it is all one which hazy window is recognised first.
+        haze
+            The generator's mean 1 - t, (n,) in [0, 1].
+        hazy
+            The truth.
+        steps
+            At most, of Newton's method.
+        """
+        x = torch.stack([_log_scale(value), haze, torch.ones_like(value)], dim=1).double()
         weight = torch.zeros(3, dtype=torch.float64)
         target = hazy.double()
         for _ in range(steps):
@@ -155,13 +168,19 @@ class Calibration(nn.Module):
                 break
         self.recognition.copy_(weight.float())
 
-    def haze_probability(self, margin: float, area: float) -> float:
-        """Probability in [0, 1] that a picture has haze, from what the agent's search gave."""
-        per_margin, per_area, offset = self.recognition.tolist()
-        return 1 / (1 + math.exp(-max(-50.0, min(50.0, per_margin * margin + per_area * area + offset))))
+    def haze_probability(self, value: float, haze: float) -> float:
+        """Probability in [0, 1] that a picture has haze, from the agent's value of it and the mean 1 - t."""
+        per_value, per_haze, offset = self.recognition.tolist()
+        logit = per_value * float(_log_scale(torch.tensor(value))) + per_haze * haze + offset
+        return 1 / (1 + math.exp(-max(-50.0, min(50.0, logit))))
 
     def _tau(self, db: Tensor, row: int) -> Tensor:
         return 0.5 * (1 + torch.erf((db - GOOD_DB) / (self.deviation[row] * math.sqrt(2))))
+
+
+def _log_scale(value: Tensor) -> Tensor:
+    """Sign(v) log(1 + |v|): a value of 20 windows is not ten times the evidence that 2 are."""
+    return value.sign() * value.abs().log1p()
 
 
 def to_db(squared_error: Tensor) -> Tensor:

@@ -35,10 +35,12 @@ class HazeSettings:
 
     mean_optical_depth: tuple[float, float] = (0.06, 3.0)
     """Log-uniform range of the mean optical depth of a hazy picture."""
-    airlight: tuple[float, float] = (0.55, 1.0)
-    """Brightness of the airlight; daylight haze is bright, so the draw leans to the upper end."""
+    airlight: tuple[float, float] = (0.55, 1.1)
+    """Brightness of the airlight as exposed; what is above 1 clips to white, as bright fog does in a photograph."""
     tint: float = 0.03
-    """Standard deviation of the airlight's colour cast between channels."""
+    """Standard deviation of the airlight's colour cast between channels, where there is one."""
+    neutral: float = 0.5
+    """Probability of no cast: the droplets of fog are larger than the wavelengths, and scatter them alike."""
     patchy: float = 0.35
     """Probability that the haze is heterogeneous (a smooth field multiplies the optical depth)."""
     clear: float = 0.15
@@ -109,5 +111,6 @@ def draw_haze(depth: Tensor, generator: torch.Generator, settings: HazeSettings 
     # A warm-to-blue axis is the cast that smoke, dust and dusk give; drawn for one picture in four.
     warm = torch.randn(count, 1, generator=generator) * torch.tensor([[0.06, 0.0, -0.06]])
     tint = tint + warm * (torch.rand(count, 1, generator=generator) < 0.25)
+    tint = tint * (torch.rand(count, 1, generator=generator) >= settings.neutral)
     airlight = (grey[:, None] + tint).clamp(0.3, 1.0).view(count, 3, 1, 1)
     return Haze(od, airlight)

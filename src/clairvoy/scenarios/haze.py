@@ -183,8 +183,7 @@ class HazeScenario:
         self.held_out.extend(max(0, len(self.held_out.clear) - len(self.held_out)))
         count = min(192, 2 * len(self.held_out))
         rng = torch.Generator().manual_seed(self.settings.seed + 4)
-        haze = HazeSettings(clear=0.4)
-        scenes = self.held_out.draw(count, rng, haze)
+        scenes = self.held_out.draw(count, rng, HazeSettings(clear=0.4))
         signs, errors, beliefs = [], [], []
         for begin in range(0, count, 16):
             hazy, clear = (
@@ -199,7 +198,7 @@ class HazeScenario:
             beliefs.append(seen)
         calibration = self.parts.calibration.cpu()
         calibration.fit(torch.cat(signs), torch.cat(errors))
-        margins, areas = [], []
+        values = []
         maps = torch.cat([self._beliefs(seen, calibration) for seen in beliefs])
         windows = cut_windows((scenes.hazy * 255).round().to(torch.uint8))
         for index in range(count):
@@ -208,13 +207,12 @@ class HazeScenario:
                 windows[index : index + 1].to(self.device),
                 maps[index : index + 1].to(self.device),
             )
-            margins.append(found.margin)
-            areas.append(float(found.recognised.float().mean()))
+            values.append(found.value)
         truth = _hazy_windows(scenes.optical_depth).float().mean(dim=(1, 2)) > 0.05
-        margin, area = torch.tensor(margins), torch.tensor(areas)
-        calibration.fit_recognition(margin, area, truth)
+        haze = torch.cat([seen.haze.mean(dim=(1, 2, 3)).cpu() for seen in beliefs])
+        calibration.fit_recognition(torch.tensor(values), haze, truth)
         said = torch.tensor(
-            [calibration.haze_probability(m, a) >= 0.5 for m, a in zip(margins, areas, strict=True)]
+            [calibration.haze_probability(v, h) >= 0.5 for v, h in zip(values, haze.tolist(), strict=True)]
         )
         _, db = calibration.of_picture(torch.cat(signs))
         calibration.to(self.device)
