@@ -64,6 +64,20 @@ def test_airlight_is_neutral_as_often_as_asked_and_clips_to_white():
     assert abs(float(white) - (1 - (0.45 / 0.55) ** (1 / 0.6))) < 0.03
 
 
+def test_a_bank_of_mist_hangs_above_or_below():
+    def steepness(bank):
+        """Slope of the rows' mean optical depth down the picture."""
+        settings = HazeSettings(patchy=1.0, bank=bank, clear=0.0, mean_optical_depth=(0.5, 0.6))
+        od = draw_haze(torch.ones(400, 1, 32, 32), torch.Generator().manual_seed(4), settings).optical_depth
+        rows = od.mean(dim=3)[:, 0]
+        rows = rows - rows.mean(dim=1, keepdim=True)
+        line = torch.linspace(-1, 1, 32)
+        return rows @ line / (line @ line)
+
+    assert float(steepness(1.0).abs().median()) > 2 * float(steepness(0.0).abs().median())
+    assert 0.4 < float((steepness(1.0) > 0).float().mean()) < 0.6
+
+
 def test_the_same_seed_draws_the_same_haze():
     one, other = (draw_haze(torch.ones(4, 1, 8, 8), torch.Generator().manual_seed(3)) for _ in range(2))
     assert torch.equal(one.optical_depth, other.optical_depth)

@@ -43,6 +43,8 @@ class HazeSettings:
     """Probability of no cast: the droplets of fog are larger than the wavelengths, and scatter them alike."""
     patchy: float = 0.35
     """Probability that the haze is heterogeneous (a smooth field multiplies the optical depth)."""
+    bank: float = 0.4
+    """Probability that heterogeneous haze is a bank: cloud on the hills above, or fog on the ground below."""
     clear: float = 0.15
     """Probability of no haze at all, so that a clear picture is learnt to be left alone."""
 
@@ -101,7 +103,13 @@ def draw_haze(depth: Tensor, generator: torch.Generator, settings: HazeSettings 
     field = smooth_field(count, height, width, generator)
     contrast = _uniform(count, 0.3, 4.0, generator).view(-1, 1, 1, 1)
     offset = _uniform(count, -1.0, 1.0, generator).view(-1, 1, 1, 1)
-    od = torch.where(patchy, od * torch.sigmoid(contrast * (field + offset)) * 1.5, od)
+    # A bank hangs at a height, hardly heeding the distance, and the same field frays its edge.
+    bank = (torch.rand(count, generator=generator) < settings.bank).view(-1, 1, 1, 1)
+    slope = _uniform(count, -4.0, 4.0, generator).view(-1, 1, 1, 1)
+    rise = slope * torch.linspace(1, -1, height).view(1, 1, -1, 1)
+    hangs = torch.where(bank, 0.5 * (od + mean_od), od)
+    place = field + offset + torch.where(bank, rise, torch.zeros_like(rise))
+    od = torch.where(patchy, hangs * torch.sigmoid(contrast * place) * 1.5, od)
     clear = (torch.rand(count, generator=generator) < settings.clear).view(-1, 1, 1, 1)
     od = torch.where(clear, torch.zeros_like(od), od).clamp(0, MAX_OPTICAL_DEPTH)
 
