@@ -104,6 +104,18 @@ def test_pairs_of_real_haze(photographs, tmp_path):
     assert call(photographs, tmp_path / "paired", "--pairs", str(photographs), str(photographs)) == 0
 
 
+def test_pairs_of_two_sizes_are_refused(photographs, tmp_path, capsys):
+    name = sorted(photographs.iterdir())[0].name
+    for folder, size in (("hazy", 160), ("clear", 150)):
+        pixels = np.zeros((140, size, 3), np.uint8)
+        (tmp_path / folder).mkdir()
+        write(tmp_path / folder / name, pixels, Picture(pixels))
+    pairs = str(tmp_path / "hazy"), str(tmp_path / "clear")
+    assert call(photographs, tmp_path / "run", "--pairs", *pairs) == 2
+    assert "160x140 and 150x140 pixels; a pair must show the same view" in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
+
+
 def test_it_goes_on_from_released_weights(photographs, tmp_path):
     assert call(photographs, tmp_path / "tuned", "--start", "fast", "--rooms", "1") == 0
     before, after = tensors("fast"), tensors(tmp_path / "tuned" / "weights.safetensors")

@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from clairvoy.errors import FileError
+from clairvoy.imaging import camera
 from clairvoy.imaging.files import Picture, write
 from clairvoy.imaging.haze import HazeSettings
 from clairvoy.imaging.synthesis import Photographs, SceneMaker, ScenePool, haze_scenes, vary_tone
@@ -36,7 +37,9 @@ def test_scenes_differ_from_one_another(maker):
     assert depth.min() > 0
 
 
-def test_hazy_is_clear_behind_the_haze_that_is_told(maker):
+def test_hazy_is_clear_behind_the_haze_that_is_told(maker, monkeypatch):
+    monkeypatch.setattr(camera, "GRADED", 0.0)
+    monkeypatch.setattr(camera, "COMPRESSED", 0.0)
     pool = ScenePool(maker, 4)
     pool.extend(4)
     scenes = pool.draw(16, torch.Generator().manual_seed(0), HazeSettings(clear=0.0))
@@ -62,7 +65,22 @@ def test_no_haze_is_only_noise():
         clear, torch.ones(8, 1, 16, 16), torch.Generator().manual_seed(0), HazeSettings(clear=1.0)
     )
     assert float(scenes.optical_depth.abs().max()) == 0.0
-    assert float((scenes.hazy - clear).abs().mean()) < 0.011
+    assert float((scenes.hazy - scenes.clear).abs().mean()) < 0.02
+
+
+def test_a_grade_is_on_both_pictures_and_on_the_airlight(monkeypatch):
+    monkeypatch.setattr(camera, "GRADED", 1.0)
+    monkeypatch.setattr(camera, "COMPRESSED", 0.0)
+    clear = torch.full((32, 3, 16, 16), 0.4)
+    depth = torch.ones(32, 1, 16, 16)
+    scenes = haze_scenes(
+        clear, depth, torch.Generator().manual_seed(0), HazeSettings(mean_optical_depth=(3.4, 3.5), clear=0.0)
+    )
+    # At an optical depth of 3.4 the hazy picture shows the airlight and 3 % of the scene.
+    even = scenes.optical_depth.flatten(1).std(dim=1) == 0
+    assert even.sum() > 10
+    assert float((scenes.hazy - scenes.airlight).mean(dim=(1, 2, 3))[even].abs().max()) < 0.05
+    assert float(scenes.clear.flatten(1).mean(dim=1).std()) > 0.03
 
 
 def test_no_photographs_is_an_error():

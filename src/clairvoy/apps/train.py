@@ -9,7 +9,6 @@ import time
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 import torch
 from torch import Tensor
@@ -17,10 +16,12 @@ from torch import Tensor
 from clairvoy.apps.outputs import check_writable
 from clairvoy.checkpoint import choose_device, load_weights, save_weights
 from clairvoy.cotrain import CotrainSettings, Feedback, Run, cotrain
-from clairvoy.errors import ClairvoyError, FileError, SettingsError
+from clairvoy.errors import ClairvoyError, FileError, InputError, SettingsError
+from clairvoy.evaluation import match_pairs
 from clairvoy.generative.learner import LearnerSettings
 from clairvoy.imaging.depth import DepthFiles
 from clairvoy.imaging.files import find_photographs, read
+from clairvoy.imaging.squares import cut_squares
 from clairvoy.imaging.synthesis import Photographs, SceneMaker, ScenePool
 from clairvoy.scenarios.haze import HazeScenario, HazeScenarioSettings
 
@@ -201,19 +202,22 @@ def _scenario(args: argparse.Namespace, device: torch.device) -> HazeScenario:
 
 
 def _pairs(hazy: Path, clear: Path) -> tuple[Tensor, Tensor]:
-    from clairvoy.evaluation import match_pairs
-
-    def load(path: Path) -> Tensor:
-        pixels = read(path).pixels
-        small = cv2.resize(pixels, (256, 256), interpolation=cv2.INTER_AREA)
-        if small.dtype == np.uint16:
-            small = (small // 257).astype(np.uint8)
-        return torch.from_numpy(small).permute(2, 0, 1)
-
-    matched = match_pairs(hazy, clear)
-    return torch.stack([load(pair.hazy) for pair in matched]), torch.stack(
-        [load(pair.clear) for pair in matched]
-    )
+    """Real pairs as squares, (P, 3, 256, 256) uint8 each."""
+    squares: tuple[list[Tensor], list[Tensor]] = [], []
+    for pair in match_pairs(hazy, clear):
+        seen = read(pair.hazy).pixels, read(pair.clear).pixels
+        if seen[0].shape != seen[1].shape:
+            sizes = " and ".join(f"{one.shape[1]}x{one.shape[0]}" for one in seen)
+            raise FileError(
+                f"{pair.hazy} and {pair.clear} are {sizes} pixels; a pair must show the same view"
+            )
+        for kept, path, pixels in zip(squares, (pair.hazy, pair.clear), seen, strict=True):
+            try:
+                cut = cut_squares(pixels, 256)
+            except InputError as error:
+                raise FileError(f"{path}: {error}") from error
+            kept.extend(torch.from_numpy(square).permute(2, 0, 1) for square in cut)
+    return torch.stack(squares[0]), torch.stack(squares[1])
 
 
 SHOWN = ("reconstruction", "transmission", "agent/return")

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from clairvoy.errors import FileError
+from clairvoy.imaging.camera import Grade, add_noise, store
 from clairvoy.imaging.depth import ByteImage, DepthSource, FloatImage, ProceduralDepth
 from clairvoy.imaging.files import read
 from clairvoy.imaging.haze import HazeSettings, add_haze, draw_haze
@@ -181,11 +182,13 @@ def vary_tone(clear: Tensor, generator: torch.Generator) -> Tensor:
 def haze_scenes(
     clear: Tensor, depth: Tensor, generator: torch.Generator, settings: HazeSettings | None = None
 ) -> HazyScenes:
-    """Put drawn haze, sensor noise and 8-bit rounding on clear views (B, 3, H, W) with depth (B, 1, H, W)."""
+    """Photograph clear views (B, 3, H, W) with depth (B, 1, H, W) through drawn haze, by a drawn camera.
+
+    The colour grade acts on clear and hazy picture alike: to restore is to take the haze away, not the grade. Noise and
+    coding are the hazy picture's alone.
+    """
     haze = draw_haze(depth, generator, settings)
-    hazy = add_haze(clear, haze.transmission, haze.airlight)
-    noise = torch.randn(hazy.shape, generator=generator) * (
-        torch.rand(len(hazy), 1, 1, 1, generator=generator) * 0.01
-    )
-    hazy = ((hazy + noise).clamp(0, 1) * 255).round() / 255
-    return HazyScenes(hazy, clear, haze.optical_depth, haze.airlight)
+    grade = Grade(len(clear), generator)
+    seen = add_noise(add_haze(clear, haze.transmission, haze.airlight), generator).clamp(0, 1)
+    hazy = store(grade(seen), generator)
+    return HazyScenes(hazy, grade(clear), haze.optical_depth, grade(haze.airlight))
