@@ -204,6 +204,8 @@ class Dehazer:
         """The picture at another size, (1, 3, height, width) in [0, 1], on the device."""
         shrinks = pixels.shape[0] >= height and pixels.shape[1] >= width
         how = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+        # What lies between 8-bit levels is kept where a picture is enlarged; a mean over many pixels can be rounded.
+        pixels = pixels if shrinks else pixels.astype(np.float32) * (1 / _peak(pixels))
         small = cv2.resize(pixels, (width, height), interpolation=how).astype(np.float32) / _peak(pixels)
         return torch.from_numpy(np.ascontiguousarray(small.transpose(2, 0, 1)))[None].to(self.device)
 
