@@ -3,7 +3,7 @@
 PYTHON ?= python3
 PHOTO ?= $(firstword $(sort $(wildcard examples/hazy/*.jpg)))
 # The weights restore the example but do not recognise its mist by themselves (docs/benchmarks.md); others are not forced.
-FORCE ?= $(if $(filter examples/hazy/%,$(PHOTO)),--force)
+FORCE := $(if $(filter examples/hazy/%,$(PHOTO)),--force)
 OUT ?= out
 
 BIN := .venv/bin

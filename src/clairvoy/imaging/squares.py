@@ -9,6 +9,7 @@ import numpy as np
 
 from clairvoy.errors import InputError
 from clairvoy.imaging.depth import ByteImage
+from clairvoy.imaging.formats.raster import to_eight_bits
 
 
 def cut_squares(rgb: np.ndarray, side: int) -> list[ByteImage]:
@@ -28,15 +29,13 @@ def cut_squares(rgb: np.ndarray, side: int) -> list[ByteImage]:
         )
     scale = side / min(height, width)
     size = max(side, round(width * scale)), max(side, round(height * scale))
-    eight = (rgb // 257).astype(np.uint8) if rgb.dtype == np.uint16 else rgb
-    scaled = cv2.resize(eight, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
-    longer = max(size)
-    count = math.ceil(longer / side)
-    starts = np.linspace(0, longer - side, count).round().astype(int)
-    along_width = size[0] >= size[1]
-    return [
-        np.ascontiguousarray(scaled[:, s : s + side] if along_width else scaled[s : s + side]).astype(
-            np.uint8
-        )
-        for s in starts
-    ]
+    how = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+    scaled = cv2.resize(to_eight_bits(rgb), size, interpolation=how).astype(np.uint8)
+    if size[0] < size[1]:
+        return [scaled[start : start + side] for start in _starts(size[1], side)]
+    return [scaled[:, start : start + side].copy() for start in _starts(size[0], side)]
+
+
+def _starts(length: int, side: int) -> list[int]:
+    """Where squares begin that together cover `length`."""
+    return np.linspace(0, length - side, math.ceil(length / side)).round().astype(int).tolist()

@@ -19,6 +19,7 @@ from clairvoy.errors import FileError
 from clairvoy.imaging.camera import Grade, add_noise, store
 from clairvoy.imaging.depth import ByteImage, DepthSource, FloatImage, ProceduralDepth
 from clairvoy.imaging.files import read
+from clairvoy.imaging.formats.raster import to_eight_bits
 from clairvoy.imaging.haze import HazeSettings, add_haze, draw_haze
 from clairvoy.imaging.rooms import render_room
 
@@ -58,9 +59,7 @@ class Photographs:
         if path in self._kept:
             self._kept.move_to_end(path)
             return self._kept[path]
-        pixels = read(path).pixels
-        if pixels.dtype == np.uint16:
-            pixels = (pixels // 257).astype(np.uint8)
+        pixels = to_eight_bits(read(path).pixels)
         scale = min(1.0, LONGEST_SIDE / max(pixels.shape[:2]))
         size = max(16, round(pixels.shape[1] * scale)), max(16, round(pixels.shape[0] * scale))
         small = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA).astype(np.uint8)
