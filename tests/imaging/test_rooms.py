@@ -86,3 +86,23 @@ def test_the_share_of_rooms_is_kept(tmp_path, monkeypatch):
         maker(index)
     assert 40 <= len(drawn) <= 80
     assert all(maker.rooms == 0.3 and count == 4 for count in drawn)
+
+
+def test_the_camera_exposes_white_rooms_and_dark_ones_alike():
+    """Scaling all light leaves the exposed picture as it was, and what is bright keeps its order below white."""
+    lit = np.random.default_rng(1).uniform(0.05, 3.0, (40, 50, 3))
+    dim = rooms._expose(0.1 * lit, np.random.default_rng(2))
+    bright = rooms._expose(10.0 * lit, np.random.default_rng(2))
+    np.testing.assert_allclose(dim, bright)
+    assert 0 < dim.min() < dim.max() < 1
+    np.testing.assert_array_equal(np.argsort(lit.ravel()), np.argsort(dim.ravel()))
+
+
+def test_corners_are_shaded_and_plain_walls_are_not(straight):
+    straight.depth[:] = 3.0
+    np.testing.assert_allclose(rooms._occlusion(straight, np.random.default_rng(0)), 1.0)
+    straight.depth[:, 32:] = 6.0
+    shade = rooms._occlusion(straight, np.random.default_rng(0))
+    assert (shade[:, 32] < 0.95).all()
+    np.testing.assert_allclose(shade[:, 31], 1.0)
+    assert (shade[:, 32] < shade[:, -1]).all()

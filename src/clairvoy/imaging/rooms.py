@@ -76,12 +76,13 @@ def render_room(
         )
     _plane(canvas, 1, down, _wood_colour(rng), textures, rng, hung=False)
     _plane(canvas, 1, -up, _pale(rng), textures, rng, hung=False, plain=0.95)
-    for _ in range(int(rng.integers(1, 9))):
+    for _ in range(int(rng.integers(1, 14))):
         _furniture(canvas, (left, right, down, far), textures, rng)
     canvas.depth = np.minimum(canvas.depth, FARTHEST)
-    lit = canvas.colour * _light(canvas, (left, right, up, far), rng)[..., None]
+    lit = canvas.colour * (_light(canvas, (left, right, up, far), rng) * _occlusion(canvas, rng))[..., None]
     # A lens is never as sharp as a ray.
     lit = np.asarray(cv2.GaussianBlur(lit, (0, 0), rng.uniform(0.35, 0.8)), dtype=np.float64)
+    lit = _expose(lit, rng)
     grain = rng.normal(0, rng.uniform(0, 0.012), lit.shape)
     rgb = (np.clip(lit + grain, 0, 1) * 255).round().astype(np.uint8)
     return rgb, np.maximum(canvas.depth, 0.05).astype(np.float32)
@@ -93,7 +94,13 @@ def _pale(rng: np.random.Generator) -> Array:
 
 def _paint_colour(rng: np.random.Generator) -> Array:
     """Wall paint: pale in most rooms, any colour in the others."""
-    return _pale(rng) if rng.random() < 0.65 else rng.uniform(0.15, 0.85, 3)
+    return _pale(rng) if rng.random() < 0.65 else _muted(rng.uniform(0.15, 0.85, 3), rng)
+
+
+def _muted(colour: Array, rng: np.random.Generator) -> Array:
+    """Nearer to grey: few things in a home are of a pure colour."""
+    grey = colour.mean()
+    return np.asarray(grey + (colour - grey) * rng.beta(1.2, 2.0))
 
 
 def _wood_colour(rng: np.random.Generator) -> Array:
@@ -101,7 +108,7 @@ def _wood_colour(rng: np.random.Generator) -> Array:
     kind = rng.random()
     if kind < 0.6:
         return np.array([0.75, 0.5, 0.32]) * rng.uniform(0.15, 1.2) + rng.normal(0, 0.03, 3).clip(-0.1, 0.1)
-    return np.full(3, rng.uniform(0.02, 0.95)) if kind < 0.85 else rng.uniform(0.05, 0.9, 3)
+    return np.full(3, rng.uniform(0.02, 0.95)) if kind < 0.85 else _muted(rng.uniform(0.05, 0.9, 3), rng)
 
 
 def _texture(u: Array, v: Array, photograph: ByteImage, metres: float) -> Array:
@@ -229,7 +236,7 @@ def _furniture(
             for at_z in (z, z + length - leg):
                 low, high = np.array([at_x, top, at_z]), np.array([at_x + leg, down, at_z + leg])
                 _box(canvas, low, high, paint, textures, rng)
-    for _ in range(int(rng.integers(0, 4))):
+    for _ in range(int(rng.integers(0, 9))):
         side, at_x, at_z = rng.uniform(0.05, 0.35), x + rng.uniform(0, width), z + rng.uniform(0, length)
         low = np.array([at_x, top - side * rng.uniform(0.3, 2.0), at_z])
         tone = rng.uniform(0, 1)
@@ -247,3 +254,30 @@ def _light(canvas: _Canvas, room: tuple[float, float, float, float], rng: np.ran
     ambient = rng.uniform(0.25, 0.9)
     light = ambient + (1 - ambient) * reach / (reach + square)
     return np.asarray(light * rng.uniform(0.75, 1.35), dtype=np.float64)
+
+
+def _occlusion(canvas: _Canvas, rng: np.random.Generator) -> Array:
+    """Part of the daylight (H, W) that reaches each place: less in corners, under tables and behind things.
+
+    Screen-space ambient occlusion (Mittring 2007) in its simplest form: what lies deeper than its neighbourhood is
+    in shade, by how many times the neighbourhood's distance it does.
+    """
+    shade = np.ones_like(canvas.depth)
+    for share in (0.02, 0.06, 0.15):
+        around = cv2.GaussianBlur(canvas.depth, (0, 0), share * max(canvas.depth.shape))
+        deeper = np.clip(canvas.depth / np.maximum(around, 1e-3) - 1, 0, 1)
+        shade = shade * (1 - rng.uniform(0.1, 0.7) * deeper)
+    return np.asarray(shade, dtype=np.float64)
+
+
+def _expose(lit: Array, rng: np.random.Generator) -> Array:
+    """Let the camera choose the exposure: a mean near mid grey, and bright parts that run softly into white.
+
+    Automatic exposure renders white rooms and dark ones nearly alike, so a room full of pale walls is not a picture
+    full of white: without it every pale picture would be taken for a clear one.
+    """
+    target = np.clip(rng.normal(0.4, 0.1), 0.15, 0.7)
+    exposed = lit * (target / max(float(lit.mean()), 1e-3))
+    shoulder = 0.75
+    above = np.maximum(exposed - shoulder, 0)
+    return np.minimum(exposed, shoulder) + (1 - shoulder) * (1 - np.exp(-above / (1 - shoulder)))

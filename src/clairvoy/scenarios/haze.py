@@ -107,6 +107,8 @@ class HazeScenario:
             self.parts = (parts or Parts.new()).to(self.device)
         for module in self.parts.modules().values():
             module.requires_grad_(True).train()
+            # Convolutions of few channels run about half as fast again in this layout on a CPU.
+            module.to(memory_format=torch.channels_last)
         perceptual = (
             SqueezeFeatures().requires_grad_(False).to(self.device)
             if self.settings.losses.perceptual
@@ -175,6 +177,7 @@ class HazeScenario:
             hazy[: len(chosen)] = self.pairs[0][chosen].float() / 255
             clear[: len(chosen)] = self.pairs[1][chosen].float() / 255
             known[: len(chosen)] = False
+        hazy, clear = (x.contiguous(memory_format=torch.channels_last) for x in (hazy, clear))
         return self.learner.update(HazyPairs(hazy, clear, od, airlight, known).to(self.device))
 
     def finish(self) -> dict[str, float]:
