@@ -53,3 +53,24 @@ def test_table_and_limit(folders, capsys):
 def test_refusals(change, told, capsys):
     assert main(["evaluate", "haze", *change]) == 2
     assert told in capsys.readouterr().err
+
+
+def test_recognition(folders, capsys):
+    assert main(["evaluate", "recognition", *folders, "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (len(told["hazy"]), len(told["clear"])) == (4, 2)
+    assert all(0 <= p <= 1 for p in [*told["hazy"].values(), *told["clear"].values()])
+    low, high = told["auroc"]["interval"]
+    assert low <= told["auroc"]["value"] <= high
+    assert main(["evaluate", "recognition", *folders, "--list"]) == 0
+    assert "balanced accuracy" in capsys.readouterr().out
+
+
+def test_tau(folders, capsys):
+    photographs = ["--photographs", folders[3], "--scenes", "20"]
+    assert main(["evaluate", "tau", *photographs, "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["told"]["n"] == 20
+    assert "discriminator" in told["ablations"]
+    assert main(["evaluate", "tau", *photographs[:2], "--scenes", "5"]) == 2
+    assert "at least 20" in capsys.readouterr().err

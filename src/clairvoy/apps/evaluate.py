@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
 
 from clairvoy.apps.outputs import to_json
 from clairvoy.apps.progress import Progress
@@ -15,11 +16,18 @@ from clairvoy.errors import SettingsError
 from clairvoy.imaging.files import find_photographs
 
 T = TypeVar("T")
+Subparsers: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what ``clairvoy evaluate`` understands."""
     subjects = parser.add_subparsers(metavar="WHAT", required=True)
+    _add_haze(subjects)
+    _add_recognition(subjects)
+    _add_tau(subjects)
+
+
+def _add_haze(subjects: Subparsers) -> None:
     haze = subjects.add_parser(
         "haze",
         help="removal of haze: quality, harm to clear photographs, trust, speed",
@@ -44,21 +52,64 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="photographs without haze, to be left alone (default: those of --clear)",
     )
     haze.add_argument(
-        "--weights", default="fast", metavar="NAME|FILE", help="released weights, or your own (default: fast)"
-    )
-    haze.add_argument(
-        "--device",
-        choices=["auto", "cpu", "cuda", "mps"],
-        default="auto",
-        help="what computes clairvoy (default: auto)",
-    )
-    haze.add_argument(
         "--limit",
         metavar="N",
         type=_positive,
         help="look at N pairs and N clear photographs only, spread evenly over the sorted names",
     )
-    haze.add_argument("--json", action="store_true", help="print JSON instead of the table")
+    _add_shared(haze, _run_haze)
+
+
+def _add_recognition(subjects: Subparsers) -> None:
+    recognition = subjects.add_parser(
+        "recognition",
+        help="is haze recognised where it is, and only there?",
+        description="Measure how photographs labelled hazy or clear are told apart; nothing is restored.",
+    )
+    recognition.add_argument("--hazy", metavar="DIR", type=Path, required=True, help="photographs with haze")
+    recognition.add_argument("--clear", metavar="DIR", type=Path, required=True, help="photographs without")
+    recognition.add_argument(
+        "--list", action="store_true", help="list the photographs judged against their label, worst first"
+    )
+    _add_shared(recognition, _run_recognition)
+
+
+def _add_tau(subjects: Subparsers) -> None:
+    tau = subjects.add_parser(
+        "tau",
+        help="is the confidence right?",
+        description=(
+            "Put haze of mixed densities on photographs, restore it, and compare the confidence told with the truth."
+        ),
+    )
+    tau.add_argument(
+        "--photographs", metavar="DIR", type=Path, nargs="+", required=True,
+        help="clear photographs that the weights were not trained on",
+    )  # fmt: skip
+    tau.add_argument("--scenes", metavar="N", type=int, default=240, help="how many (default: 240)")
+    tau.add_argument(
+        "--rooms", metavar="PART", type=float, default=0.3,
+        help="part of the scenes that are rendered rooms (default: 0.3)",
+    )  # fmt: skip
+    tau.add_argument("--seed", type=int, default=0, help="of scenes and haze (default: 0)")
+    _add_shared(tau, _run_tau, device=False)
+
+
+def _add_shared(
+    parser: argparse.ArgumentParser, measure: Callable[[argparse.Namespace], int], *, device: bool = True
+) -> None:
+    parser.add_argument(
+        "--weights", default="fast", metavar="NAME|FILE", help="released weights, or your own (default: fast)"
+    )
+    if device:
+        parser.add_argument(
+            "--device",
+            choices=["auto", "cpu", "cuda", "mps"],
+            default="auto",
+            help="what computes clairvoy (default: auto)",
+        )
+    parser.add_argument("--json", action="store_true", help="print JSON instead of the table")
+    parser.set_defaults(measure=measure)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -69,6 +120,11 @@ def run(args: argparse.Namespace) -> int:
     ClairvoyError
         Folders, pictures, weights or device that cannot be used.
     """
+    measure: Callable[[argparse.Namespace], int] = args.measure
+    return measure(args)
+
+
+def _run_haze(args: argparse.Namespace) -> int:
     if args.hazy is not None and args.clear is None:
         raise SettingsError(
             f"--hazy {args.hazy} alone has no truth to compare with; give --clear DIR as well"
@@ -84,7 +140,45 @@ def run(args: argparse.Namespace) -> int:
     pairs = _spread(match_pairs(args.hazy, args.clear) if args.hazy is not None else [], args.limit)
     photographs = _spread(list(chain.from_iterable(map(find_photographs, harm_folders))), args.limit)
     restorers = standard_restorers(Dehazer.load(args.weights, device=args.device))
-    bar = Progress(len(pairs) + len(photographs))
+    with _shown(len(pairs) + len(photographs)) as show:
+        evaluation = evaluate(restorers, pairs, photographs, progress=show)
+    sys.stdout.write(to_json(evaluation.to_dict()).decode() if args.json else evaluation.table() + "\n")
+    return 0
+
+
+def _run_recognition(args: argparse.Namespace) -> int:
+    from clairvoy.dehazer import Dehazer
+    from clairvoy.evaluation import recognise
+
+    hazy, clear = find_photographs(args.hazy), find_photographs(args.clear)
+    with _shown(len(hazy) + len(clear)) as show:
+        found = recognise(Dehazer.load(args.weights, device=args.device), hazy, clear, progress=show)
+    sys.stdout.write(to_json(found.to_dict()).decode() if args.json else found.table() + "\n")
+    if args.list and not args.json:
+        for probability, path, label in found.misjudged():
+            sys.stdout.write(f"{probability:.3f}  {label}  {path}\n")
+    return 0
+
+
+def _run_tau(args: argparse.Namespace) -> int:
+    from clairvoy.checkpoint import load_weights
+    from clairvoy.evaluation import measure_trust
+    from clairvoy.evaluation.trust import BATCH
+
+    photographs = list(chain.from_iterable(map(find_photographs, args.photographs)))
+    with _shown(-(-args.scenes // BATCH)) as show:
+        trust = measure_trust(
+            load_weights(args.weights), photographs,
+            scenes=args.scenes, rooms=args.rooms, seed=args.seed, progress=show,
+        )  # fmt: skip
+    sys.stdout.write(to_json(trust.to_dict()).decode() if args.json else trust.table() + "\n")
+    return 0
+
+
+@contextmanager
+def _shown(total: int) -> Iterator[Callable[[int, int, str], None]]:
+    """A progress bar, and the function that moves it on."""
+    bar = Progress(total)
 
     def show(done: int, total: int, name: str) -> None:
         if done:
@@ -92,11 +186,9 @@ def run(args: argparse.Namespace) -> int:
         bar.start(name)
 
     try:
-        evaluation = evaluate(restorers, pairs, photographs, progress=show)
+        yield show
     finally:
         bar.close()
-    sys.stdout.write(to_json(evaluation.to_dict()).decode() if args.json else evaluation.table() + "\n")
-    return 0
 
 
 def _spread(items: Sequence[T], limit: int | None) -> Sequence[T]:

@@ -6,19 +6,27 @@ because they come from one run over the same pictures.
 
 from clairvoy.evaluation.measure import evaluate
 from clairvoy.evaluation.pairs import Pair, match_pairs
+from clairvoy.evaluation.recognition import Recognition, area_under_roc, recognise
 from clairvoy.evaluation.restorers import Restored, Restorer, standard_restorers, with_dehazer
 from clairvoy.evaluation.scores import Estimate, Evaluation, MethodScores, rank_correlation
+from clairvoy.evaluation.trust import Trust, expected_calibration_error, measure_trust
 
 __all__ = [
     "Estimate",
     "Evaluation",
     "MethodScores",
     "Pair",
+    "Recognition",
     "Restored",
     "Restorer",
+    "Trust",
+    "area_under_roc",
     "evaluate",
+    "expected_calibration_error",
     "match_pairs",
+    "measure_trust",
     "rank_correlation",
+    "recognise",
     "standard_restorers",
     "with_dehazer",
 ]

@@ -172,13 +172,14 @@ def rank_correlation(a: ArrayLike, b: ArrayLike) -> float:
     a, b
         (n,) each.
     """
-    ranks_a, ranks_b = _ranks(a), _ranks(b)
+    ranks_a, ranks_b = rank(a), rank(b)
     centred_a, centred_b = ranks_a - ranks_a.mean(), ranks_b - ranks_b.mean()
     norm = math.sqrt((centred_a @ centred_a) * (centred_b @ centred_b))
     return float(centred_a @ centred_b / norm) if norm else math.nan
 
 
-def _ranks(values: ArrayLike) -> Array:
+def rank(values: ArrayLike) -> Array:
+    """Ranks from 1 of (n,) values; equal values share their mean rank."""
     _, place, counts = np.unique(np.asarray(values), return_inverse=True, return_counts=True)
     last = np.cumsum(counts)
     return np.asarray((last - (counts - 1) / 2)[place], dtype=np.float64)

@@ -108,7 +108,7 @@ class HazeScenario:
         for module in self.parts.modules().values():
             module.requires_grad_(True).train()
             # Convolutions of few channels run about half as fast again in this layout on a CPU.
-            module.to(memory_format=torch.channels_last)
+            module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         perceptual = (
             SqueezeFeatures().requires_grad_(False).to(self.device)
             if self.settings.losses.perceptual

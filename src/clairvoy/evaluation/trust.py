@@ -1,0 +1,197 @@
+"""Is the confidence tau right? Told before the truth is known, compared with it on scenes whose haze was drawn.
+
+Scenes of mixed densities, clear ones among them, are made of photographs that the weights have not seen; each is
+restored whether or not haze is recognised. Measured are the rank correlation of tau with the true PSNR, the mean
+absolute error in dB, the expected calibration error of tau as a probability, and how the map of tau goes with the map
+of the true error. Each sign is ablated: left out, and the map from signs to dB fitted anew.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import ArrayLike
+from torch import Tensor
+
+from clairvoy.errors import SettingsError
+from clairvoy.evaluation.scores import rank_correlation
+from clairvoy.generative.confidence import CELL, GOOD_DB, SIGNS, Calibration, perceive, to_db
+from clairvoy.imaging.haze import HazeSettings
+from clairvoy.imaging.synthesis import Photographs, SceneMaker, ScenePool
+
+if TYPE_CHECKING:
+    from clairvoy.checkpoint import Parts
+
+BATCH = 16
+BINS = 10
+ABLATED = ("spread", "discriminator", "residual")
+"""The signs that tau is named for; the others are plain facts of the picture."""
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """How well a confidence agrees with the truth, over n pictures."""
+
+    rank_correlation: float
+    """Spearman's, of the confidence with the true PSNR."""
+    mae_db: float
+    """Mean absolute error of the PSNR that was told."""
+    n: int
+
+
+@dataclass(frozen=True)
+class Trust:
+    """What `measure_trust` found."""
+
+    told: Agreement
+    """Of the weights as they are."""
+    calibration_error: float
+    """Expected calibration error of tau, see `expected_calibration_error`."""
+    map_rank_correlation: float
+    """Spearman's, of tau with minus the squared error over the cells of one picture; mean over hazy pictures."""
+    pooled_map_rank_correlation: float
+    """The same over all cells of all pictures at once."""
+    ablations: dict[str, Agreement]
+    """By what was left out ("nothing": the full map), each fitted on one half of the scenes, measured on the other."""
+    mean_db: float
+    """Mean true PSNR."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        return asdict(self)
+
+    def table(self) -> str:
+        """Give the figures as text."""
+        lines = [
+            f"{self.told.n} scenes, true PSNR {self.mean_db:.2f} dB on average",
+            f"{'rank correlation of tau with the PSNR':<52}{self.told.rank_correlation:6.3f}",
+            f"{'mean absolute error':<52}{self.told.mae_db:6.2f} dB",
+            f"{f'calibration error of P(PSNR >= {GOOD_DB:g} dB)':<52}{self.calibration_error:6.3f}",
+            f"{'map: rank correlation within a hazy picture':<52}{self.map_rank_correlation:6.3f}",
+            f"{'map: rank correlation over all cells':<52}{self.pooled_map_rank_correlation:6.3f}",
+            "fitted on half of the scenes, measured on the others, without ...",
+        ]
+        for name, found in self.ablations.items():
+            lines.append(f"  {name:<50}{found.rank_correlation:6.3f}  {found.mae_db:.2f} dB")
+        return "\n".join(lines)
+
+
+def measure_trust(
+    parts: Parts,
+    photographs: Sequence[Path],
+    *,
+    scenes: int = 240,
+    rooms: float = 0.3,
+    clear: float = 0.25,
+    seed: int = 0,
+    progress: Callable[[int, int, str], None] | None = None,
+) -> Trust:
+    """Compare tau with the truth on drawn scenes.
+
+    Parameters
+    ----------
+    parts
+        Trained weights, on the CPU.
+    photographs
+        Clear ones, not among those that the weights were trained on.
+    scenes
+        How many, at least 20.
+    rooms
+        Part of them that are rendered rooms, in [0, 1].
+    clear
+        Part of them without haze, in [0, 1].
+    seed
+        Of scenes and haze.
+    progress
+        Called before each batch with (scenes done, in all, what).
+
+    Raises
+    ------
+    FileError
+        A photograph cannot be read, or there is none.
+    SettingsError
+        Too few scenes, or a part outside [0, 1].
+    """
+    if scenes < 20:
+        raise SettingsError(f"{scenes} scenes are too few to tell a correlation; give at least 20")
+    for name, part in (("rooms", rooms), ("clear", clear)):
+        if not 0 <= part <= 1:
+            raise SettingsError(f"{name} is {part}; it must lie in [0, 1]")
+    pool = ScenePool(SceneMaker(Photographs(photographs), seed=seed, rooms=rooms), BATCH)
+    rng = torch.Generator().manual_seed(seed)
+    settings = HazeSettings(clear=clear)
+    signs, errors, hazy = [], [], []
+    for done in range(0, scenes, BATCH):
+        if progress is not None:
+            progress(done, scenes, f"scenes {done + 1} to {min(done + BATCH, scenes)}")
+        pool.extend(BATCH)
+        drawn = pool.draw(min(BATCH, scenes - done), rng, settings)
+        seen = perceive(parts.generator, parts.discriminator, drawn.hazy, rng)
+        with torch.no_grad():
+            restored = parts.generator.restore(drawn.hazy, seen.z, seen.airlight)[0].clamp(0, 1)
+        signs.append(seen.signs)
+        errors.append(F.avg_pool2d((restored - drawn.clear).square().mean(dim=1, keepdim=True), CELL))
+        hazy.append(drawn.optical_depth.mean(dim=(1, 2, 3)) > 0)
+    return compare(parts.calibration, torch.cat(signs), torch.cat(errors), torch.cat(hazy))
+
+
+def compare(calibration: Calibration, signs: Tensor, squared_error: Tensor, hazy: Tensor) -> Trust:
+    """Measure agreement from signs (n, S, h, w), true squared errors (n, 1, h, w) and which scenes are hazy (n,)."""
+    db = to_db(squared_error.mean(dim=(1, 2, 3)))
+    tau, told = calibration.of_picture(signs)
+    # The PSNR told ranks like tau, but does not saturate at 0 and 1, where floats would tie.
+    _, cells = calibration.of_cells(signs)
+    within = [
+        rank_correlation(cells[k].flatten(), -squared_error[k].flatten()) for k in hazy.nonzero().flatten()
+    ]
+    known = [value for value in within if not math.isnan(value)]
+    ablations = {"nothing": _refitted(signs, squared_error, ())}
+    for name in ABLATED:
+        ablations[name] = _refitted(signs, squared_error, (name,))
+    ablations[" and ".join(ABLATED)] = _refitted(signs, squared_error, ABLATED)
+    return Trust(
+        told=_agreement(told, db),
+        calibration_error=expected_calibration_error(tau, db >= GOOD_DB),
+        map_rank_correlation=float(np.mean(known)) if known else math.nan,
+        pooled_map_rank_correlation=rank_correlation(cells.flatten(), -squared_error.flatten()),
+        ablations=ablations,
+        mean_db=float(db.mean()),
+    )
+
+
+def expected_calibration_error(probability: ArrayLike, outcome: ArrayLike) -> float:
+    """Mean gap between probability and frequency over ten equal bins, weighted by their counts (Naeini et al. 2015).
+
+    Parameters
+    ----------
+    probability
+        (n,) in [0, 1].
+    outcome
+        (n,) bool.
+    """
+    said, came = np.asarray(probability, dtype=np.float64), np.asarray(outcome, dtype=np.float64)
+    bins = np.minimum((said * BINS).astype(int), BINS - 1)
+    gaps = np.bincount(bins, said - came, minlength=BINS)
+    return float(np.abs(gaps).sum() / len(said))
+
+
+def _agreement(told: Tensor, db: Tensor) -> Agreement:
+    return Agreement(rank_correlation(told, db), float((told - db).abs().mean()), len(db))
+
+
+def _refitted(signs: Tensor, squared_error: Tensor, without: Sequence[str]) -> Agreement:
+    """Fit on the even scenes with some signs held constant, measure on the odd ones."""
+    kept = signs.clone()
+    for name in without:
+        kept[:, SIGNS.index(name)] = 0
+    fitted = Calibration()
+    fitted.fit(kept[::2], squared_error[::2])
+    _, told = fitted.of_picture(kept[1::2])
+    return _agreement(told, to_db(squared_error[1::2].mean(dim=(1, 2, 3))))
