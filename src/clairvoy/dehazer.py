@@ -14,8 +14,9 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
@@ -34,7 +35,12 @@ from clairvoy.imaging.files import Picture, read, write
 from clairvoy.imaging.windows import strips
 from clairvoy.search import cut_windows, pool_beliefs, search
 
+if TYPE_CHECKING:
+    from clairvoy.fused import Pass
+
 PIXELS_PER_STRIP = 400_000
+FUSED_FROM = 2_000_000
+"""Pixels from which the compiled pass is worth loading (a third of a second); smaller pictures go through torch."""
 SEED = 0
 """Of the posterior draws: the same picture gives the same result."""
 
@@ -196,7 +202,7 @@ class Dehazer:
             rebuild(restored),
             report,
             airlight.flatten().float().cpu().numpy(),
-            lambda: self._transmission(pixels, grid),
+            lambda: self._transmission(pixels, grid, airlight),
             tau_cells[0, 0].float().cpu().numpy(),
         )
 
@@ -219,7 +225,22 @@ class Dehazer:
         )
         return part, blend_bins(planes, self.parts.generator.guide(part))
 
+    def _fused(self, pixels: np.ndarray, grid: Tensor, airlight: Tensor, strength: float) -> Pass | None:
+        """The compiled pass over these pixels, where it can be had and is worth it."""
+        if (
+            self.device.type != "cpu"
+            or pixels.shape[0] * pixels.shape[1] < FUSED_FROM
+            or find_spec("numba") is None
+        ):
+            return None
+        from clairvoy.fused import Pass
+
+        return Pass.of(self.parts.generator, grid, airlight, strength)
+
     def _apply(self, pixels: np.ndarray, grid: Tensor, airlight: Tensor, strength: float) -> np.ndarray:
+        fused = self._fused(pixels, grid, airlight, strength)
+        if fused is not None:
+            return fused.restore(pixels, _peak(pixels), torch.get_num_threads())
         out = np.empty_like(pixels)
         peak = _peak(pixels)
         for rows in strips(pixels.shape[0], pixels.shape[1], PIXELS_PER_STRIP):
@@ -232,7 +253,10 @@ class Dehazer:
         return out
 
     @torch.inference_mode()
-    def _transmission(self, pixels: np.ndarray, grid: Tensor) -> np.ndarray:
+    def _transmission(self, pixels: np.ndarray, grid: Tensor, airlight: Tensor) -> np.ndarray:
+        fused = self._fused(pixels, grid, airlight, 1.0)
+        if fused is not None:
+            return fused.transmission(pixels, _peak(pixels), torch.get_num_threads())
         out = np.empty(pixels.shape[:2], np.float32)
         for rows in strips(pixels.shape[0], pixels.shape[1], PIXELS_PER_STRIP):
             out[rows] = torch.exp(-self._strip(pixels, rows, grid)[1])[0, 0].cpu().numpy()
@@ -315,7 +339,8 @@ def _unpack_array(photo: np.ndarray) -> tuple[np.ndarray, Callable[[np.ndarray],
             return photo.copy()
         if grey:
             return pixels[..., :1].reshape(photo.shape).astype(photo.dtype)
-        return np.concatenate([pixels.astype(photo.dtype), photo[..., 3:]], axis=2)
+        restored = pixels.astype(photo.dtype, copy=False)
+        return restored if photo.shape[2] == 3 else np.concatenate([restored, photo[..., 3:]], axis=2)
 
     return _checked(rgb), rebuild
 

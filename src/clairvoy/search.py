@@ -66,6 +66,7 @@ def search(
     steps = max(1, round(budget * rows * cols))
     path: list[tuple[int, int, int]] = []
     value, ahead = -float("inf"), 0
+    tau_of_action = _tau_of_actions(beliefs)
     for step in range(steps):
         row, column = (int(value) for value in position[0])
         glimpse.look(memory, position, beliefs[:, :, row, column])
@@ -73,7 +74,7 @@ def search(
         q = agent(glimpse.observe(windows, beliefs, memory, position, left))
         settled = bool(memory.recognised[0, row, column])
         value = max(value, float(q.max()))
-        action, acted = look_ahead(q, _tau_of_actions(beliefs, position), None, difficulty)
+        action, acted = look_ahead(q, tau_of_action[row, column][None], None, difficulty)
         ahead += int(acted.item())
         path.append((row, column, int(action)))
         if int(action) == glimpse.STAY:
@@ -84,15 +85,16 @@ def search(
     return Search(memory.recognised[0], memory.visited[0], value, path, ahead)
 
 
-def _tau_of_actions(beliefs: Tensor, position: Tensor) -> Tensor:
-    """The tau of the window that each action leads to, (1, 5). Staying leads to the same window."""
+def _tau_of_actions(beliefs: Tensor) -> Tensor:
+    """The tau of the window that each action leads to, from each window, (R, C, 5). Staying leads to the same window."""
     rows, cols = beliefs.shape[2:]
     tau = beliefs[0, glimpse.BELIEF_CHANNELS.index("tau")]
-    found = []
-    for action in range(glimpse.NUM_ACTIONS):
-        reached, _ = glimpse.move(position, torch.tensor([action], device=position.device), rows, cols)
-        found.append(tau[reached[0, 0], reached[0, 1]])
-    return torch.stack(found)[None]
+    row, column, action = torch.meshgrid(
+        *(torch.arange(n, device=beliefs.device) for n in (rows, cols, glimpse.NUM_ACTIONS)), indexing="ij"
+    )
+    start = torch.stack((row.flatten(), column.flatten()), dim=1)
+    reached, _ = glimpse.move(start, action.flatten(), rows, cols)
+    return tau[reached[:, 0], reached[:, 1]].view(rows, cols, glimpse.NUM_ACTIONS)
 
 
 def cut_windows(pictures: Tensor) -> Tensor:
