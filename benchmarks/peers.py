@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -60,3 +61,32 @@ def aod_net(weights: Path) -> Restorer:
         return model(hazy)[0].clamp(0, 1).permute(1, 2, 0).numpy()
 
     return restore
+
+
+def dark_channel_opencv(rgb: NDArray[np.uint8], omega: float = 0.95, floor: float = 0.1) -> NDArray[np.uint8]:
+    """Dark channel prior (He, Sun and Tang 2011) with the guided filter, as fast as OpenCV alone makes it.
+
+    Erosion over 15 x 15 pixels, airlight from the brightest 0.1 % of the dark channel, a grey guide of radius 40,
+    all in float32: how it is usually written by those who need it fast.
+    """
+    picture = rgb.astype(np.float32) * np.float32(1 / 255)
+    square = np.ones((15, 15), np.uint8)
+
+    def darkest(of: NDArray[np.float32]) -> NDArray[np.float32]:
+        red, green, blue = cv2.split(of)
+        return cv2.erode(cv2.min(cv2.min(red, green), blue), square)
+
+    dark = darkest(picture)
+    count = max(1, dark.size // 1000)
+    brightest = np.argpartition(dark, -count, axis=None)[-count:]
+    airlight = picture.reshape(-1, 3)[brightest].mean(axis=0)
+    t = 1 - np.float32(omega) * darkest(picture / airlight)
+    guide = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)
+    box = (81, 81)
+    mean_guide, mean_t = cv2.blur(guide, box), cv2.blur(t, box)
+    slope = (cv2.blur(guide * t, box) - mean_guide * mean_t) / (
+        cv2.blur(guide * guide, box) - mean_guide * mean_guide + np.float32(1e-3)
+    )
+    t = cv2.blur(slope, box) * guide + cv2.blur(mean_t - slope * mean_guide, box)
+    restored = (picture - airlight) / np.maximum(t, np.float32(floor))[..., None] + airlight
+    return (restored.clip(0, 1) * 255).round().astype(np.uint8)

@@ -23,6 +23,7 @@ COMMANDS = {
     "clear": "restore hazy photographs",
     "train": "co-train the generative model and the agent, on your own photographs if you like",
     "evaluate": "measure weights against baselines",
+    "export": "write the restoration as an ONNX file for other programs",
 }
 _VERBOSE = {"-v", "--verbose"}
 
