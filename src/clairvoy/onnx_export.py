@@ -68,13 +68,16 @@ def resampling(old: Tensor, new: Tensor, shrinks: Tensor) -> Tensor:
     shrinks
         Bool scalar.
     """
-    # Tensors, not numbers: lengths must stay part of the graph.
-    target, source = (torch.arange(n).float() for n in (new, old))  # type: ignore[arg-type]
-    target, source = target[:, None], source[None]
+    target, source = _count(new)[:, None], _count(old)[None]
     step = old / new
     overlap = torch.minimum((target + 1) * step, source + 1) - torch.maximum(target * step, source)
     place = torch.minimum(((target + 0.5) * step - 0.5).clamp(min=0), old - 1)
     return torch.where(shrinks, overlap.clamp(min=0) / step, (1 - (place - source).abs()).clamp(min=0))
+
+
+def _count(length: Tensor) -> Tensor:
+    """0, 1, ... as floats; the length is a tensor, so that it stays part of the graph."""
+    return torch.arange(length).float()  # type: ignore[call-overload]
 
 
 def export_onnx(path: str | Path, weights: str | Path = "fast") -> float:
