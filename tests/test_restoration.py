@@ -71,8 +71,8 @@ def test_a_smooth_picture_stays_smooth(dehazer):
     for axis in (0, 1):
         step = np.diff(result.image, axis=axis)
         assert np.abs(step).max() < 0.5 / 255 + 3 * gain * steepest
-        # A seam is a step unlike its neighbours.
-        assert np.abs(np.diff(step, axis=axis)).max() < 0.5 / 255
+        # A seam is a step unlike its neighbours, by as much as an 8-bit picture can show.
+        assert np.abs(np.diff(step, axis=axis)).max() < 1 / 255
 
 
 def test_half_the_size_gives_nearly_the_same(dehazer, photo):

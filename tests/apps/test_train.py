@@ -122,3 +122,15 @@ def test_it_goes_on_from_released_weights(photographs, tmp_path):
     moved = [float((a - b).abs().max()) for a, b in zip(before, after, strict=True)]
     # The first update of the warm-up moves weights by little: they are the released ones, not new ones.
     assert 0 < sorted(moved)[len(moved) // 2] < 1e-3
+
+
+def test_no_updates_calibrate_and_leave_the_networks_as_they_are(photographs, tmp_path, capsys):
+    assert call(photographs, tmp_path / "run", "--updates", "0", "--start", "fast") == 0
+    assert "calibrated" in capsys.readouterr().err
+    before, after = load_weights("fast"), load_weights(tmp_path / "run" / "weights.safetensors")
+    for name in ("generator", "discriminator", "agent"):
+        for one, other in zip(
+            before.modules()[name].parameters(), after.modules()[name].parameters(), strict=True
+        ):
+            torch.testing.assert_close(other, one, atol=1e-3, rtol=1e-3)
+    assert not torch.equal(before.calibration.slope, after.calibration.slope)

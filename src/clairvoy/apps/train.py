@@ -67,7 +67,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--out", type=Path, required=True, metavar="RUN", help="folder for checkpoint, weights and logs"
     )
     parser.add_argument(
-        "--updates", type=int, default=4000, help="updates of the generator (default: %(default)s)"
+        "--updates",
+        type=int,
+        default=4000,
+        help="updates of the generator (default: %(default)s); 0: calibrate the weights of --start, and no more",
     )
     parser.add_argument(
         "--learning-rate",
@@ -93,8 +96,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Train; 0 when the budget is spent, 130 after Ctrl-C."""
     checkpoint, weights = args.out / "checkpoint.pt", args.out / "weights.safetensors"
-    if args.updates < 1:
-        raise SettingsError(f"--updates is {args.updates}; it must be at least 1")
+    if args.updates < 0 or (args.updates == 0 and not args.start):
+        raise SettingsError(
+            f"--updates is {args.updates}; give at least 1, or 0 with --start to calibrate those weights anew"
+        )
     if args.rooms is not None and not 0 <= args.rooms <= 1:
         raise SettingsError(f"--rooms is {args.rooms}; it is a part of the scenes, from 0 to 1")
     if args.learning_rate is not None and not 0 < args.learning_rate < 1:
@@ -108,6 +113,16 @@ def run(args: argparse.Namespace) -> int:
         _refuse_another_run(args)
     device = choose_device(args.device)
     scenario = _scenario(args, device)
+    if args.updates == 0:
+        args.out.mkdir(parents=True, exist_ok=True)
+        metrics = scenario.finish()
+        save_weights(
+            weights,
+            scenario.parts,
+            {"calibrated": Path(args.start).name, "seed": args.seed, "metrics": metrics},
+        )
+        print(f"calibrated: {weights}", file=sys.stderr)
+        return 0
     settings = CotrainSettings(
         budget=args.updates, seed=args.seed, feedback=Feedback(**dict.fromkeys(args.without, False))
     )
@@ -186,7 +201,7 @@ def _scenario(args: argparse.Namespace, device: torch.device) -> HazeScenario:
     depth = DepthFiles(args.depth) if args.depth else None
     rooms = args.rooms if args.rooms is not None else (0.0 if args.depth else 0.25)
     pool = ScenePool(SceneMaker(Photographs(learnt), depth, seed=args.seed, rooms=rooms), 1500)
-    held_out = ScenePool(SceneMaker(Photographs(held), depth, seed=args.seed + 1000, rooms=rooms), 96)
+    held_out = ScenePool(SceneMaker(Photographs(held), depth, seed=args.seed + 1000, rooms=rooms), 160)
     gpu = device.type == "cuda"
     rate = args.learning_rate or (4e-4 if args.start else 8e-4)
     settings = HazeScenarioSettings(

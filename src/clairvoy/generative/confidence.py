@@ -1,8 +1,10 @@
 """Confidence tau: how near a restoration is to the truth, said before the truth is known.
 
 Three signs, each known at once: the *spread* of restorations drawn from the posterior, what the *discriminator* says
-of the restoration, and the *residual* haze that the generator still sees in it. A linear map, fitted by ridge
-regression on held-out scenes, turns them into a PSNR in dB; its residual deviation turns that into
+of the restoration, and the *residual* haze that the generator still sees in it. Beside them stand plain facts that
+scale an error or bound it: how much haze there was, and how bright the airlight and how bright and rich in contrast
+the restoration are. A linear map, fitted by ridge regression on held-out scenes, turns them into a PSNR in dB; its
+residual deviation turns that into
 
     tau = P(PSNR >= 20 dB) = Phi((dB - 20) / sigma),
 
@@ -25,7 +27,9 @@ GOOD_DB = 20.0
 """A restoration at least this near to the truth, in dB PSNR, counts as good; tau is the probability of that."""
 CELL = 16
 """Side of the cells that tau is told for, in pixels of the working size."""
-SIGNS = ("spread", "discriminator", "residual", "haze", "haze squared")
+SIGNS = (
+    "spread", "discriminator", "residual", "haze", "haze squared", "airlight", "brightness", "contrast",
+)  # fmt: skip
 
 
 class Perception(NamedTuple):
@@ -87,8 +91,21 @@ def perceive(
     judged = discriminator(features)[:, CLEAR : CLEAR + 1]
     own = torch.sigmoid(discriminator(generator.decoder.features(posterior.mean))[:, CLEAR : CLEAR + 1])
     haze = F.avg_pool2d(1 - t, CELL // 2)
+    grey = restored.mean(dim=1, keepdim=True)
+    brightness = F.avg_pool2d(grey, CELL)
+    variance = F.avg_pool2d(grey.square(), CELL) - brightness.square()
     signs = torch.cat(
-        [torch.log(spread + 1e-4), judged, torch.log(residual + 1e-3), haze, haze.square()], dim=1
+        [
+            torch.log(spread + 1e-4),
+            judged,
+            torch.log(residual + 1e-3),
+            haze,
+            haze.square(),
+            posterior.airlight.mean(dim=1, keepdim=True).expand_as(haze),
+            brightness,
+            torch.log(variance.clamp(min=0).sqrt() + 1e-2),
+        ],
+        dim=1,
     )
     return Perception(
         posterior.mean, posterior.airlight, 1 - t, F.avg_pool2d(spread_t, CELL // 2), own, signs

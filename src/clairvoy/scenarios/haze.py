@@ -184,7 +184,7 @@ class HazeScenario:
         """Calibrate tau and the probability of haze on held-out scenes; the averaged weights become the generator's."""
         self.parts.generator.load_state_dict(self.learner.averaged.state_dict())
         self.held_out.extend(max(0, len(self.held_out.clear) - len(self.held_out)))
-        count = min(192, 2 * len(self.held_out))
+        count = min(480, 3 * len(self.held_out))
         rng = torch.Generator().manual_seed(self.settings.seed + 4)
         scenes = self.held_out.draw(count, rng, HazeSettings(clear=0.4))
         signs, errors, beliefs = [], [], []
