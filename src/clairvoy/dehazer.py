@@ -28,7 +28,7 @@ from torch import Tensor
 from clairvoy.checkpoint import Parts, choose_device, load_weights
 from clairvoy.errors import InputError, SettingsError
 from clairvoy.generative.bilateral_grid import blend_bins
-from clairvoy.generative.confidence import perceive
+from clairvoy.generative.confidence import RESTORE_FROM, perceive
 from clairvoy.generative.density_vae import working_size
 from clairvoy.generative.sampler import best_restoration
 from clairvoy.imaging.files import Picture, read, write
@@ -173,7 +173,7 @@ class Dehazer:
         beliefs = pool_beliefs(seen.haze, seen.spread, seen.clear, tau_cells)
         found = search(parts.agent, cut_windows(thumbnail), beliefs)
         probability = parts.calibration.haze_probability(found.value, float(seen.haze.mean()))
-        hazy = probability >= 0.5
+        hazy = probability >= RESTORE_FROM
 
         restores = (hazy or force) and strength > 0
         z, airlight = seen.z, seen.airlight

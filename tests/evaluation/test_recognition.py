@@ -22,8 +22,8 @@ def test_area_is_the_probability_of_the_right_order(positive, negative):
 
 def test_balanced_accuracy_does_not_heed_how_many_there_are():
     found = Recognition(
-        np.array([0.9, 0.4]),
-        np.array([0.1, 0.2, 0.3, 0.6]),
+        np.array([0.9, 0.7]),
+        np.array([0.1, 0.2, 0.3, 0.8]),
         [Path("a"), Path("b")],
         [Path(c) for c in "cdef"],
     )

@@ -12,12 +12,11 @@ from numpy.typing import ArrayLike, NDArray
 
 from clairvoy.errors import SettingsError
 from clairvoy.evaluation.scores import rank
+from clairvoy.generative.confidence import RESTORE_FROM
 
 if TYPE_CHECKING:
     from clairvoy.dehazer import Dehazer
 
-THRESHOLD = 0.5
-"""A picture is restored from this probability of haze on."""
 _RESAMPLES = 2000
 _SEED = 0
 
@@ -37,11 +36,11 @@ class Recognition:
 
     def sensitivity(self) -> float:
         """Part of the hazy photographs in which haze is recognised."""
-        return float((self.hazy >= THRESHOLD).mean())
+        return float((self.hazy >= RESTORE_FROM).mean())
 
     def specificity(self) -> float:
         """Part of the clear photographs in which none is."""
-        return float((self.clear < THRESHOLD).mean())
+        return float((self.clear < RESTORE_FROM).mean())
 
     def balanced_accuracy(self) -> float:
         """Mean of sensitivity and specificity: no matter how many photographs there are of each kind."""
@@ -58,11 +57,13 @@ class Recognition:
 
     def misjudged(self) -> list[tuple[float, Path, str]]:
         """Probability, file and label of every photograph judged against its label, the furthest off first."""
-        missed = [(p, f, "hazy ") for p, f in zip(self.hazy, self.hazy_files, strict=True) if p < THRESHOLD]
-        alarms = [
-            (p, f, "clear") for p, f in zip(self.clear, self.clear_files, strict=True) if p >= THRESHOLD
+        missed = [
+            (p, f, "hazy ") for p, f in zip(self.hazy, self.hazy_files, strict=True) if p < RESTORE_FROM
         ]
-        return sorted(missed + alarms, key=lambda entry: -abs(entry[0] - THRESHOLD))
+        alarms = [
+            (p, f, "clear") for p, f in zip(self.clear, self.clear_files, strict=True) if p >= RESTORE_FROM
+        ]
+        return sorted(missed + alarms, key=lambda entry: -abs(entry[0] - RESTORE_FROM))
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON: measures, intervals, and each photograph's probability."""
@@ -80,7 +81,7 @@ class Recognition:
         lines = []
         for name, label in (
             ("auroc", "area under the ROC curve"),
-            ("balanced_accuracy", f"balanced accuracy at {THRESHOLD}"),
+            ("balanced_accuracy", f"balanced accuracy at {RESTORE_FROM}"),
             ("sensitivity", "hazy photographs recognised"),
             ("specificity", "clear photographs left alone"),
         ):

@@ -25,6 +25,9 @@ from clairvoy.generative.discriminator import CLEAR, Discriminator
 
 GOOD_DB = 20.0
 """A restoration at least this near to the truth, in dB PSNR, counts as good; tau is the probability of that."""
+RESTORE_FROM = 0.75
+"""Probability of haze from which a picture counts as hazy. To spoil a clear photograph is held to be three times as
+bad as to leave a hazy one: the least expected cost is then reached by restoring from 3 / (3 + 1) on."""
 CELL = 16
 """Side of the cells that tau is told for, in pixels of the working size."""
 SIGNS = (

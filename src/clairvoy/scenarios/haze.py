@@ -16,7 +16,7 @@ from torch import Tensor
 
 from clairvoy.checkpoint import Parts
 from clairvoy.cotrain import Feedback
-from clairvoy.generative.confidence import perceive
+from clairvoy.generative.confidence import RESTORE_FROM, perceive
 from clairvoy.generative.discriminator import HAZY
 from clairvoy.generative.learner import GeneratorLearner, HazyPairs, LearnerSettings
 from clairvoy.generative.losses import LossWeights
@@ -215,7 +215,10 @@ class HazeScenario:
         haze = torch.cat([seen.haze.mean(dim=(1, 2, 3)).cpu() for seen in beliefs])
         calibration.fit_recognition(torch.tensor(values), haze, truth)
         said = torch.tensor(
-            [calibration.haze_probability(v, h) >= 0.5 for v, h in zip(values, haze.tolist(), strict=True)]
+            [
+                calibration.haze_probability(v, h) >= RESTORE_FROM
+                for v, h in zip(values, haze.tolist(), strict=True)
+            ]
         )
         _, db = calibration.of_picture(torch.cat(signs))
         calibration.to(self.device)
