@@ -10,9 +10,9 @@ from clairvoy.qlearning.dqn import DQN, DQNSettings, learn_from_history
 from clairvoy.qlearning.history import History, HistorySettings
 from clairvoy.qlearning.policy import linear_schedule
 from clairvoy.qlearning.qnetwork import DuelingQNetwork, initialise
+from clairvoy.qlearning.rollout import collect, evaluate
 from clairvoy.scenarios.baselines import greedy_on_belief, oracle, random_walk, raster_scan
 from clairvoy.scenarios.haze_search import HazeSearch, HazeSearchSettings
-from clairvoy.scenarios.rollout import collect, evaluate
 from clairvoy.scenarios.scene_set import SceneSet
 
 

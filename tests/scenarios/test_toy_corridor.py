@@ -9,7 +9,7 @@ from clairvoy.qlearning.dqn import DQN, DQNSettings, learn_from_history
 from clairvoy.qlearning.history import History, HistorySettings
 from clairvoy.qlearning.policy import linear_schedule
 from clairvoy.qlearning.qnetwork import DuelingQNetwork, VectorEncoder, initialise
-from clairvoy.scenarios.rollout import collect, evaluate
+from clairvoy.qlearning.rollout import collect, evaluate
 from clairvoy.scenarios.toy import LEFT, RIGHT, Corridor, CorridorSettings
 
 

@@ -10,10 +10,10 @@ import torch
 from torch import Tensor, nn
 
 from clairvoy.errors import InputError, SettingsError
+from clairvoy.qlearning.agent import Agent
 from clairvoy.qlearning.history import History
 from clairvoy.qlearning.n_step import n_step_return
-from clairvoy.qlearning.policy import epsilon_greedy, greedy
-from clairvoy.qlearning.transitions import GENERATED, Observation, Transitions
+from clairvoy.qlearning.transitions import GENERATED, Transitions
 
 __all__ = ["DQN", "DQNSettings", "double_q_target", "huber", "learn_from_history", "n_step_return"]
 
@@ -84,7 +84,7 @@ def huber(error: Tensor, delta: float) -> Tensor:
     return inside * (size - 0.5 * inside)
 
 
-class DQN:
+class DQN(Agent):
     """A Q-learning agent: online network, target network, optimizer.
 
     Parameters
@@ -107,33 +107,12 @@ class DQN:
     def __init__(
         self, network: nn.Module, settings: DQNSettings | None = None, device: str | torch.device = "cpu"
     ) -> None:
+        super().__init__(network, device)
         self.settings = settings or DQNSettings()
-        self.device = torch.device(device)
-        self.network = network.to(self.device)
         self.target = copy.deepcopy(self.network).requires_grad_(False)
         self.optimizer = torch.optim.Adam(self.network.parameters(), lr=self.settings.learning_rate)
         self.updates = 0
         self.td_error = torch.zeros(0, device=self.device)
-
-    @torch.no_grad()
-    def q_values(self, observation: Observation) -> Tensor:
-        """Q-values ``(N, A)`` of the online network, without gradient."""
-        q: Tensor = self.network({name: value.to(self.device) for name, value in observation.items()})
-        return q
-
-    def act(
-        self,
-        observation: Observation,
-        mask: Tensor | None,
-        epsilon: float | Tensor,
-        generator: torch.Generator,
-    ) -> Tensor:
-        """Actions ``(N,)`` for learning: greedy, or with probability ``epsilon`` any allowed one."""
-        return epsilon_greedy(self.q_values(observation), epsilon, mask, generator)
-
-    def act_greedily(self, observation: Observation, mask: Tensor | None = None) -> Tensor:
-        """Actions ``(N,)`` for evaluation: no exploration, no randomness."""
-        return greedy(self.q_values(observation), mask)
 
     def update(self, transitions: Transitions) -> dict[str, float]:
         """One step of the optimizer on a batch.

@@ -103,6 +103,7 @@ class History:
         next_mask: Tensor | None = None,
         provenance: Tensor | None = None,
         tau: Tensor | None = None,
+        begun: Tensor | None = None,
     ) -> int:
         """Take one step of all N environments; keep the transitions that it completes.
 
@@ -118,6 +119,8 @@ class History:
             `REAL` or `GENERATED` for each environment, ``(N,)`` uint8; None means real.
         tau
             Confidence in the step, in [0, 1], ``(N,)``; None means 1.
+        begun
+            Rows that only began an episode, ``(N,)`` bool, of which nothing is kept; see `environment.Step`.
 
         Returns
         -------
@@ -143,6 +146,7 @@ class History:
             next_mask,
             provenance.to(torch.uint8),
             tau,
+            begun,
         )
         self.add(complete)
         return len(complete)

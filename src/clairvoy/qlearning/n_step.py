@@ -69,10 +69,12 @@ class NStep:
         next_mask: Tensor,
         provenance: Tensor,
         tau: Tensor,
+        begun: Tensor | None = None,
     ) -> Transitions:
         """Take one step of all environments, and return the transitions that it completes, oldest first.
 
-        All arguments lead with N. ``next_observation`` is what followed the action, before any autoreset.
+        All arguments lead with N. ``next_observation`` is what followed the action, before any autoreset. Rows
+        that ``begun`` marks only began an episode: they are forgotten.
         """
         device = action.device
         step = {f"observation/{name}": value for name, value in observation.items()}
@@ -84,6 +86,8 @@ class NStep:
             self._steps[name][self._cursor] = value
         self._cursor = (self._cursor + 1) % self.n
         self._waiting = (self._waiting + 1).clamp(max=self.n)
+        if begun is not None:
+            self._waiting = torch.where(begun, 0, self._waiting)
 
         slot = (torch.arange(self.n, device=device) + self._cursor) % self.n  # oldest first
         length = torch.arange(self.n, 0, -1, device=device)  # rewards that each row has by now

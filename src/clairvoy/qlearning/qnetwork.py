@@ -51,29 +51,61 @@ class DuelingQNetwork(nn.Module):
         return value + advantage - advantage.mean(dim=1, keepdim=True)
 
 
+class QNetwork(nn.Module):
+    """Q-values of every action by one linear layer on an encoder's features: the plain head, and the cheapest.
+
+    Parameters
+    ----------
+    encoder
+        Module from an `Observation` to features ``(N, features)``; for PQN one with layer normalisation.
+    features
+        Width of what the encoder returns.
+    num_actions
+        Number of actions A, at least 2.
+    """
+
+    def __init__(self, encoder: nn.Module, features: int, num_actions: int) -> None:
+        super().__init__()
+        if num_actions < 2:
+            raise SettingsError(f"num_actions is {num_actions}; a choice needs at least 2 actions")
+        self.encoder = encoder
+        self.num_actions = num_actions
+        self.head = nn.Linear(features, num_actions)
+
+    def forward(self, observation: Observation) -> Tensor:
+        """Q-values ``(N, A)``, float32."""
+        q: Tensor = self.head(self.encoder(observation))
+        return q
+
+
 class VectorEncoder(nn.Module):
-    """Encoder for small numeric observations: flatten, concatenate, two normalised layers.
+    """Encoder for small numeric observations: flatten, concatenate, two hidden layers.
 
     Parameters
     ----------
     shapes
         Shape of each observation without its leading N, by name; other names are ignored.
     features
-        Width of the returned features.
+        Width of both layers, and of the returned features.
+    normalise
+        Whether each layer is normalised before its activation. PQN needs it; off, this is the usual perceptron
+        of DQN.
     """
 
-    def __init__(self, shapes: Mapping[str, Sequence[int]], features: int = 64) -> None:
+    def __init__(
+        self, shapes: Mapping[str, Sequence[int]], features: int = 64, normalise: bool = True
+    ) -> None:
         super().__init__()
         self.names = tuple(shapes)
         numbers = sum(math.prod(shape) for shape in shapes.values())
-        self.layers = nn.Sequential(
-            nn.Linear(numbers, features),
-            nn.LayerNorm(features),
-            nn.ReLU(),
-            nn.Linear(features, features),
-            nn.LayerNorm(features),
-            nn.ReLU(),
-        )
+        layers: list[nn.Module] = []
+        for width in (numbers, features):
+            layers += [
+                nn.Linear(width, features),
+                *([nn.LayerNorm(features)] if normalise else []),
+                nn.ReLU(),
+            ]
+        self.layers = nn.Sequential(*layers)
 
     def forward(self, observation: Observation) -> Tensor:
         """Features ``(N, features)``, float32, at least 0."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
@@ -90,6 +91,21 @@ class Corridor:
     def action_mask(self) -> Tensor:
         """Both directions, always: ``(N, 2)`` bool."""
         return torch.ones(self.num_envs, self.num_actions, dtype=torch.bool, device=self.device)
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """Everything that later steps depend on."""
+        return {
+            "cell": self.cell.clone(),
+            "steps": self.steps.clone(),
+            "generator": self._generator.get_state(),
+        }
+
+    def load_state_dict(self, state: Mapping[str, Tensor], generator: torch.Generator | None = None) -> None:
+        """Restore what `state_dict` returned; ``generator`` is used from now on and set to the saved state."""
+        self.cell = state["cell"].to(self.device, copy=True)
+        self.steps = state["steps"].to(self.device, copy=True)
+        self._generator = generator or self._generator
+        self._generator.set_state(state["generator"].cpu())
 
     def optimal_return(self, cell: Tensor, gamma: float = 1.0) -> Tensor:
         """Best return from ``cell`` ``(...)``, in closed form: the better of the two doors.

@@ -1,0 +1,102 @@
+"""What the learners ask of an environment: many episodes side by side, in tensors."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from clairvoy.qlearning.transitions import Observation
+
+
+@dataclass(frozen=True)
+class ObservationSpec:
+    """Shape, type and range of one named part of an observation, without the leading N."""
+
+    shape: tuple[int, ...]
+    dtype: torch.dtype
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Step:
+    """What one action in each of N environments led to.
+
+    Where an episode ended, the next one has begun already (same-step autoreset), and both are told:
+    ``final_observation`` is what the action led to, ``observation`` is what to act on next.
+
+    Attributes
+    ----------
+    observation
+        To act on next: the first observation of the new episode where one ended.
+    reward
+        ``(N,)`` float32.
+    terminated
+        The episode ended by its own rules; nothing follows, ``(N,)`` bool.
+    truncated
+        The episode was cut off; a value would have followed, ``(N,)`` bool. Never where ``terminated``.
+    final_observation
+        What the action led to, to learn from; equals ``observation`` where no episode ended.
+    final_action_mask
+        Actions allowed at ``final_observation``, ``(N, A)`` bool.
+    info
+        Further tensors, each leading with N, about the action just taken.
+    begun
+        Rows where the step only began an episode, ``(N,)`` bool: the action was ignored, the reward is 0, nothing
+        is to be learnt from it. Environments that reset one step late have them (Gymnasium's next-step autoreset:
+        where an episode ends, ``observation`` is still its last one, and the next step begins the new one). None:
+        no row, as in all scenarios here.
+    """
+
+    observation: Observation
+    reward: Tensor
+    terminated: Tensor
+    truncated: Tensor
+    final_observation: Observation
+    final_action_mask: Tensor
+    info: dict[str, Tensor] = field(default_factory=dict)
+    begun: Tensor | None = None
+
+    @property
+    def done(self) -> Tensor:
+        """Whether the episode ended, in either way, ``(N,)`` bool."""
+        return self.terminated | self.truncated
+
+
+class BatchedEnvironment(Protocol):
+    """N environments that step together. The whole interface between a scenario and the learners.
+
+    An environment may also have ``state_dict()`` and ``load_state_dict(state, generator)``; a run that is resumed
+    then goes on inside its episodes and is exactly the uninterrupted one. Without them it begins new episodes.
+    """
+
+    @property
+    def num_envs(self) -> int:
+        """Number of environments N."""
+        ...
+
+    @property
+    def num_actions(self) -> int:
+        """Number of actions A."""
+        ...
+
+    @property
+    def observation_specs(self) -> Mapping[str, ObservationSpec]:
+        """What an observation holds, by name."""
+        ...
+
+    def reset(self, generator: torch.Generator) -> Observation:
+        """Begin a new episode in every environment; ``generator`` is kept for all later randomness."""
+        ...
+
+    def step(self, actions: Tensor) -> Step:
+        """Act in every environment, ``actions`` ``(N,)`` int64."""
+        ...
+
+    def action_mask(self) -> Tensor:
+        """Actions allowed now, ``(N, A)`` bool."""
+        ...
