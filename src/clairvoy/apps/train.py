@@ -79,6 +79,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="peak of the generator's (default: 8e-4; half of it with --start)",
     )
     parser.add_argument("--batch", type=int, help="pictures in a batch (default: 16; 128 on a GPU)")
+    parser.add_argument(
+        "--bf16",
+        action="store_true",
+        help="compute convolutions in bfloat16: a third less time on CPUs that have it (always on a GPU)",
+    )
     parser.add_argument("--minutes", type=float, help="stop after this time; go on later with --resume")
     parser.add_argument("--seed", type=int, default=0, help="of all randomness (default: %(default)s)")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps (default: %(default)s)")
@@ -148,6 +153,7 @@ SAME = (
     "updates",
     "learning_rate",
     "batch",
+    "bf16",
     "seed",
     "without",
 )
@@ -209,7 +215,7 @@ def _scenario(args: argparse.Namespace, device: torch.device) -> HazeScenario:
         batch=args.batch or (128 if gpu else 16),
         from_agent=(args.batch or (128 if gpu else 16)) // 4,
         seed=args.seed,
-        learner=LearnerSettings(learning_rate=rate, bf16=gpu, judged=32 if gpu else 6),
+        learner=LearnerSettings(learning_rate=rate, bf16=gpu or args.bf16, judged=32 if gpu else 6),
     )
     pairs = _pairs(*args.pairs) if args.pairs else None
     parts = load_weights(args.start) if args.start else None

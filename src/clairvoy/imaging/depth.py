@@ -53,7 +53,8 @@ def camera_rays(height: int, width: int, rng: np.random.Generator) -> npt.NDArra
     rays = (
         np.stack([(u - width / 2) / size, (v - height / 2) / size, np.full(u.shape, focal)], axis=-1) / focal
     )
-    pitch, roll, yaw = rng.normal(0.06, 0.15), rng.normal(0, 0.04), rng.uniform(-0.8, 0.8)
+    # Below the horizon on the whole: what lies about on the floor is most of what there is to see.
+    pitch, roll, yaw = rng.normal(-0.1, 0.15), rng.normal(0, 0.04), rng.uniform(-0.8, 0.8)
     cp, sp, cy, sy, cr, sr = *_cos_sin(pitch), *_cos_sin(yaw), *_cos_sin(roll)
     turn = np.array([[cy, 0, sy], [0, 1, 0], [-sy, 0, cy]])
     nod = np.array([[1, 0, 0], [0, cp, sp], [0, -sp, cp]])
@@ -86,12 +87,15 @@ def _room(height: int, width: int, rng: np.random.Generator) -> FloatImage:
 
 
 def _ground(height: int, width: int, rng: np.random.Generator) -> FloatImage:
-    """A ground plane under a horizon; the sky is as far as the haze lets anybody see."""
+    """A ground plane under a horizon; the sky is as far as the haze lets anybody see.
+
+    Log-uniform: from a street with hills behind it to a quay in the sun before a sea that has vanished.
+    """
     horizon = rng.uniform(0.15, 0.65) * height
     tilt = rng.normal(0, 0.06)
     v, u = np.mgrid[0:height, 0:width].astype(np.float32)
     below = v - horizon - tilt * (u - width / 2)
-    reach = rng.uniform(4, 14)
+    reach = np.exp(rng.uniform(np.log(4), np.log(60)))
     depth = np.where(below > 0, height * rng.uniform(0.4, 1.0) / np.maximum(below, 1e-3), np.inf)
     return np.minimum(depth, reach).astype(np.float32)
 

@@ -41,6 +41,10 @@ class HazeSettings:
     """Standard deviation of the airlight's colour cast between channels, where there is one."""
     neutral: float = 0.5
     """Probability of no cast: the droplets of fog are larger than the wavelengths, and scatter them alike."""
+    clouded: float = 0.3
+    """Probability that the airlight differs from place to place, as it does under clouds and towards the sun."""
+    unevenness: tuple[float, float] = (0.01, 0.12)
+    """Log-uniform range of the standard deviation of its brightness, where it does."""
     patchy: float = 0.35
     """Probability that the haze is heterogeneous (a smooth field multiplies the optical depth)."""
     bank: float = 0.4
@@ -51,10 +55,21 @@ class HazeSettings:
 
 @dataclass(frozen=True)
 class Haze:
-    """A batch of drawn haze: `optical_depth` (B, 1, H, W) >= 0 and `airlight` (B, 3, 1, 1) in [0, 1]."""
+    """A batch of drawn haze.
+
+    Attributes
+    ----------
+    optical_depth
+        (B, 1, H, W) >= 0.
+    airlight
+        (B, 3, 1, 1) in [0, 1]: where it is uneven, its mean over what shows of it.
+    light
+        (B, 3, H, W) in [0, 1]: the airlight of each place.
+    """
 
     optical_depth: Tensor
     airlight: Tensor
+    light: Tensor
 
     @property
     def transmission(self) -> Tensor:
@@ -66,13 +81,14 @@ def _uniform(count: int, low: float, high: float, generator: torch.Generator) ->
     return torch.rand(count, generator=generator) * (high - low) + low
 
 
-def smooth_field(count: int, height: int, width: int, generator: torch.Generator) -> Tensor:
-    """Smooth noise of mean about 0 and deviation about 1, octaves from 2 to 8 cells, (B, 1, H, W)."""
+def smooth_field(count: int, height: int, width: int, generator: torch.Generator, finest: int = 8) -> Tensor:
+    """Smooth noise of mean about 0 and deviation about 1, octaves from 2 to `finest` cells, (B, 1, H, W)."""
     field = torch.zeros(count, 1, height, width)
-    for cells, weight in ((2, 1.0), (4, 0.6), (8, 0.35)):
+    octaves = [(2**k, 0.6 ** (k - 1)) for k in range(1, finest.bit_length())]
+    for cells, weight in octaves:
         coarse = torch.randn(count, 1, cells + 1, cells + 1, generator=generator)
         field += weight * F.interpolate(coarse, size=(height, width), mode="bicubic", align_corners=True)
-    return field / math.sqrt(1.0 + 0.6**2 + 0.35**2)
+    return field / math.sqrt(sum(weight**2 for _, weight in octaves))
 
 
 def draw_haze(depth: Tensor, generator: torch.Generator, settings: HazeSettings | None = None) -> Haze:
@@ -121,4 +137,12 @@ def draw_haze(depth: Tensor, generator: torch.Generator, settings: HazeSettings 
     tint = tint + warm * (torch.rand(count, 1, generator=generator) < 0.25)
     tint = tint * (torch.rand(count, 1, generator=generator) >= settings.neutral)
     airlight = (grey[:, None] + tint).clamp(0.3, 1.0).view(count, 3, 1, 1)
-    return Haze(od, airlight)
+
+    low_u, high_u = (math.log(value) for value in settings.unevenness)
+    deviation = torch.exp(_uniform(count, low_u, high_u, generator)).view(-1, 1, 1, 1)
+    clouded = (torch.rand(count, generator=generator) < settings.clouded).view(-1, 1, 1, 1)
+    clouds = smooth_field(count, height, width, generator, finest=32)
+    light = torch.where(clouded, airlight * (1 + deviation * clouds), airlight).clamp(0, 1)
+    shows = 1 - torch.exp(-od) + 1e-3
+    mean_light = (light * shows).sum(dim=(2, 3), keepdim=True) / shows.sum(dim=(2, 3), keepdim=True)
+    return Haze(od, torch.where(clouded, mean_light, airlight), light.expand(-1, -1, height, width))

@@ -7,6 +7,7 @@ them, tables, cupboards and seats on the floor, lit by one lamp. Textures are cu
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -29,6 +30,26 @@ class _Canvas:
     rays: Array
     depth: Array
     colour: Array
+
+    def window(self, low: Array, high: Array) -> _Canvas | None:
+        """The part of the view that a box between two corners may cover, sharing memory; None if it is out of view.
+
+        A ray is linear in its pixel's column and row, so a point's pixel solves three linear equations. A box that
+        reaches behind the camera has no such outline: it gets the whole view.
+        """
+        first, height, width = self.rays[0, 0], *self.depth.shape
+        along, down = self.rays[0, -1] - first, self.rays[-1, 0] - first
+        corners = np.array(list(itertools.product(*zip(low, high, strict=True))))
+        solved = np.linalg.solve(np.stack([first, along, down], axis=1), corners.T)
+        if solved[0].min() < 0.05:
+            return self
+        column, row = solved[1] / solved[0] * (width - 1), solved[2] / solved[0] * (height - 1)
+        left, right = max(0, int(column.min())), min(width, int(column.max()) + 2)
+        top, bottom = max(0, int(row.min())), min(height, int(row.max()) + 2)
+        if left >= right or top >= bottom:
+            return None
+        seen = slice(top, bottom), slice(left, right)
+        return _Canvas(self.rays[seen], self.depth[seen], self.colour[seen])
 
     def paint(self, distance: Array, colour: Array) -> None:
         """Let a surface hide what is further away; `distance` is infinite where rays miss it."""
@@ -76,7 +97,7 @@ def render_room(
         )
     _plane(canvas, 1, down, _wood_colour(rng), textures, rng, hung=False)
     _plane(canvas, 1, -up, _pale(rng), textures, rng, hung=False, plain=0.95)
-    for _ in range(int(rng.integers(1, 14))):
+    for _ in range(int(rng.integers(2, 18))):
         _furniture(canvas, (left, right, down, far), textures, rng)
     canvas.depth = np.minimum(canvas.depth, FARTHEST)
     lit = canvas.colour * (_light(canvas, (left, right, up, far), rng) * _occlusion(canvas, rng))[..., None]
@@ -107,7 +128,9 @@ def _wood_colour(rng: np.random.Generator) -> Array:
     """Floors and furniture: browns from dark to light, sometimes black, white or painted."""
     kind = rng.random()
     if kind < 0.6:
-        return np.array([0.75, 0.5, 0.32]) * rng.uniform(0.15, 1.2) + rng.normal(0, 0.03, 3).clip(-0.1, 0.1)
+        # Squared: furniture is dark more often than not.
+        tone = 0.08 + 1.1 * rng.random() ** 2
+        return np.clip(np.array([0.75, 0.5, 0.32]) * tone + rng.normal(0, 0.03, 3), 0, 1)
     return np.full(3, rng.uniform(0.02, 0.95)) if kind < 0.85 else _muted(rng.uniform(0.05, 0.9, 3), rng)
 
 
@@ -189,6 +212,10 @@ def _box(
     rng: np.random.Generator,
 ) -> None:
     """A solid box between two corners, by the slab method (Kay and Kajiya 1986)."""
+    part = canvas.window(low, high)
+    if part is None:
+        return
+    canvas = part
     rays = np.where(np.abs(canvas.rays) < 1e-9, 1e-9, canvas.rays)
     enter, leave = np.minimum(low / rays, high / rays), np.maximum(low / rays, high / rays)
     face, near = enter.argmax(axis=-1), enter.max(axis=-1)
@@ -205,43 +232,120 @@ def _box(
     canvas.paint(distance, _surface(u, v, paint, textures, rng, plain=0.6) * shade[..., None])
 
 
-def _furniture(
+Room = tuple[float, float, float, float]
+"""How far the walls are to the left and right, the floor down and the far wall ahead, in metres."""
+
+
+def _furniture(canvas: _Canvas, room: Room, textures: Sequence[ByteImage], rng: np.random.Generator) -> None:
+    """One thing somewhere on the floor: a cupboard, open shelves, a table with what stands on and around it, a seat."""
+    left, right, down, far = room
+    width, length = rng.uniform(0.3, 1.8), rng.uniform(0.3, 1.4)
+    x = rng.uniform(-left, max(right - width, -left + 0.1))
+    # Few things stand right before the camera: who takes a picture steps back.
+    z = rng.uniform(0.8, 1.6) + max(far - length - 1.2, 0.2) * rng.random()
+    kind, wood = rng.random(), _wood_colour(rng)
+    if kind < 0.25:
+        tall = rng.uniform(0.3, 2.0)
+        low, high = np.array([x, down - tall, z]), np.array([x + width, down, z + length])
+        _box(canvas, low, high, wood, textures, rng)
+        _things(canvas, low, high, textures, rng, int(rng.integers(0, 6)))
+    elif kind < 0.45:
+        _shelves(canvas, np.array([x, down, min(z + 1.0, far - 0.35)]), wood, textures, rng)
+    elif kind < 0.75:
+        low, high = np.array([x, down - rng.uniform(0.5, 1.0), z]), np.array([x + width, down, z + length])
+        _table(canvas, low, high, wood, textures, rng)
+        _things(canvas, low, high, textures, rng, int(rng.integers(0, 10)))
+        for _ in range(int(rng.integers(0, 5))):
+            beside = np.array(
+                [rng.uniform(x - 0.5, x + width), down, rng.uniform(max(0.7, z - 0.5), z + length)]
+            )
+            _chair(canvas, beside, wood, textures, rng)
+    else:
+        _chair(canvas, np.array([x, down, z]), wood, textures, rng)
+
+
+def _table(
     canvas: _Canvas,
-    room: tuple[float, float, float, float],
+    low: Array,
+    high: Array,
+    paint: Array,
     textures: Sequence[ByteImage],
     rng: np.random.Generator,
 ) -> None:
-    """A cupboard, or a table or seat on four legs, somewhere on the floor; sometimes with things on it."""
-    left, right, down, far = room
-    width, length = rng.uniform(0.3, 1.8, 2)
-    x = rng.uniform(-left, max(right - width, -left + 0.1))
-    z = rng.uniform(0.8, max(far - length, 1.0))
-    paint = _wood_colour(rng)
-    tall = rng.uniform(0.3, 2.0)
-    top = down - tall
-    if rng.random() < 0.5:
-        _box(canvas, np.array([x, top, z]), np.array([x + width, down, z + length]), paint, textures, rng)
-    else:
-        tall = min(tall, 1.1)
-        top, thick, leg = down - tall, rng.uniform(0.03, 0.12), rng.uniform(0.03, 0.09)
-        _box(
-            canvas,
-            np.array([x, top, z]),
-            np.array([x + width, top + thick, z + length]),
-            paint,
-            textures,
-            rng,
-        )
-        for at_x in (x, x + width - leg):
-            for at_z in (z, z + length - leg):
-                low, high = np.array([at_x, top, at_z]), np.array([at_x + leg, down, at_z + leg])
-                _box(canvas, low, high, paint, textures, rng)
-    for _ in range(int(rng.integers(0, 9))):
-        side, at_x, at_z = rng.uniform(0.05, 0.35), x + rng.uniform(0, width), z + rng.uniform(0, length)
-        low = np.array([at_x, top - side * rng.uniform(0.3, 2.0), at_z])
-        tone = rng.uniform(0, 1)
-        colour = tone + rng.uniform(0, 1) * (rng.uniform(0, 1, 3) - tone)
-        _box(canvas, low, np.array([at_x + side, top, at_z + side]), colour, textures, rng)
+    """A board on four legs, all within the box between two corners (y points down: the board is at `low`)."""
+    thick, leg = rng.uniform(0.03, 0.1), rng.uniform(0.03, 0.08)
+    for x in (low[0], high[0] - leg):
+        for z in (low[2], high[2] - leg):
+            _box(
+                canvas, np.array([x, low[1], z]), np.array([x + leg, high[1], z + leg]), paint, textures, rng
+            )
+    _box(canvas, low, np.array([high[0], low[1] + thick, high[2]]), paint, textures, rng)
+
+
+def _chair(
+    canvas: _Canvas, foot: Array, paint: Array, textures: Sequence[ByteImage], rng: np.random.Generator
+) -> None:
+    """A seat on four legs with a back, of slats or of one board, on one of its four sides; `foot` is on the floor."""
+    side, seat, back = rng.uniform(0.35, 0.55), rng.uniform(0.4, 0.5), rng.uniform(0.35, 0.6)
+    low, high = foot - np.array([0, seat, 0]), foot + np.array([side, 0, side])
+    _table(canvas, low, high, paint, textures, rng)
+    across, behind = (0, 2) if rng.random() < 0.5 else (2, 0)
+    edge = low[behind] if rng.random() < 0.5 else high[behind] - 0.05
+    slats = int(rng.choice([1, 3, 5]))
+    for k in range(slats):
+        start, end = low.copy(), high.copy()
+        start[1], end[1] = low[1] - back, low[1]
+        start[behind], end[behind] = edge, edge + 0.05
+        start[across] = low[across] + side * k / slats
+        end[across] = start[across] + side / slats * (1.0 if slats == 1 else 0.45)
+        _box(canvas, start, end, paint, textures, rng)
+
+
+def _shelves(
+    canvas: _Canvas, foot: Array, paint: Array, textures: Sequence[ByteImage], rng: np.random.Generator
+) -> None:
+    """Open shelves: a dark back, boards, and rows of books and boxes between them."""
+    width, deep, tall = rng.uniform(0.6, 1.6), rng.uniform(0.2, 0.35), rng.uniform(0.8, 2.1)
+    boards = int(rng.integers(2, 6))
+    _box(
+        canvas,
+        foot + np.array([0, -tall, deep - 0.03]),
+        foot + np.array([width, 0, deep]),
+        paint * rng.uniform(0.1, 0.8),
+        textures,
+        rng,
+    )
+    for k in range(boards + 1):
+        level = foot[1] - tall * k / boards
+        low = np.array([foot[0], level - 0.03, foot[2]])
+        _box(canvas, low, low + np.array([width, 0.03, deep]), paint, textures, rng)
+        if k == boards:
+            break
+        x = foot[0]
+        while x < foot[0] + width - 0.05 and rng.random() < 0.93:
+            thick, high = rng.uniform(0.03, 0.15), tall / boards * rng.uniform(0.3, 0.85)
+            if rng.random() < 0.8:
+                corner = np.array([x, level - 0.03 - high, foot[2] + rng.uniform(0, 0.4) * deep])
+                _box(canvas, corner, np.array([x + thick, level - 0.03, foot[2] + deep - 0.03]),
+                     _muted(rng.uniform(0.02, 0.95, 3), rng), textures, rng)  # fmt: skip
+            x += thick
+
+
+def _things(
+    canvas: _Canvas,
+    low: Array,
+    high: Array,
+    textures: Sequence[ByteImage],
+    rng: np.random.Generator,
+    count: int,
+) -> None:
+    """Small boxes on top of the box between two corners."""
+    for _ in range(count):
+        side = rng.uniform(0.04, 0.35)
+        x, z = rng.uniform(low[0], high[0]), rng.uniform(low[2], high[2])
+        corner = np.array([x, low[1] - side * rng.uniform(0.2, 2.0), z])
+        _box(canvas, corner, np.array([x + side, low[1], z + side * rng.uniform(0.4, 1.0)]),
+             _muted(rng.uniform(0, 1, 3), rng), textures, rng)  # fmt: skip
 
 
 def _light(canvas: _Canvas, room: tuple[float, float, float, float], rng: np.random.Generator) -> Array:

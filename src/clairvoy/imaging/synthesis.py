@@ -25,6 +25,10 @@ from clairvoy.imaging.rooms import render_room
 
 LONGEST_SIDE = 560
 """Photographs are kept at most this long, in pixels: about twice the size that the generator looks at."""
+MAX_ZOOM = 1.35
+"""A rendered room is seen through at least this part, inverse, of each side of its view."""
+FLAT = 0.2
+"""Part of the scenes that are of low contrast by themselves."""
 KEPT_IN_MEMORY = 1500
 """How many decoded photographs are kept (about 0.6 MB each)."""
 
@@ -102,7 +106,12 @@ class SceneMaker:
         rng = np.random.default_rng([self.seed, index])
         if rng.random() < self.rooms:
             textures = [self.photographs[int(k)] for k in rng.integers(len(self.photographs), size=4)]
-            return render_room(textures, self.size, self.size, rng)
+            # Part of a larger view, as photographs are cut too: the same things at another scale, and off the centre.
+            side = round(self.size * rng.uniform(1.0, MAX_ZOOM))
+            room, far = render_room(textures, side, side, rng)
+            top, left = rng.integers(side - self.size + 1, size=2)
+            cut = slice(top, top + self.size), slice(left, left + self.size)
+            return np.ascontiguousarray(room[cut]), np.ascontiguousarray(far[cut])
         number = int(rng.integers(len(self.photographs)))
         rgb = self.photographs[number]
         depth = self.depth(rgb, self.photographs.paths[number].stem, rng)
@@ -171,8 +180,11 @@ def vary_tone(clear: Tensor, generator: torch.Generator) -> Tensor:
     grey = clear.mean(dim=1, keepdim=True)
     toned = grey + (clear - grey) * draw(0.35, 1.3)
     toned = toned.clamp(1e-4, 1).pow(gamma) * draw(0.9, 1.1, 3)
-    # A steeper curve through mid grey: rooms and night streets are darker and clip sooner than landscapes.
-    steep = draw(0.9, 1.35)
+    # A curve through mid grey. Steeper: rooms and night streets are darker and clip sooner than landscapes. Flatter, for
+    # a part: grey roads under a dull sky have no black in them either, and are no haze.
+    steep = torch.where(
+        torch.rand(count, 1, 1, 1, generator=generator) < FLAT, draw(0.55, 0.9), draw(0.9, 1.35)
+    )
     toned = (toned - 0.5) * steep + 0.5 - 0.1 * (steep - 1)
     plain = torch.rand(count, 1, 1, 1, generator=generator) < 0.3
     return torch.where(plain, clear, toned).clamp(0, 1)
@@ -188,6 +200,6 @@ def haze_scenes(
     """
     haze = draw_haze(depth, generator, settings)
     grade = Grade(len(clear), generator)
-    seen = add_noise(add_haze(clear, haze.transmission, haze.airlight), generator).clamp(0, 1)
+    seen = add_noise(add_haze(clear, haze.transmission, haze.light), generator).clamp(0, 1)
     hazy = store(grade(seen), generator)
     return HazyScenes(hazy, grade(clear), haze.optical_depth, grade(haze.airlight))
