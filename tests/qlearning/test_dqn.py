@@ -129,11 +129,61 @@ def test_gradients_are_clipped():
     assert float(moment.norm()) == pytest.approx(0.1 * 0.01, rel=1e-3)
 
 
-def test_conservatism_adds_the_penalty_of_cql():
-    values = torch.tensor([[0.3, -0.2], [0.0, 0.0]])
-    batch = transitions([0], [0], [0.3], [0.0], [1])
-    loss = DQN(Table(values), DQNSettings(conservatism=2.0)).update(batch)["loss"]
-    assert loss == pytest.approx(2.0 * (math.log(math.exp(0.3) + math.exp(-0.2)) - 0.3), rel=1e-5)
+def test_the_gradient_of_the_loss_is_that_of_autograd():
+    agent = DQN(
+        Table(torch.randn(6, 2, generator=torch.Generator().manual_seed(0))), DQNSettings(huber_delta=0.7)
+    )
+    batch = transitions(
+        [0, 1, 2, 3], [0, 1, 1, 0], [1.0, 0.2, -3.0, 0.0], [0.5, 0.9, 0.0, 0.5], [4, 5, 0, 1],
+        weight=torch.tensor([1.0, 0.5, 0.25, 1.0]),
+    )  # fmt: skip
+    q = agent.network(batch.observation)
+    target = double_q_target(
+        batch.reward, batch.discount, *[agent.target(batch.next_observation)] * 2, batch.next_mask
+    )
+    agent.td_error = (target - q.gather(1, batch.action[:, None])[:, 0]).detach()
+    with torch.no_grad():
+        loss, gradient = agent.loss_and_gradient(q, batch)
+    q.retain_grad()
+    taken = q.gather(1, batch.action[:, None])[:, 0]
+    want = (batch.weight * nn.functional.huber_loss(taken, target, reduction="none", delta=0.7)).mean()
+    want.backward()
+    torch.testing.assert_close(loss, want.detach())
+    torch.testing.assert_close(gradient, q.grad)
+
+
+def test_without_double_the_target_network_chooses_too():
+    def error(double):
+        agent = DQN(Table(torch.tensor([[0.0, 0.0], [1.0, 2.0]])), DQNSettings(double=double))
+        with torch.no_grad():
+            agent.target.values.copy_(torch.tensor([[0.0, 0.0], [5.0, 3.0]]))
+        agent.update(transitions([0], [0], [0.0], [1.0], [1]))
+        return float(agent.td_error)
+
+    assert error(double=True) == 3.0
+    assert error(double=False) == 5.0
+
+
+@pytest.mark.parametrize("double", [True, False])
+def test_targets_worked_out_together_are_those_of_each_batch(double):
+    """The target network rests for 6 updates, so a draw of 3 batches meets it resting, and moved in between."""
+    reports = []
+    for period, ahead in ((6, 3), (6, 3)):
+        agent = chain_agent(5, double=double, polyak=1.0, target_period=period)
+        if reports:
+            agent.target_rests = lambda updates: False
+        reports.append(learn_from_history(agent, chain_history(1), 12, 16, draw_ahead=ahead))
+        reports.append(parameters(agent))
+    assert reports[2] == pytest.approx(reports[0])
+    torch.testing.assert_close(reports[3], reports[1])
+    agent = chain_agent(5, polyak=1.0, target_period=6)
+    agent.updates = 4
+    assert agent.target_rests(2)
+    assert not agent.target_rests(3)
+
+
+def parameters(agent):
+    return torch.cat([p.detach().flatten() for p in agent.network.parameters()])
 
 
 def chain_history(seed, alpha=0.6):
@@ -174,39 +224,15 @@ def test_history_alone_teaches_the_true_values_of_a_chain():
     assert agent.act_greedily({"state": torch.eye(STATES + 1)[:STATES]}).eq(1).all()
 
 
-def test_conservatism_keeps_to_what_the_history_holds():
-    """Only action 0 was ever tried; an unpenalised network may believe anything of action 1."""
-    history = History(HistorySettings(100, n_step=1), 1, 2, torch.Generator().manual_seed(0))
-    state = torch.arange(50) % 2
-    history.add(
-        Transitions(
-            {"state": nn.functional.one_hot(state, STATES + 1).float()},
-            torch.zeros(50, dtype=torch.int64),
-            torch.zeros(50),
-            torch.zeros(50),
-            {"state": nn.functional.one_hot(state, STATES + 1).float()},
-            torch.ones(50, 2, dtype=torch.bool),
-            torch.zeros(50, dtype=torch.uint8),
-            torch.ones(50),
-        )
-    )
-    agent = chain_agent(3, conservatism=1.0)
-    learn_from_history(agent, history, updates=100, batch_size=32)
-    q = agent.q_values({"state": torch.eye(STATES + 1)[:2]})
-    assert bool((q[:, 0] > q[:, 1] + 1.0).all())
-
-
 def test_same_seed_same_run_and_resume_is_exact(tmp_path):
     def start():
         return chain_agent(7), chain_history(8)
 
-    def parameters(agent):
-        return torch.cat([p.detach().flatten() for p in agent.network.parameters()])
-
     runs = []
     for _ in range(2):
         agent, history = start()
-        learn_from_history(agent, history, 40)
+        learn_from_history(agent, history, 20)
+        learn_from_history(agent, history, 20)
         runs.append(parameters(agent))
     assert torch.equal(runs[0], runs[1])
 
@@ -237,6 +263,8 @@ def test_bad_input_is_named():
         agent.update(transitions([0], [0], [float("nan")], [0.0], [1]))
     with pytest.raises(SettingsError, match="updates"):
         learn_from_history(agent, chain_history(0), updates=0)
+    with pytest.raises(SettingsError, match="draw_ahead"):
+        learn_from_history(agent, chain_history(0), updates=1, draw_ahead=0)
     with pytest.raises(SettingsError, match="at least 2 actions"):
         DuelingQNetwork(nn.Identity(), 4, num_actions=1)
 
@@ -249,7 +277,6 @@ def test_bad_input_is_named():
         {"max_grad_norm": 0.0},
         {"polyak": 1.5},
         {"target_period": 0},
-        {"conservatism": -0.1},
         {"tau_exponent": float("nan")},
     ],
 )

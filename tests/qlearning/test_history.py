@@ -89,6 +89,17 @@ def test_sampling_frequency_is_proportional_to_priority(exponent):
         torch.testing.assert_close(batch.weight.double(), want, atol=1e-6, rtol=1e-6)
 
 
+def test_each_of_several_batches_is_spread_over_the_whole_history():
+    history = new(capacity=64)
+    history.add(numbered(64))
+    drawn = history.sample(8, batches=3)
+    assert len(drawn) == 24
+    for batch in (drawn.rows(slice(k, k + 8)) for k in (0, 8, 16)):
+        # One draw from each eighth of the history.
+        assert (batch.index // 8).tolist() == list(range(8))
+        assert torch.equal(batch.reward, batch.index.float())
+
+
 def test_new_transitions_come_with_the_largest_priority_so_far():
     history = new(capacity=8, priority_exponent=1.0)
     history.add(numbered(4))

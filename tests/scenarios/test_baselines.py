@@ -106,8 +106,8 @@ def test_with_time_the_oracle_finds_all_and_the_raster_scan_all_that_it_believes
 
 def test_dqn_beats_the_raster_scan_at_half_the_budget():
     options = HazeSearchSettings(budget=0.5, preview=True)
-    # Seeds 0 to 4 found 2.5 to 3.3 windows, the raster scan 2.1, the oracle 3.5.
-    generator = torch.Generator().manual_seed(1)
+    # Seeds 0 to 5 found 2.3 to 3.2 windows, 2.7 in the mean; the raster scan 2.1, the oracle 3.5.
+    generator = torch.Generator().manual_seed(0)
     search = HazeSearch(synthetic_scenes(100, 4, 4, seed=3), 32, options)
     network = DuelingQNetwork(SearchEncoder(), 128, search.num_actions)
     initialise(network, generator)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,18 +34,17 @@ class DQNSettings:
     """Share of the online network that moves into the target network, in (0, 1]; 1 copies it."""
     target_period: int = 1
     """Updates between two moves of the target network."""
-    conservatism: float = 0.0
-    """Weight of CQL's penalty on actions that the history does not hold; for learning with no environment."""
     tau_exponent: float = 1.0
     """A generated transition counts tau ** this in the loss; at 0 it counts as much as a real one."""
+    double: bool = True
+    """Whether the online network chooses the next action; off, the target network does, a third cheaper."""
 
     def __post_init__(self) -> None:
         for name in ("learning_rate", "huber_delta", "max_grad_norm", "polyak", "target_period"):
             if not getattr(self, name) > 0:
                 raise SettingsError(f"{name} is {getattr(self, name)}; it must be above 0")
-        for name in ("conservatism", "tau_exponent"):
-            if not getattr(self, name) >= 0:
-                raise SettingsError(f"{name} is {getattr(self, name)}; it must be at least 0")
+        if not self.tau_exponent >= 0:
+            raise SettingsError(f"tau_exponent is {self.tau_exponent}; it must be at least 0")
         if self.polyak > 1:
             raise SettingsError(f"polyak is {self.polyak}; it is a share, at most 1")
 
@@ -60,7 +61,7 @@ def double_q_target(
     discount
         What the next value counts, 0 after termination, ``(B,)``.
     q_next_online, q_next_target
-        Q-values of the next observation by either network, ``(B, A)``.
+        Q-values of the next observation by either network, ``(B, A)``. The same for both is plain Q-learning.
     next_mask
         Actions allowed there, ``(B, A)`` bool. A row may be all False if its discount is 0.
 
@@ -82,6 +83,19 @@ def huber(error: Tensor, delta: float) -> Tensor:
     size = error.abs()
     inside = size.clamp(max=delta)
     return inside * (size - 0.5 * inside)
+
+
+def clip_gradients(parameters: Sequence[nn.Parameter], max_norm: float) -> float:
+    """Scale all gradients together down to ``max_norm``, if they exceed it; return their norm before.
+
+    `torch.nn.utils.clip_grad_norm_` scales in every case, and takes three times as long on small networks.
+    """
+    gradients = [p.grad for p in parameters if p.grad is not None]
+    norm = float(torch.cat([gradient.flatten() for gradient in gradients]).norm())
+    if norm > max_norm:
+        for gradient in gradients:
+            gradient.mul_(max_norm / norm)
+    return norm
 
 
 class DQN(Agent):
@@ -110,12 +124,20 @@ class DQN(Agent):
         super().__init__(network, device)
         self.settings = settings or DQNSettings()
         self.target = copy.deepcopy(self.network).requires_grad_(False)
-        self.optimizer = torch.optim.Adam(self.network.parameters(), lr=self.settings.learning_rate)
+        self.parameters = [p for p in self.network.parameters() if p.requires_grad]
+        self.optimizer = torch.optim.Adam(self.parameters, lr=self.settings.learning_rate, fused=True)
         self.updates = 0
         self.td_error = torch.zeros(0, device=self.device)
 
-    def update(self, transitions: Transitions) -> dict[str, float]:
+    def update(self, transitions: Transitions, q_next_target: Tensor | None = None) -> dict[str, float]:
         """One step of the optimizer on a batch.
+
+        Parameters
+        ----------
+        transitions
+            B of them.
+        q_next_target
+            What `next_values` says of them, ``(B, A)``, if it is known already.
 
         Returns
         -------
@@ -126,42 +148,53 @@ class DQN(Agent):
         Raises
         ------
         InputError
-            The loss is not finite.
+            The loss is not finite; nothing was learnt.
         """
         batch = transitions.to(self.device)
-        q = self.network(batch.observation)
-        q_taken = q.gather(1, batch.action[:, None])[:, 0]
         with torch.no_grad():
+            if q_next_target is None:
+                q_next_target = self.next_values(batch)
+            q_next_online = self.network(batch.next_observation) if self.settings.double else q_next_target
             target = double_q_target(
-                batch.reward,
-                batch.discount,
-                self.network(batch.next_observation),
-                self.target(batch.next_observation),
-                batch.next_mask,
+                batch.reward, batch.discount, q_next_online, q_next_target, batch.next_mask
             )
-        error = target - q_taken
-        loss = (self._weight(batch) * huber(error, self.settings.huber_delta)).mean()
-        if self.settings.conservatism > 0:
-            # CQL(H), Kumar et al., NeurIPS 2020, eq. 4: push down all actions, push up those that were taken.
-            loss = loss + self.settings.conservatism * (q.logsumexp(dim=1) - q_taken).mean()
-        if not bool(torch.isfinite(loss)):
+        q = self.network(batch.observation)
+        with torch.no_grad():
+            q_taken = q.gather(1, batch.action[:, None])[:, 0]
+            self.td_error = target - q_taken
+            loss, gradient = self.loss_and_gradient(q, batch)
+            told = torch.stack((loss, self.td_error.abs().mean(), q_taken.mean())).tolist()
+        if not math.isfinite(told[0]):
             raise InputError(
                 "the loss is not finite: check rewards and observations for NaN, or lower learning_rate"
             )
         self.optimizer.zero_grad()
-        loss.backward()
-        grad_norm = nn.utils.clip_grad_norm_(self.network.parameters(), self.settings.max_grad_norm)
+        # The loss is a closed form of the Q-values, and so is its gradient: only the network is left to autograd.
+        q.backward(gradient)
+        grad_norm = clip_gradients(self.parameters, self.settings.max_grad_norm)
         self.optimizer.step()
         self.updates += 1
         if self.updates % self.settings.target_period == 0:
             self._move_target()
-        self.td_error = error.detach()
-        return {
-            "loss": float(loss.detach()),
-            "td_error": float(self.td_error.abs().mean()),
-            "q": float(q_taken.detach().mean()),
-            "grad_norm": float(grad_norm),
-        }
+        return dict(zip(("loss", "td_error", "q"), told, strict=True)) | {"grad_norm": grad_norm}
+
+    def loss_and_gradient(self, q: Tensor, batch: Transitions) -> tuple[Tensor, Tensor]:
+        """Mean weighted Huber loss of `td_error`, ``()``, and its gradient with respect to ``q``, ``(B, A)``."""
+        weight, delta = self._weight(batch), self.settings.huber_delta
+        loss = (weight * huber(self.td_error, delta)).mean()
+        slope = weight * self.td_error.clamp(-delta, delta) / -len(batch)
+        return loss, torch.zeros_like(q).scatter_(1, batch.action[:, None], slope[:, None])
+
+    @torch.no_grad()
+    def next_values(self, transitions: Transitions) -> Tensor:
+        """Q-values ``(B, A)`` of the target network at the next observations."""
+        observation = {name: value.to(self.device) for name, value in transitions.next_observation.items()}
+        q: Tensor = self.target(observation)
+        return q
+
+    def target_rests(self, updates: int) -> bool:
+        """Whether the target network stays as it is during the next ``updates`` updates, but for their end."""
+        return self.updates % self.settings.target_period + updates <= self.settings.target_period
 
     def state_dict(self) -> dict[str, Any]:
         """Both networks, the optimizer and the count of updates: copies, untouched by later updates."""
@@ -201,13 +234,14 @@ def learn_from_history(
     updates: int,
     batch_size: int = 64,
     importance_exponent: float | None = None,
+    draw_ahead: int = 8,
 ) -> dict[str, float]:
     """Learn Q-values from history alone: no environment is asked.
 
     Parameters
     ----------
     agent
-        The learner. With a history that nobody adds to, give it some ``conservatism``.
+        The learner. For a history that nobody adds to, take a `cql.CQL`.
     history
         Sampled by priority; the priorities follow the new TD errors.
     updates
@@ -216,19 +250,29 @@ def learn_from_history(
         Transitions in each.
     importance_exponent
         Overrides the history's setting.
+    draw_ahead
+        Batches drawn at once, before the priorities follow: saves time, and on a history of uniform priorities
+        changes nothing but the order of draws. At 1 each batch knows the errors of the one before.
 
     Returns
     -------
     dict
         Means of what `DQN.update` returns.
     """
-    if updates < 1:
-        raise SettingsError(f"updates is {updates}; learning needs at least 1")
+    if updates < 1 or draw_ahead < 1:
+        raise SettingsError(f"updates is {updates} and draw_ahead {draw_ahead}; both must be at least 1")
     sums: dict[str, float] = {}
-    for _ in range(updates):
-        batch = history.sample(batch_size, importance_exponent)
-        for name, value in agent.update(batch).items():
-            sums[name] = sums.get(name, 0.0) + value
-        if batch.index is not None:
-            history.update_priorities(batch.index, agent.td_error)
+    for begin in range(0, updates, draw_ahead):
+        batches = min(draw_ahead, updates - begin)
+        drawn = history.sample(batch_size, importance_exponent, batches).to(agent.device)
+        together = agent.next_values(drawn) if agent.target_rests(batches) else None
+        errors = []
+        for k in range(0, len(drawn), batch_size):
+            rows = slice(k, k + batch_size)
+            told = agent.update(drawn.rows(rows), None if together is None else together[rows])
+            errors.append(agent.td_error)
+            for name, value in told.items():
+                sums[name] = sums.get(name, 0.0) + value
+        if drawn.index is not None:
+            history.update_priorities(drawn.index, torch.cat(errors))
     return {name: value / updates for name, value in sums.items()}

@@ -175,7 +175,9 @@ class History:
         self._cursor = (self._cursor + count) % self.settings.capacity
         self._size = min(self._size + count, self.settings.capacity)
 
-    def sample(self, batch_size: int, importance_exponent: float | None = None) -> Transitions:
+    def sample(
+        self, batch_size: int, importance_exponent: float | None = None, batches: int = 1
+    ) -> Transitions:
         """Draw transitions with replacement, each with probability in proportion to its priority.
 
         Parameters
@@ -184,18 +186,23 @@ class History:
             Number of transitions B.
         importance_exponent
             Overrides the setting, for a schedule.
+        batches
+            How many such batches to draw at once, one behind the other.
 
         Returns
         -------
         Transitions
-            With ``weight`` (largest is 1) and ``index`` set.
+            ``batches * B`` of them, with ``weight`` (largest is 1) and ``index`` set. The draws of each batch are
+            spread over the whole history.
         """
         if self._size == 0:
             raise InputError("the history is empty; append steps or load one before sampling")
         beta = self.settings.importance_exponent if importance_exponent is None else importance_exponent
-        draw = torch.rand(batch_size, generator=self.generator, device=self.generator.device).cpu().double()
+        count = batch_size * batches
+        draw = torch.rand(count, generator=self.generator, device=self.generator.device).cpu().double()
         total = self._tree.total
-        index = self._tree.find((torch.arange(batch_size) + draw) * (total / batch_size))
+        stratum = torch.arange(count).view(batch_size, batches).T.flatten()
+        index = self._tree.find((stratum + draw) * (total / count))
         probability = self._tree.get(index) / total
         weight = (self._size * probability) ** -beta
         weight = (weight / weight.max()).float()
