@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -22,6 +21,8 @@ from clairvoy.generative.density_vae import DensityVAE, VAESettings
 from clairvoy.generative.discriminator import Discriminator
 from clairvoy.glimpse import NUM_ACTIONS, SearchEncoder
 from clairvoy.qlearning.qnetwork import DuelingQNetwork
+from clairvoy.run_file import load_run as load_run
+from clairvoy.run_file import save_run as save_run
 
 FORMAT = "clairvoy-weights-1"
 RELEASED = Path(__file__).parent / "weights"
@@ -138,35 +139,3 @@ def load_weights(name_or_path: str | Path) -> Parts:
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         raise WeightsError(f"{path}: weights do not fit this version ({error}); train them again") from error
     return parts
-
-
-def save_run(path: Path, state: Mapping[str, Any]) -> None:
-    """Write the whole state of a training run, whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.name}.part")
-    try:
-        torch.save({"version": __version__, **state}, beside)
-        os.replace(beside, path)
-    finally:
-        beside.unlink(missing_ok=True)
-
-
-def load_run(path: Path) -> dict[str, Any]:
-    """Read the state of a training run.
-
-    Raises
-    ------
-    WeightsError
-        No such file, a damaged one, or one of another version.
-    """
-    if not path.is_file():
-        raise WeightsError(f"{path}: no checkpoint to resume from; leave --resume out to begin a new run")
-    try:
-        state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # torch raises many kinds for a damaged file
-        raise WeightsError(f"{path}: a damaged checkpoint ({error}); begin a new run") from error
-    if state.get("version") != __version__:
-        raise WeightsError(
-            f"{path}: a checkpoint of version {state.get('version')}, this is {__version__}; finish it with that"
-        )
-    return state

@@ -13,6 +13,7 @@ from clairvoy.errors import InputError, SettingsError
 from clairvoy.qlearning.agent import Agent
 from clairvoy.qlearning.environment import BatchedEnvironment
 from clairvoy.qlearning.policy import linear_schedule
+from clairvoy.qlearning.resumable import restore_environment, save_environment
 from clairvoy.qlearning.stretch import Stretch, record
 from clairvoy.qlearning.transitions import Observation
 
@@ -287,17 +288,13 @@ class PQNTraining:
 
     def state_dict(self) -> dict[str, Any]:
         """Everything that later rounds depend on; the environment's state too, if it can tell it."""
-        state: dict[str, Any] = {
+        return {
             "agent": self.agent.state_dict(),
             "steps": self.steps,
-            "observation": {name: value.clone() for name, value in self.observation.items()},
             "running": self.running.clone(),
             "exploration": self.exploration.get_state(),
-            "episodes": self.episodes.get_state(),
+            **save_environment(self.environment, self.observation, self.episodes),
         }
-        if hasattr(self.environment, "state_dict"):
-            state["environment"] = self.environment.state_dict()
-        return state
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Continue the run that `state_dict` was taken of: exactly, if the environment could tell its state.
@@ -307,11 +304,5 @@ class PQNTraining:
         self.agent.load_state_dict(state["agent"])
         self.steps = int(state["steps"])
         self.exploration.set_state(state["exploration"])
-        self.episodes.set_state(state["episodes"])
-        if "environment" in state and hasattr(self.environment, "load_state_dict"):
-            self.environment.load_state_dict(state["environment"], self.episodes)
-            self.observation = {name: value.clone() for name, value in state["observation"].items()}
-            self.running = state["running"].clone()
-        else:
-            self.observation = self.environment.reset(self.episodes)
-            self.running = torch.zeros(self.environment.num_envs)
+        self.observation, goes_on = restore_environment(self.environment, state, self.episodes)
+        self.running = state["running"].clone() if goes_on else torch.zeros(self.environment.num_envs)
