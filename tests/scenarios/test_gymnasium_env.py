@@ -9,7 +9,8 @@ from synthetic_scenes import synthetic_scenes
 
 from clairvoy.errors import SettingsError
 from clairvoy.glimpse import DOWN, STAY
-from clairvoy.scenarios.gymnasium_env import GymnasiumEnv
+from clairvoy.scenarios.from_gymnasium import FromGymnasium
+from clairvoy.scenarios.gymnasium_env import GymnasiumEnv, GymnasiumVectorEnv
 from clairvoy.scenarios.haze_search import HazeSearch, HazeSearchSettings
 from clairvoy.scenarios.toy import Corridor
 
@@ -57,3 +58,35 @@ def test_shows_the_same_episode_as_the_batch():
 def test_refuses_a_batch_of_many():
     with pytest.raises(SettingsError, match="num_envs=1"):
         GymnasiumEnv(search(num_envs=2))
+
+
+def test_a_batch_as_a_vector_environment_goes_there_and_back():
+    """Wrapped for Gymnasium, and that wrapped for us again, it is the environment that it was."""
+    once, twice = (
+        HazeSearch(synthetic_scenes(4, 3, 3, seed=0), 3, HazeSearchSettings(budget=0.5, mask_walls=True))
+        for _ in range(2)
+    )
+    vector = GymnasiumVectorEnv(twice)
+    shown, infos = vector.reset(seed=5)
+    assert vector.observation_space.contains(shown)
+    assert vector.action_space.shape == (3,)
+    seed = int(np.random.Generator(np.random.PCG64(np.random.SeedSequence(5))).integers(2**31))
+    again = once.reset(torch.Generator().manual_seed(seed))
+    assert all(np.array_equal(shown[name], again[name].numpy()) for name in again)
+    assert np.array_equal(infos["action_mask"], once.action_mask().numpy())
+    back = FromGymnasium(vector)
+    back.reset(torch.Generator().manual_seed(6))
+    once.load_state_dict(twice.state_dict())
+    ended = 0
+    for action in (DOWN, STAY, DOWN, STAY, STAY, DOWN, STAY, STAY):
+        want, got = once.step(torch.full((3,), action)), back.step(torch.full((3,), action))
+        for one, other in (
+            (want.observation, got.observation),
+            (want.final_observation, got.final_observation),
+        ):
+            assert all(torch.equal(one[name], other[name]) for name in one)
+        for name in ("reward", "terminated", "truncated"):
+            assert torch.equal(getattr(want, name), getattr(got, name))
+        assert torch.equal(once.action_mask(), back.action_mask())
+        ended += int(want.done.sum())
+    assert ended >= 3

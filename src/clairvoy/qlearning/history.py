@@ -216,6 +216,17 @@ class History:
                 "td_error is not finite: learning has diverged; lower learning_rate or max_grad_norm"
             )
         priority = (error + self.settings.priority_floor) ** self.settings.priority_exponent
+        self.set_priorities(index, priority)
+
+    def priorities(self) -> Tensor:
+        """Priorities ``(size,)`` float64 of all transitions, in the order of `recent`."""
+        oldest = self._cursor - self._size
+        return self._tree.get((oldest + torch.arange(self._size)) % self.settings.capacity)
+
+    def set_priorities(self, index: Tensor, priority: Tensor) -> None:
+        """Set priorities as they are, ``(B,)`` above 0; `update_priorities` makes them of TD errors."""
+        if not bool((torch.isfinite(priority) & (priority > 0)).all()):
+            raise InputError("priorities must be finite and above 0")
         self._tree.set(index.cpu(), priority)
         self._largest_priority = max(self._largest_priority, float(priority.max()))
 

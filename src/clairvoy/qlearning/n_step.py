@@ -31,6 +31,55 @@ def n_step_return(reward: Tensor, gamma: float) -> Tensor:
     return torch.where(delay >= 0, power, 0.0).to(reward.dtype) @ reward
 
 
+def episode_transitions(
+    observation: Observation,
+    action: Tensor,
+    reward: Tensor,
+    *,
+    terminated: bool,
+    next_mask: Tensor,
+    provenance: Tensor,
+    tau: Tensor,
+    n: int,
+    gamma: float,
+) -> Transitions:
+    """The transitions over up to n steps of one whole episode, as `NStep` would release them one by one.
+
+    Parameters
+    ----------
+    observation
+        ``(T + 1, ...)`` each, the last one included.
+    action, reward, provenance, tau
+        ``(T,)``.
+    terminated
+        Whether the episode ended by its own rules; otherwise it was cut, and the last value counts.
+    next_mask
+        Actions allowed after each step, ``(T, A)`` bool.
+    n, gamma
+        See `NStep`.
+    """
+    steps = len(action)
+    start = torch.arange(steps)
+    end = (start + n).clamp(max=steps)
+    total, worst = torch.zeros(steps, dtype=torch.float64), tau.float().clone()
+    generated = provenance.clone()
+    for k in range(min(n, steps)):
+        total[: steps - k] += gamma**k * reward[k:].double()
+        worst[: steps - k] = torch.minimum(worst[: steps - k], tau[k:].float())
+        generated[: steps - k] = torch.maximum(generated[: steps - k], provenance[k:])
+    discount = (gamma ** (end - start).double()).float()
+    return Transitions(
+        observation={name: value[start] for name, value in observation.items()},
+        action=action,
+        reward=total.float(),
+        discount=torch.where((end == steps) & terminated, 0.0, discount),
+        next_observation={name: value[end] for name, value in observation.items()},
+        next_mask=next_mask[end - 1],
+        provenance=generated,
+        tau=worst,
+    )
+
+
 class NStep:
     """Collects steps of N environments and releases every transition as soon as it is complete.
 

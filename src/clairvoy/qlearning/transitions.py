@@ -61,20 +61,20 @@ class Transitions:
     def __len__(self) -> int:
         return self.action.shape[0]
 
-    def rows(self, rows: slice) -> Transitions:
-        """Return some of the transitions, as views."""
+    def rows(self, index: Tensor | slice) -> Transitions:
+        """Return some of the transitions: those at ``index`` ``(K,)`` int64, or a slice of them as views."""
         return replace(
             self,
-            observation={name: value[rows] for name, value in self.observation.items()},
-            action=self.action[rows],
-            reward=self.reward[rows],
-            discount=self.discount[rows],
-            next_observation={name: value[rows] for name, value in self.next_observation.items()},
-            next_mask=self.next_mask[rows],
-            provenance=self.provenance[rows],
-            tau=self.tau[rows],
-            weight=None if self.weight is None else self.weight[rows],
-            index=None if self.index is None else self.index[rows],
+            observation={name: value[index] for name, value in self.observation.items()},
+            action=self.action[index],
+            reward=self.reward[index],
+            discount=self.discount[index],
+            next_observation={name: value[index] for name, value in self.next_observation.items()},
+            next_mask=self.next_mask[index],
+            provenance=self.provenance[index],
+            tau=self.tau[index],
+            weight=None if self.weight is None else self.weight[index],
+            index=None if self.index is None else self.index[index],
         )
 
     def to(self, device: str | torch.device) -> Transitions:

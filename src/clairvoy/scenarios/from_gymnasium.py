@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -10,14 +9,11 @@ import torch
 from gymnasium import spaces
 from gymnasium.vector import AutoresetMode, VectorEnv
 from torch import Tensor
-from torch.nn.functional import one_hot
 
 from clairvoy.errors import InputError, SettingsError
-from clairvoy.qlearning.environment import ObservationSpec, Step
+from clairvoy.qlearning.environment import Step
+from clairvoy.qlearning.gymnasium_spaces import leaves, parts, spec_of, tensor_of
 from clairvoy.qlearning.transitions import Observation
-
-OBSERVATION = "observation"
-"""Name of an observation that has none of its own."""
 
 
 class FromGymnasium:
@@ -57,8 +53,8 @@ class FromGymnasium:
         self.num_envs: int = vector_env.num_envs
         self.num_actions = int(action_space.n)
         self._first_action = int(action_space.start)
-        self._spaces = dict(_leaves(vector_env.single_observation_space, ""))
-        self.observation_specs = {name: _spec(name, space) for name, space in self._spaces.items()}
+        self._spaces = leaves(vector_env.single_observation_space)
+        self.observation_specs = {name: spec_of(name, space) for name, space in self._spaces.items()}
         self._ended = torch.zeros(self.num_envs, dtype=torch.bool)
         self._mask = torch.ones(self.num_envs, self.num_actions, dtype=torch.bool)
 
@@ -113,16 +109,14 @@ class FromGymnasium:
 
     def _observation(self, shown: Any) -> Observation:
         # A copy in every case: an environment may show the same array, changed, at the next step.
-        return {
-            name: _tensor(np.array(part), self._spaces[name]) for name, part in _parts(shown, self._spaces)
-        }
+        return {name: tensor_of(part, self._spaces[name]) for name, part in parts(shown, self._spaces)}
 
     def _final(self, observation: Observation, last: Any, ended: Tensor) -> Observation:
         """The observation, with the last ones of the ended episodes in their rows."""
         final = {name: value.clone() for name, value in observation.items()}
         for row in ended.nonzero()[:, 0].tolist():
-            for name, part in _parts(last[row], self._spaces):
-                final[name][row] = _tensor(np.array(part)[None], self._spaces[name])[0]
+            for name, part in parts(last[row], self._spaces):
+                final[name][row] = tensor_of(part, self._spaces[name])
         return final
 
     def _told_mask(self, infos: dict[str, Any], before: Tensor) -> Tensor:
@@ -134,43 +128,3 @@ class FromGymnasium:
         for row in rows.nonzero()[0]:
             mask[row] = torch.tensor(np.asarray(told[row]).astype(bool))
         return mask
-
-
-def _leaves(space: spaces.Space[Any], name: str) -> Iterator[tuple[str, spaces.Space[Any]]]:
-    """The spaces that hold arrays, by name."""
-    if isinstance(space, spaces.Dict):
-        for key, part in space.spaces.items():
-            yield from _leaves(part, f"{name}/{key}" if name else key)
-    else:
-        yield name or OBSERVATION, space
-
-
-def _parts(shown: Any, names: dict[str, spaces.Space[Any]]) -> Iterator[tuple[str, Any]]:
-    for name in names:
-        part = shown
-        for key in name.split("/") if isinstance(shown, dict) else ():
-            part = part[key]
-        yield name, part
-
-
-def _spec(name: str, space: spaces.Space[Any]) -> ObservationSpec:
-    if isinstance(space, spaces.Discrete):
-        return ObservationSpec((int(space.n),), torch.float32, 0.0, 1.0)
-    if not isinstance(space, spaces.Box):
-        raise SettingsError(
-            f"{name} is {space}; Box, Discrete and Dict can be used: wrap the environment so that it shows a Box"
-        )
-    dtype = torch.from_numpy(np.empty(0, space.dtype)).dtype
-    return ObservationSpec(
-        tuple(space.shape),
-        torch.float32 if dtype == torch.float64 else dtype,
-        float(space.low.min()),
-        float(space.high.max()),
-    )
-
-
-def _tensor(array: np.ndarray, space: spaces.Space[Any]) -> Tensor:
-    value = torch.from_numpy(array)
-    if isinstance(space, spaces.Discrete):
-        return one_hot(value.long() - int(space.start), int(space.n)).float()
-    return value.float() if value.dtype == torch.float64 else value

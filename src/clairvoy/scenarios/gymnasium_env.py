@@ -1,4 +1,4 @@
-"""A batch of one environment, shown as a Gymnasium environment."""
+"""Our environments, shown as those of Gymnasium: one alone, or all of a batch. The other way: `from_gymnasium`."""
 
 from __future__ import annotations
 
@@ -8,11 +8,14 @@ import gymnasium
 import numpy as np
 import torch
 from gymnasium import spaces
+from gymnasium.vector import AutoresetMode, VectorEnv
+from gymnasium.vector.utils import batch_space
 from torch import Tensor
 
 from clairvoy.errors import SettingsError
+from clairvoy.qlearning.environment import BatchedEnvironment
+from clairvoy.qlearning.gymnasium_spaces import space_of
 from clairvoy.qlearning.transitions import Observation
-from clairvoy.scenarios.scenario import BatchedEnvironment
 
 
 class GymnasiumEnv(gymnasium.Env[Any, Any]):
@@ -38,12 +41,7 @@ class GymnasiumEnv(gymnasium.Env[Any, Any]):
             )
         self._environment = environment
         self.action_space = spaces.Discrete(environment.num_actions)
-        self.observation_space = spaces.Dict(
-            {
-                name: spaces.Box(spec.low, spec.high, spec.shape, _numpy_dtype(spec.dtype))
-                for name, spec in environment.observation_specs.items()
-            }
-        )
+        self.observation_space = space_of(environment.observation_specs)
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
@@ -68,6 +66,66 @@ class GymnasiumEnv(gymnasium.Env[Any, Any]):
         )
 
 
+class GymnasiumVectorEnv(VectorEnv[Any, Any, Any]):
+    """Adapter for tools that speak Gymnasium's vector environments; resets itself in the *same step*.
+
+    ``infos["final_obs"]`` holds the last observations of the episodes that ended, ``infos["action_mask"]`` what is
+    allowed next, ``(N, A)`` int8.
+
+    Parameters
+    ----------
+    environment
+        Any `BatchedEnvironment`.
+    """
+
+    def __init__(self, environment: BatchedEnvironment) -> None:
+        self._environment = environment
+        self.num_envs = environment.num_envs
+        self.metadata = {"autoreset_mode": AutoresetMode.SAME_STEP}
+        self.single_action_space = spaces.Discrete(environment.num_actions)
+        self.single_observation_space = space_of(environment.observation_specs)
+        self.action_space = batch_space(self.single_action_space, self.num_envs)
+        self.observation_space = batch_space(self.single_observation_space, self.num_envs)
+
+    def reset(
+        self, *, seed: int | list[int | None] | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+        """Begin an episode everywhere. ``options`` are not used; of a list of seeds the first counts for all."""
+        super().reset(seed=seed[0] if isinstance(seed, list) else seed)
+        generator = torch.Generator().manual_seed(int(self.np_random.integers(2**31)))
+        observation = self._environment.reset(generator)
+        return _all(observation), {"action_mask": _masks(self._environment.action_mask())}
+
+    def step(
+        self, actions: np.ndarray
+    ) -> tuple[dict[str, np.ndarray], np.ndarray, np.ndarray, np.ndarray, dict[str, Any]]:
+        """Act in all environments."""
+        step = self._environment.step(torch.as_tensor(np.asarray(actions)))
+        infos: dict[str, Any] = {name: value.cpu().numpy().copy() for name, value in step.info.items()}
+        infos["action_mask"] = _masks(self._environment.action_mask())
+        done = step.done.cpu().numpy()
+        if done.any():
+            last, shown = _all(step.final_observation), np.full(self.num_envs, None, dtype=object)
+            for row in done.nonzero()[0]:
+                shown[row] = {name: value[row] for name, value in last.items()}
+            infos["final_obs"], infos["_final_obs"] = shown, done
+        return (
+            _all(step.observation),
+            step.reward.cpu().numpy().copy(),
+            step.terminated.cpu().numpy().copy(),
+            step.truncated.cpu().numpy().copy(),
+            infos,
+        )
+
+
+def _all(observation: Observation) -> dict[str, np.ndarray]:
+    return {name: value.cpu().numpy().copy() for name, value in observation.items()}
+
+
+def _masks(mask: Tensor) -> np.ndarray:
+    return mask.cpu().numpy().astype(np.int8)
+
+
 def _first(observation: Observation) -> dict[str, np.ndarray]:
     # Copies: the batch may reuse its tensors, a Gymnasium user keeps what he got.
     return {name: value[0].cpu().numpy().copy() for name, value in observation.items()}
@@ -75,7 +133,3 @@ def _first(observation: Observation) -> dict[str, np.ndarray]:
 
 def _mask(mask: Tensor) -> np.ndarray:
     return mask[0].cpu().numpy().astype(np.int8)
-
-
-def _numpy_dtype(dtype: torch.dtype) -> Any:
-    return torch.empty(0, dtype=dtype).numpy().dtype
