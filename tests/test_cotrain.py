@@ -28,16 +28,16 @@ def paths(tmp_path_factory):
 @pytest.fixture
 def scenario(paths):
     def make():
-        pool = ScenePool(SceneMaker(Photographs(paths), seed=1), 6)
-        held = ScenePool(SceneMaker(Photographs(paths), seed=2), 4)
+        pool = ScenePool(SceneMaker(Photographs(paths), size=64, seed=1), 6)
+        held = ScenePool(SceneMaker(Photographs(paths), size=64, seed=2), 4)
         settings = HazeScenarioSettings(
             updates=4,
             batch=4,
             from_agent=2,
-            scenes=4,
-            searches=4,
+            scenes=8,
+            searches=8,
             pool=6,
-            generated=0.75,
+            generated=0.25,
             learner=LearnerSettings(judged=2),
         )
         torch.manual_seed(0)

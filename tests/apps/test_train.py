@@ -1,11 +1,14 @@
 """`clairvoy train haze` as a user calls it, very short."""
 
+import hashlib
 import json
 import shutil
 
 import numpy as np
 import pytest
 import torch
+from PIL import Image
+from tensorboard.backend.event_processing import event_accumulator
 
 from clairvoy.apps import train
 from clairvoy.apps.cli import main
@@ -30,6 +33,10 @@ def few_scenes(monkeypatch):
     from clairvoy.imaging.synthesis import ScenePool
 
     monkeypatch.setattr(train, "ScenePool", lambda maker, size: ScenePool(maker, 6))
+    settings = train.HazeScenarioSettings
+    monkeypatch.setattr(
+        train, "HazeScenarioSettings", lambda **given: settings(**given, scenes=6, searches=6, calibration=6)
+    )
 
 
 def call(photographs, out, *more):
@@ -47,15 +54,15 @@ def test_it_trains_stops_and_resumes_to_the_same_weights(photographs, tmp_path, 
     assert call(photographs, whole) == 0
     assert "weights.safetensors" in capsys.readouterr().err
     assert {path.name for path in whole.iterdir()} == {
-        "checkpoint.pt", "weights.safetensors", "settings.json", "tensorboard",
+        "checkpoint.pt", "weights.safetensors", "settings.json", "data.json", "metrics.jsonl", "pictures", "tensorboard",
     }  # fmt: skip
-    assert json.loads((whole / "settings.json").read_text())["updates"] == 2
+    assert [json.loads(line)["update"] for line in (whole / "metrics.jsonl").read_text().splitlines()] == [2]
 
     def interrupt(self, update, metrics):
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(train._Log, "__call__", interrupt)
+        patch.setattr(train.RunLog, "__call__", interrupt)
         assert call(photographs, parted) == 130
     assert "1 of 2 updates" in capsys.readouterr().err
     assert not (parted / "weights.safetensors").exists()
@@ -134,3 +141,43 @@ def test_no_updates_calibrate_and_leave_the_networks_as_they_are(photographs, tm
         ):
             torch.testing.assert_close(other, one, atol=1e-3, rtol=1e-3)
     assert not torch.equal(before.calibration.slope, after.calibration.slope)
+
+
+def test_a_run_says_how_it_is_repeated(photographs, tmp_path, capsys):
+    assert call(photographs, tmp_path / "run", "--seed", "3", "--without", "gate") == 0
+    said = json.loads((tmp_path / "run" / "settings.json").read_text())
+    assert (said["updates"], said["seed"]) == (2, 3)
+    assert said["settings"]["cotrain"]["feedback"]["gate"] is False
+    assert said["settings"]["scenario"]["batch"] == 4
+    assert said["versions"]["torch"] == torch.__version__
+    assert said["machine"]["cores"] >= 1
+    listed = json.loads((tmp_path / "run" / "data.json").read_text())["clear"]
+    files = sorted(photographs.iterdir())
+    assert listed == {str(f): hashlib.sha256(f.read_bytes()).hexdigest() for f in files}
+    together = hashlib.sha256(b"".join(hashlib.sha256(f.read_bytes()).digest() for f in files)).hexdigest()
+    assert said["data"]["clear"] == {"files": 3, "sha256": together}
+
+
+def test_a_run_is_not_resumed_on_other_photographs(photographs, tmp_path, capsys):
+    mine = tmp_path / "mine"
+    shutil.copytree(photographs, mine)
+    assert call(mine, tmp_path / "run") == 0
+    shutil.copy(mine / "1.png", mine / "2.png")
+    assert call(mine, tmp_path / "run", "--resume") == 2
+    assert "not the files that" in capsys.readouterr().err
+
+
+def test_pictures_of_the_run(photographs, tmp_path):
+    assert call(photographs, tmp_path / "run") == 0
+    with Image.open(tmp_path / "run" / "pictures" / "sample.png") as sample:
+        assert sample.size == (4 * 256, 3 * 256)  # four scenes; hazy, restored, true
+    with Image.open(tmp_path / "run" / "pictures" / "episode.gif") as film:
+        assert film.size == (256, 256)
+        assert film.n_frames >= 2
+    board = event_accumulator.EventAccumulator(
+        str(tmp_path / "run" / "tensorboard"), size_guidance={event_accumulator.IMAGES: 0}
+    )
+    board.Reload()
+    assert set(board.Tags()["images"]) == {"sample", "episode"}
+    assert board.Images("episode")[0].encoded_image_string[:3] == b"GIF"
+    assert "models/reconstruction" in board.Tags()["scalars"]

@@ -22,7 +22,9 @@ from clairvoy.errors import ClairvoyError
 COMMANDS = {
     "clear": "restore hazy photographs",
     "train": "co-train the generative model and the agent, on your own photographs if you like",
+    "watch": "draw a training in the terminal, while it runs or afterwards",
     "evaluate": "measure weights against baselines",
+    "ablate": "measure whether generator and agent help each other",
     "export": "write the restoration as an ONNX file for other programs",
 }
 _VERBOSE = {"-v", "--verbose"}

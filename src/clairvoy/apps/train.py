@@ -6,17 +6,19 @@ import argparse
 import json
 import sys
 import time
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from clairvoy.apps.outputs import check_writable
+from clairvoy.apps.outputs import check_writable, to_json, write_bytes
+from clairvoy.apps.run_log import RunLog
+from clairvoy.apps.run_record import describe, listing, summary
 from clairvoy.checkpoint import choose_device, load_weights, save_weights
 from clairvoy.cotrain import CotrainSettings, Feedback, Run, cotrain
-from clairvoy.errors import ClairvoyError, FileError, InputError, SettingsError
+from clairvoy.errors import FileError, InputError, SettingsError
 from clairvoy.evaluation import match_pairs
 from clairvoy.generative.learner import LearnerSettings
 from clairvoy.imaging.depth import DepthFiles
@@ -24,6 +26,7 @@ from clairvoy.imaging.files import find_photographs, read
 from clairvoy.imaging.squares import cut_squares
 from clairvoy.imaging.synthesis import Photographs, SceneMaker, ScenePool
 from clairvoy.scenarios.haze import HazeScenario, HazeScenarioSettings
+from clairvoy.scenarios.haze_pictures import pictures
 
 PATHS = ("agent_to_generator", "generated_scenes", "beliefs", "gate")
 
@@ -133,8 +136,8 @@ def run(args: argparse.Namespace) -> int:
     )
     args.out.mkdir(parents=True, exist_ok=True)
     if not args.resume:
-        (args.out / "settings.json").write_text(json.dumps(_asked(args), indent=2) + "\n")
-    log = _Log(args.out, args.updates, args.quiet)
+        _record(args, scenario, settings)
+    log = RunLog(args.out, args.updates, args.quiet, lambda: pictures(scenario))
     deadline = time.monotonic() + args.minutes * 60 if args.minutes else None
     done = cotrain(
         scenario, settings, checkpoint=checkpoint, resume=args.resume, report=log, deadline=deadline
@@ -181,6 +184,42 @@ def _refuse_another_run(args: argparse.Namespace) -> None:
                 f"{args.out} began with --{name} {began.get(name)}, not {asked[name]}; "
                 "give the same to resume it, or name another folder"
             )
+    held = began.get("data")
+    for name, files in _files(args).items() if isinstance(held, dict) else ():
+        if summary(files) != held.get(name):
+            raise FileError(
+                f"--{name}: not the files that {args.out} began with, which its data.json lists; put them back to "
+                "resume it, or name another folder"
+            )
+
+
+def _record(args: argparse.Namespace, scenario: HazeScenario, settings: CotrainSettings) -> None:
+    """Write what the run needs to be repeated: `settings.json`, and `data.json` with the hash of every file."""
+    files = _files(args)
+    record = _asked(args) | describe(
+        {
+            "cotrain": asdict(settings),
+            "scenario": asdict(scenario.settings),
+            "generator": asdict(scenario.parts.generator.settings),
+            "agent": asdict(scenario.agent.settings),
+            "device": str(scenario.device),
+        },
+        files,
+    )
+    write_bytes(args.out / "data.json", to_json({name: listing(paths) for name, paths in files.items()}))
+    write_bytes(args.out / "settings.json", to_json(record))
+
+
+def _files(args: argparse.Namespace) -> dict[str, list[Path]]:
+    """Every file that the run reads, by option."""
+    files = {"clear": find_photographs(args.clear, recursive=True)}
+    if args.pairs:
+        files |= {f"pairs_{n}": find_photographs(args.pairs[k]) for k, n in enumerate(("hazy", "clear"))}
+    if args.depth:
+        files["depth"] = sorted(path for path in args.depth.iterdir() if path.is_file())
+    if args.start and Path(args.start).is_file():
+        files["start"] = [Path(args.start)]
+    return files
 
 
 def _say(done: Run, scenario: HazeScenario, args: argparse.Namespace, weights: Path) -> int:
@@ -239,48 +278,3 @@ def _pairs(hazy: Path, clear: Path) -> tuple[Tensor, Tensor]:
                 raise FileError(f"{path}: {error}") from error
             kept.extend(torch.from_numpy(square).permute(2, 0, 1) for square in cut)
     return torch.stack(squares[0]), torch.stack(squares[1])
-
-
-SHOWN = ("reconstruction", "transmission", "agent/return")
-"""The metrics that progress shows; TensorBoard has all."""
-SECONDS_BETWEEN_LINES = 60.0
-"""Where stderr is no terminal, progress is a line this often instead of a bar."""
-
-
-class _Log:
-    """Progress (a bar on a terminal, else a line a minute) and TensorBoard."""
-
-    def __init__(self, folder: Path, total: int, quiet: bool) -> None:
-        try:
-            from torch.utils.tensorboard import SummaryWriter
-            from tqdm import tqdm
-        except ImportError as error:
-            raise ClairvoyError(
-                f"training needs {error.name}; install it with: pip install 'clairvoy[train]'"
-            ) from error
-        self.writer = SummaryWriter(str(folder / "tensorboard"))
-        self.bar: Any = tqdm(total=total, disable=quiet or None, unit="update")
-        self.lines = not quiet and not sys.stderr.isatty()
-        self.total, self.said = total, time.monotonic()
-        self.sums: dict[str, list[float]] = {}
-
-    def __call__(self, update: int, metrics: dict[str, float]) -> None:
-        self.bar.update(update - self.bar.n)
-        if self.lines and time.monotonic() - self.said > SECONDS_BETWEEN_LINES:
-            self.said = time.monotonic()
-            told = "  ".join(f"{name} {metrics[name]:.3f}" for name in SHOWN if name in metrics)
-            print(f"update {update} of {self.total}  {told}", file=sys.stderr, flush=True)
-        for name, value in metrics.items():
-            self.sums.setdefault(name, []).append(value)
-        if update % 20:
-            return
-        for name, values in self.sums.items():
-            self.writer.add_scalar(
-                name if "/" in name else f"models/{name}", sum(values) / len(values), update
-            )
-        self.bar.set_postfix({name: f"{np.mean(self.sums[name]):.3f}" for name in SHOWN if name in self.sums})
-        self.sums = {}
-
-    def close(self) -> None:
-        self.bar.close()
-        self.writer.close()

@@ -20,7 +20,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from clairvoy.generative.density_vae import DensityVAE
+from clairvoy.generative.density_vae import DensityVAE, Posterior
 from clairvoy.generative.discriminator import CLEAR, Discriminator
 
 GOOD_DB = 20.0
@@ -59,6 +59,7 @@ def perceive(
     picture: Tensor,
     noise: torch.Generator,
     samples: int = 4,
+    posterior: Posterior | None = None,
 ) -> Perception:
     """Look at pictures once: haze, airlight, spread, and the signs of confidence.
 
@@ -72,8 +73,10 @@ def perceive(
         Source of the posterior draws.
     samples
         Draws that the spread is taken over, at least 2.
+    posterior
+        About which density field; that of `picture` if not given.
     """
-    posterior = generator.encode(picture)
+    posterior = posterior or generator.encode(picture)
     half = F.avg_pool2d(picture, 2)
     mean_od = generator.optical_depth(posterior.mean, half)
     t = torch.exp(-mean_od)

@@ -1,8 +1,11 @@
 """The flagship scenario, put together: photographs become hazy scenes, generator and agent learn from one another.
 
-Agent to generator: a part of each batch are scenes that the agent visited, drawn in proportion to how much the
-generator misunderstood the windows visited. Generator to agent: a part of the scenes is haze that the generator
+Agent to generator: a part of each batch are scenes in which the agent recognised haze, drawn by how much the
+generator has to learn from the windows recognised. Generator to agent: a part of the scenes is haze that the generator
 simulated on clear photographs, admitted by the discriminator, and its beliefs are part of the agent's state.
+
+Fresh scenes, scenes met and the models' noise have a random stream each, so that runs that differ in a switch learn
+from the same fresh scenes.
 """
 
 from __future__ import annotations
@@ -16,17 +19,20 @@ from torch import Tensor
 
 from clairvoy.checkpoint import Parts
 from clairvoy.cotrain import Feedback
-from clairvoy.generative.confidence import RESTORE_FROM, perceive
+from clairvoy.errors import WeightsError
+from clairvoy.generative.confidence import CELL, GOOD_DB, RESTORE_FROM, SIGNS, Perception, perceive, to_db
 from clairvoy.generative.discriminator import HAZY
 from clairvoy.generative.learner import GeneratorLearner, HazyPairs, LearnerSettings
 from clairvoy.generative.losses import LossWeights
 from clairvoy.generative.perceptual import SqueezeFeatures
 from clairvoy.generative.sampler import accept
+from clairvoy.glimpse import BELIEF_CHANNELS, WINDOW
 from clairvoy.imaging.haze import HazeSettings
-from clairvoy.imaging.synthesis import HazyScenes, ScenePool
+from clairvoy.imaging.synthesis import HazyScenes, ScenePool, haze_scenes
 from clairvoy.qlearning.dqn import DQN, DQNSettings
 from clairvoy.qlearning.history import History, HistorySettings
 from clairvoy.scenarios.haze_search import HazeSearch, HazeSearchSettings
+from clairvoy.scenarios.met_scenes import MetScenes
 from clairvoy.scenarios.scenario import Step
 from clairvoy.scenarios.scene_set import SceneSet
 from clairvoy.search import GRID, cut_windows, pool_beliefs, search
@@ -49,12 +55,16 @@ class HazeScenarioSettings:
     """Scenes that the agent's episodes are drawn from at a time."""
     generated: float = 0.25
     """Part of them that the generator simulates."""
-    searches: int = 32
-    """Environments side by side."""
+    remembered: int = 4
+    """Sets of scenes that the agent's visits are remembered of."""
+    searches: int = 128
+    """Environments side by side: with 32 the agent met so few scenes that what it brought the generator did harm."""
     new_scenes: int = 1
     """Scenes made anew at each update."""
     pool: int = 1500
     """Scenes kept."""
+    calibration: int = 480
+    """Held-out scenes, at most, to calibrate on at the end; 0: the calibration of the last scenes met stays."""
     seed: int = 0
     """Of everything but the agent's exploration."""
     search: HazeSearchSettings = field(
@@ -67,7 +77,7 @@ class HazeScenarioSettings:
     """How the generator learns."""
     losses: LossWeights = field(default_factory=LossWeights)
     """Weights of its objective."""
-    history: HistorySettings = field(default_factory=lambda: HistorySettings(capacity=8000))
+    history: HistorySettings = field(default_factory=lambda: HistorySettings(capacity=16_000))
     """Of the agent."""
 
 
@@ -118,57 +128,69 @@ class HazeScenario:
             self.parts.generator, self.parts.discriminator, self.settings.updates,
             weights=self.settings.losses, settings=self.settings.learner, perceptual=perceptual, seed=self.settings.seed,
         )  # fmt: skip
-        self.rng = torch.Generator().manual_seed(self.settings.seed + 2)
+        seed = self.settings.seed
+        self.rng = torch.Generator().manual_seed(seed + 2)
+        self.rng_met = torch.Generator().manual_seed(seed + 5)
+        self.rng_noise = torch.Generator().manual_seed(seed + 6)
         self.agent = DQN(self.parts.agent, DQNSettings(), self.device)
         self.history = History(
-            self.settings.history,
-            self.settings.searches,
-            5,
-            torch.Generator().manual_seed(self.settings.seed + 3),
+            self.settings.history, self.settings.searches, 5, torch.Generator().manual_seed(seed + 3)
         )
         if len(pool) == 0:
             pool.extend(min(pool.clear.shape[0], 400))
-        self.met = self._draw_scenes(self.settings.scenes)
-        self.misunderstood = torch.ones(self.settings.scenes, GRID, GRID)
-        self.visits = torch.zeros(self.settings.scenes, GRID, GRID)
-        self.set_number = -1
+        self.met = MetScenes(self.settings.scenes, self.settings.remembered, pool.maker.size)
+        self.told: list[tuple[Tensor, Tensor]] = []
+        self.beliefs_told = True
         self.environment = HazeSearch(
-            self._scene_set(Feedback(), 0), self.settings.searches, self.settings.search
+            _placeholder(self.settings.scenes), self.settings.searches, self.settings.search
         )
 
     # What the loop asks for.
 
     def refresh(self, feedback: Feedback) -> dict[str, float]:
         """New scenes, of them a part simulated by the generator and admitted by the discriminator."""
-        count = self.settings.scenes
-        self.met = self._draw_scenes(count)
+        self.beliefs_told = feedback.beliefs
+        scenes = self.pool.draw(self.settings.scenes, self.rng_met, self.settings.haze)
+        real = torch.ones(self.settings.scenes, dtype=torch.bool)
         metrics: dict[str, float] = {}
-        generated = 0
         if feedback.generated_scenes:
-            generated, metrics = self._simulate(round(count * self.settings.generated), feedback.gate)
-        scenes = self._scene_set(feedback, generated)
-        self.environment.set_scenes(scenes)
-        self.set_number += 1
-        self.visits = torch.zeros(count, GRID, GRID)
+            kept, metrics = self._simulate(scenes, feedback.gate)
+            real[: len(kept)] = ~kept
+        seen, squared_error = self._look_at(scenes)
+        # Known before it is learnt from: a measure of tau on scenes that it was not fitted to.
+        metrics |= self._calibrate(seen.signs, squared_error, real)
+        maps = self._beliefs(seen, self.parts.calibration)
+        error = F.adaptive_avg_pool2d(F.interpolate(squared_error, scale_factor=GRID), GRID)[:, 0].sqrt()
+        self.environment.set_scenes(
+            SceneSet.of(
+                windows_of(scenes.hazy),
+                hazy_windows(scenes.optical_depth),
+                maps if feedback.beliefs else torch.zeros_like(maps),
+                provenance=(~real).to(torch.uint8),
+                tau=torch.where(real, torch.ones(len(real)), maps[:, 3].mean(dim=(1, 2))).clamp(0, 1),
+            )
+        )
+        self.met.add(scenes, error, real)
         return metrics
 
     def experience(self, step: Step, feedback: Feedback) -> None:
-        """Count the visits to windows of the present scenes."""
-        current = (step.info["scene_set"] == self.environment.scene_sets).cpu()
-        scene, position = step.info["scene"].cpu()[current], step.info["position"].cpu()[current]
-        self.visits[scene, position[:, 0], position[:, 1]] += 1
+        """Note where haze was recognised."""
+        info = step.info
+        hit = info["recognised"]
+        # The environment began with a set of its own, before the first one of `met`.
+        self.met.recognise(
+            info["scene_set"][hit].cpu() - 1, info["scene"][hit].cpu(), info["position"][hit].cpu()
+        )
 
     def learn_models(self, feedback: Feedback) -> dict[str, float]:
         """One update, on fresh scenes and on scenes that the agent met."""
         settings = self.settings
         self.pool.extend(settings.new_scenes)
-        fresh = self.pool.draw(settings.batch - settings.from_agent, self.rng, settings.haze)
-        weight = torch.ones(settings.scenes)
-        if feedback.agent_to_generator and bool(self.visits.any()):
-            weight = (self.visits * self.misunderstood).sum(dim=(1, 2)) + 1e-6
-        slots = torch.multinomial(weight, settings.from_agent, replacement=True, generator=self.rng)
+        batches = [self.met.draw(settings.from_agent, self.rng_met, feedback.agent_to_generator)]
+        if settings.batch > settings.from_agent:
+            batches.insert(0, self.pool.draw(settings.batch - settings.from_agent, self.rng, settings.haze))
         hazy, clear, od, airlight = (
-            torch.cat([getattr(fresh, name), getattr(self.met, name)[slots]])
+            torch.cat([getattr(batch, name) for batch in batches])
             for name in ("hazy", "clear", "optical_depth", "airlight")
         )
         known = torch.ones(settings.batch, dtype=torch.bool)
@@ -183,8 +205,10 @@ class HazeScenario:
     def finish(self) -> dict[str, float]:
         """Calibrate tau and the probability of haze on held-out scenes; the averaged weights become the generator's."""
         self.parts.generator.load_state_dict(self.learner.averaged.state_dict())
+        if not self.settings.calibration:
+            return {}
         self.held_out.extend(max(0, len(self.held_out.clear) - len(self.held_out)))
-        count = min(480, 3 * len(self.held_out))
+        count = min(self.settings.calibration, 3 * len(self.held_out))
         rng = torch.Generator().manual_seed(self.settings.seed + 4)
         scenes = self.held_out.draw(count, rng, HazeSettings(clear=0.4))
         signs, errors, beliefs = [], [], []
@@ -203,7 +227,7 @@ class HazeScenario:
         calibration.fit(torch.cat(signs), torch.cat(errors))
         values = []
         maps = torch.cat([self._beliefs(seen, calibration) for seen in beliefs])
-        windows = cut_windows((scenes.hazy * 255).round().to(torch.uint8))
+        windows = windows_of(scenes.hazy)
         for index in range(count):
             found = search(
                 self.parts.agent,
@@ -211,7 +235,7 @@ class HazeScenario:
                 maps[index : index + 1].to(self.device),
             )
             values.append(found.value)
-        truth = _hazy_windows(scenes.optical_depth).float().mean(dim=(1, 2)) > 0.05
+        truth = hazy_windows(scenes.optical_depth).float().mean(dim=(1, 2)) > 0.05
         haze = torch.cat([seen.haze.mean(dim=(1, 2, 3)).cpu() for seen in beliefs])
         calibration.fit_recognition(torch.tensor(values), haze, truth)
         said = torch.tensor(
@@ -228,54 +252,68 @@ class HazeScenario:
             "held_out/predicted_db": float(db.mean()),
         }
 
+    def examples(self, count: int) -> HazyScenes:
+        """The first held-out scenes under haze that is always the same, to look at; the run does not notice."""
+        made = [self.held_out.maker(index) for index in range(count)]
+        clear = torch.stack([torch.from_numpy(rgb).permute(2, 0, 1).float() / 255 for rgb, _ in made])
+        depth = torch.stack([torch.from_numpy(depth)[None] for _, depth in made])
+        return haze_scenes(clear, depth, torch.Generator().manual_seed(0), HazeSettings(clear=0.0))
+
     # How it is done.
 
-    def _draw_scenes(self, count: int) -> HazyScenes:
-        return self.pool.draw(count, self.rng, self.settings.haze)
+    def _simulate(self, scenes: HazyScenes, gate: bool) -> tuple[Tensor, dict[str, float]]:
+        """Let the generator put haze on the first scenes, in place; those that the discriminator rejects stay real.
 
-    def _simulate(self, wanted: int, gate: bool) -> tuple[int, dict[str, float]]:
-        """Let the generator put haze on the first `wanted` clear scenes; those the discriminator rejects stay real."""
-        clear = self.met.clear[:wanted].to(self.device)
-        asked = torch.exp(torch.rand(wanted, generator=self.rng) * 3.2 - 2.2)
-        airlight = self.met.airlight[:wanted].to(self.device)
+        Returns which of them are simulated now, (wanted,) bool, and metrics.
+        """
+        wanted = round(len(scenes.hazy) * self.settings.generated)
+        asked = torch.exp(torch.rand(wanted, generator=self.rng_noise) * 3.2 - 2.2)
+        clear, airlight = (x[:wanted].to(self.device) for x in (scenes.clear, scenes.airlight))
         with torch.no_grad():
-            made = self.parts.generator.simulate(clear, asked.to(self.device), airlight, self.rng)
-            logits = (
-                self.parts.discriminator.judge(self.parts.generator, made.hazy, HAZY)
-                .mean(dim=(1, 2, 3))
-                .cpu()
-            )
-        kept = accept(logits, self.rng) if gate else torch.ones(wanted, dtype=torch.bool)
-        order = torch.cat([kept.nonzero()[:, 0], (~kept).nonzero()[:, 0]])
-        number = int(kept.sum())
-        hazy, od = self.met.hazy[:wanted].clone(), self.met.optical_depth[:wanted].clone()
-        hazy[kept], od[kept] = made.hazy.cpu()[kept], made.optical_depth.cpu()[kept]
-        for name, value in (("hazy", hazy), ("optical_depth", od)):
-            getattr(self.met, name)[:wanted] = value[order]
-        for name in ("clear", "airlight"):
-            part = getattr(self.met, name)
-            part[:wanted] = part[:wanted][order]
-        return number, {
-            "simulated/admitted": number / max(1, wanted),
+            generator = self.learner.averaged
+            made = generator.simulate(clear, asked.to(self.device), airlight, self.rng_noise)
+            judged = self.parts.discriminator.judge(generator, made.hazy, HAZY)
+        logits = judged.mean(dim=(1, 2, 3)).cpu()
+        kept = accept(logits, self.rng_noise) if gate else torch.ones(wanted, dtype=torch.bool)
+        scenes.hazy[:wanted][kept] = made.hazy.cpu()[kept]
+        scenes.optical_depth[:wanted][kept] = made.optical_depth.cpu()[kept]
+        return kept, {
+            "simulated/admitted": int(kept.sum()) / max(1, wanted),
             "simulated/logit": float(logits.mean()),
         }
 
-    def _scene_set(self, feedback: Feedback, generated: int) -> SceneSet:
-        """The present scenes as windows with truth and beliefs; the first `generated` of them are simulated."""
-        hazy = _hazy_windows(self.met.optical_depth)
-        maps = torch.zeros(len(hazy), 4, GRID, GRID)
-        for begin in range(0, len(hazy), 16):
-            picture = self.met.hazy[begin : begin + 16].to(self.device)
-            seen = perceive(self.parts.generator, self.parts.discriminator, picture, self.rng, samples=2)
-            maps[begin : begin + 16] = self._beliefs(seen, self.parts.calibration).cpu()
-        truth = F.adaptive_avg_pool2d(1 - torch.exp(-self.met.optical_depth), GRID)[:, 0]
-        self.misunderstood = (maps[:, 0] - truth).abs()
-        provenance = torch.zeros(len(hazy), dtype=torch.uint8)
-        provenance[:generated] = 1
-        tau = torch.where(provenance.bool(), maps[:, 3].mean(dim=(1, 2)), torch.ones(len(hazy)))
-        windows = cut_windows((self.met.hazy * 255).round().to(torch.uint8))
-        beliefs = maps if feedback.beliefs else torch.zeros_like(maps)
-        return SceneSet.of(windows, hazy, beliefs, provenance=provenance, tau=tau.clamp(0, 1))
+    def _look_at(self, scenes: HazyScenes) -> tuple[Perception, Tensor]:
+        """What the generator believes of the scenes, and the squared error of its restoration of each cell."""
+        # The averaged generator is what will be used, so it is what the agent must learn to read.
+        generator, looks, errors = self.learner.averaged, [], []
+        for begin in range(0, len(scenes.hazy), 16):
+            hazy, clear = (x[begin : begin + 16].to(self.device) for x in (scenes.hazy, scenes.clear))
+            seen = perceive(generator, self.parts.discriminator, hazy, self.rng_noise, samples=2)
+            with torch.no_grad():
+                restored = generator.restore(hazy, seen.z, seen.airlight)[0].clamp(0, 1)
+            error = (restored - clear).square().mean(dim=1, keepdim=True)
+            errors.append(F.avg_pool2d(error, CELL).cpu())
+            looks.append(seen)
+        return Perception(*(torch.cat(part).cpu() for part in zip(*looks, strict=True))), torch.cat(errors)
+
+    def _calibrate(self, signs: Tensor, squared_error: Tensor, real: Tensor) -> dict[str, float]:
+        """Measure tau on the real ones of new scenes, then fit it to those of the last sets and these."""
+        signs, squared_error = signs[real], squared_error[real]
+        db = to_db(squared_error.mean(dim=(1, 2, 3)))
+        tau, told = (x.cpu() for x in self.parts.calibration.of_picture(signs.to(self.device)))
+        self.told = [*self.told, (signs, squared_error)][-self.settings.remembered :]
+        if sum(len(part) for part, _ in self.told) > 2 * len(SIGNS):
+            calibration = self.parts.calibration.cpu()
+            signs_told, errors_told = (torch.cat(part) for part in zip(*self.told, strict=True))
+            calibration.fit(signs_told, errors_told)
+            calibration.to(self.device)
+        if not len(db):
+            return {}
+        return {
+            "tau/error_db": float((told - db).abs().mean()),
+            "tau/too_sure": float((tau - (db >= GOOD_DB).float()).mean()),
+            "tau/restored_db": float(db.mean()),
+        }
 
     def _beliefs(self, seen: Any, calibration: Any) -> Tensor:
         tau, _ = calibration.of_cells(seen.signs.to(calibration.slope.device))
@@ -287,22 +325,49 @@ class HazeScenario:
             "learner": self.learner.state_dict(),
             "calibration": self.parts.calibration.state_dict(),
             "made": self.pool.made,
-            "met": {name: getattr(self.met, name) for name in ("hazy", "clear", "optical_depth", "airlight")},
-            "visits": self.visits,
-            "misunderstood": self.misunderstood,
-            "rng": self.rng.get_state(),
+            "met": self.met.state_dict(),
+            "told": [list(pair) for pair in self.told],
+            "rng": [rng.get_state() for rng in (self.rng, self.rng_met, self.rng_noise)],
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Continue from `state_dict`."""
+        """Continue from `state_dict`.
+
+        Raises
+        ------
+        WeightsError
+            A checkpoint from before the agent's finds were remembered.
+        """
+        if "told" not in state:
+            raise WeightsError(
+                "a checkpoint of an earlier form of this scenario; begin a new run, with --start from its weights"
+            )
         self.learner.load_state_dict(state["learner"])
         self.parts.calibration.load_state_dict(state["calibration"])
         self.pool.rewind(state["made"])
-        self.met = HazyScenes(**state["met"])
-        self.visits, self.misunderstood = state["visits"], state["misunderstood"]
-        self.rng.set_state(state["rng"])
+        self.met.load_state_dict(state["met"])
+        self.told = [(signs, error) for signs, error in state["told"]]
+        for rng, held in zip((self.rng, self.rng_met, self.rng_noise), state["rng"], strict=True):
+            rng.set_state(held)
 
 
-def _hazy_windows(optical_depth: Tensor) -> Tensor:
+def hazy_windows(optical_depth: Tensor) -> Tensor:
     """Which windows are hazy, (B, 8, 8) bool, from the true optical depth (B, 1, S, S)."""
     return F.adaptive_avg_pool2d(1 - torch.exp(-optical_depth), GRID)[:, 0] >= HAZY_FROM
+
+
+def windows_of(pictures: Tensor) -> Tensor:
+    """Cut pictures (B, 3, S, S) in [0, 1] into the windows that the agent sees, (B, 8, 8, 3, 32, 32) uint8."""
+    side = GRID * WINDOW
+    if pictures.shape[-1] != side:
+        pictures = F.interpolate(pictures, size=(side, side), mode="bilinear", align_corners=False)
+    return cut_windows((pictures * 255).round().to(torch.uint8))
+
+
+def _placeholder(scenes: int) -> SceneSet:
+    """Black scenes without haze, for the environment to begin with; the first `refresh` replaces them."""
+    return SceneSet.of(
+        torch.zeros(scenes, GRID, GRID, 3, WINDOW, WINDOW, dtype=torch.uint8),
+        torch.zeros(scenes, GRID, GRID, dtype=torch.bool),
+        torch.zeros(scenes, len(BELIEF_CHANNELS), GRID, GRID),
+    )
