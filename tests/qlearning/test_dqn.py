@@ -143,7 +143,7 @@ def test_the_gradient_of_the_loss_is_that_of_autograd():
     )
     agent.td_error = (target - q.gather(1, batch.action[:, None])[:, 0]).detach()
     with torch.no_grad():
-        loss, gradient = agent.loss_and_gradient(q, batch)
+        loss, gradient = agent.loss_and_gradient(q, batch.action, agent.weights(batch))
     q.retain_grad()
     taken = q.gather(1, batch.action[:, None])[:, 0]
     want = (batch.weight * nn.functional.huber_loss(taken, target, reduction="none", delta=0.7)).mean()

@@ -9,7 +9,6 @@ from torch import Tensor, nn
 
 from clairvoy.errors import SettingsError
 from clairvoy.qlearning.dqn import DQN, DQNSettings
-from clairvoy.qlearning.transitions import Transitions
 
 
 @dataclass(frozen=True)
@@ -68,8 +67,8 @@ class CQL(DQN):
     ) -> None:
         super().__init__(network, settings or CQLSettings(), device)
 
-    def loss_and_gradient(self, q: Tensor, batch: Transitions) -> tuple[Tensor, Tensor]:
+    def loss_and_gradient(self, q: Tensor, action: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
         """As in `DQN`, with the penalty added."""
-        loss, gradient = super().loss_and_gradient(q, batch)
-        penalty, slope = conservative_penalty(q, batch.action)
+        loss, gradient = super().loss_and_gradient(q, action, weight)
+        penalty, slope = conservative_penalty(q, action)
         return loss + self.settings.conservatism * penalty, gradient + self.settings.conservatism * slope

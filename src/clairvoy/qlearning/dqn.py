@@ -15,7 +15,7 @@ from clairvoy.errors import InputError, SettingsError
 from clairvoy.qlearning.agent import Agent
 from clairvoy.qlearning.history import History
 from clairvoy.qlearning.n_step import n_step_return
-from clairvoy.qlearning.transitions import GENERATED, Transitions
+from clairvoy.qlearning.transitions import GENERATED, Observation, Transitions
 
 __all__ = ["DQN", "DQNSettings", "double_q_target", "huber", "learn_from_history", "n_step_return"]
 
@@ -129,15 +129,8 @@ class DQN(Agent):
         self.updates = 0
         self.td_error = torch.zeros(0, device=self.device)
 
-    def update(self, transitions: Transitions, q_next_target: Tensor | None = None) -> dict[str, float]:
+    def update(self, transitions: Transitions) -> dict[str, float]:
         """One step of the optimizer on a batch.
-
-        Parameters
-        ----------
-        transitions
-            B of them.
-        q_next_target
-            What `next_values` says of them, ``(B, A)``, if it is known already.
 
         Returns
         -------
@@ -151,18 +144,17 @@ class DQN(Agent):
             The loss is not finite; nothing was learnt.
         """
         batch = transitions.to(self.device)
+        return self.descend(batch.observation, batch.action, self.targets(batch), self.weights(batch))
+
+    def descend(
+        self, observation: Observation, action: Tensor, target: Tensor, weight: Tensor
+    ) -> dict[str, float]:
+        """What `update` does once the targets and the weights ``(B,)`` of its batch are known."""
+        q = self.network(observation)
         with torch.no_grad():
-            if q_next_target is None:
-                q_next_target = self.next_values(batch)
-            q_next_online = self.network(batch.next_observation) if self.settings.double else q_next_target
-            target = double_q_target(
-                batch.reward, batch.discount, q_next_online, q_next_target, batch.next_mask
-            )
-        q = self.network(batch.observation)
-        with torch.no_grad():
-            q_taken = q.gather(1, batch.action[:, None])[:, 0]
+            q_taken = q.gather(1, action[:, None])[:, 0]
             self.td_error = target - q_taken
-            loss, gradient = self.loss_and_gradient(q, batch)
+            loss, gradient = self.loss_and_gradient(q, action, weight)
             told = torch.stack((loss, self.td_error.abs().mean(), q_taken.mean())).tolist()
         if not math.isfinite(told[0]):
             raise InputError(
@@ -176,20 +168,34 @@ class DQN(Agent):
         self.updates += 1
         if self.updates % self.settings.target_period == 0:
             self._move_target()
-        return dict(zip(("loss", "td_error", "q"), told, strict=True)) | {"grad_norm": grad_norm}
+        return {"loss": told[0], "td_error": told[1], "q": told[2], "grad_norm": grad_norm}
 
-    def loss_and_gradient(self, q: Tensor, batch: Transitions) -> tuple[Tensor, Tensor]:
+    def loss_and_gradient(self, q: Tensor, action: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
         """Mean weighted Huber loss of `td_error`, ``()``, and its gradient with respect to ``q``, ``(B, A)``."""
-        weight, delta = self._weight(batch), self.settings.huber_delta
+        delta = self.settings.huber_delta
         loss = (weight * huber(self.td_error, delta)).mean()
-        slope = weight * self.td_error.clamp(-delta, delta) / -len(batch)
-        return loss, torch.zeros_like(q).scatter_(1, batch.action[:, None], slope[:, None])
+        slope = weight * self.td_error.clamp(-delta, delta) / -len(action)
+        return loss, torch.zeros_like(q).scatter_(1, action[:, None], slope[:, None])
+
+    @torch.no_grad()
+    def targets(self, transitions: Transitions, q_next_target: Tensor | None = None) -> Tensor:
+        """TD targets ``(B,)``, see `double_q_target`; ``q_next_target`` is `next_values`, if known already."""
+        batch = transitions
+        if q_next_target is None:
+            q_next_target = self.next_values(batch)
+        q_next_online = self.network(batch.next_observation) if self.settings.double else q_next_target
+        return double_q_target(batch.reward, batch.discount, q_next_online, q_next_target, batch.next_mask)
+
+    def weights(self, transitions: Transitions) -> Tensor:
+        """What each transition counts in the loss, ``(B,)``: importance, times trust where it was generated."""
+        batch = transitions
+        trust = torch.where(batch.provenance == GENERATED, batch.tau**self.settings.tau_exponent, 1.0)
+        return trust if batch.weight is None else trust * batch.weight
 
     @torch.no_grad()
     def next_values(self, transitions: Transitions) -> Tensor:
         """Q-values ``(B, A)`` of the target network at the next observations."""
-        observation = {name: value.to(self.device) for name, value in transitions.next_observation.items()}
-        q: Tensor = self.target(observation)
+        q: Tensor = self.target(transitions.next_observation)
         return q
 
     def target_rests(self, updates: int) -> bool:
@@ -213,10 +219,6 @@ class DQN(Agent):
         self.target.load_state_dict(state["target"])
         self.optimizer.load_state_dict(copy.deepcopy(state["optimizer"]))
         self.updates = int(state["updates"])
-
-    def _weight(self, batch: Transitions) -> Tensor:
-        trust = torch.where(batch.provenance == GENERATED, batch.tau**self.settings.tau_exponent, 1.0)
-        return trust if batch.weight is None else trust * batch.weight
 
     @torch.no_grad()
     def _move_target(self) -> None:
@@ -265,11 +267,18 @@ def learn_from_history(
     for begin in range(0, updates, draw_ahead):
         batches = min(draw_ahead, updates - begin)
         drawn = history.sample(batch_size, importance_exponent, batches).to(agent.device)
+        # While the target network rests, its values of all batches come from one pass; and without double, the targets.
         together = agent.next_values(drawn) if agent.target_rests(batches) else None
-        errors = []
+        known = None if together is None or agent.settings.double else agent.targets(drawn, together)
+        weight, errors = agent.weights(drawn), []
         for k in range(0, len(drawn), batch_size):
             rows = slice(k, k + batch_size)
-            told = agent.update(drawn.rows(rows), None if together is None else together[rows])
+            if known is not None:
+                target = known[rows]
+            else:
+                target = agent.targets(drawn.rows(rows), None if together is None else together[rows])
+            shown = {name: value[rows] for name, value in drawn.observation.items()}
+            told = agent.descend(shown, drawn.action[rows], target, weight[rows])
             errors.append(agent.td_error)
             for name, value in told.items():
                 sums[name] = sums.get(name, 0.0) + value

@@ -1,0 +1,405 @@
+"""Q-learning beside Stable-Baselines3 on the same thread: a table on stderr, JSON on stdout.
+
+python benchmarks/qlearning.py all > qlearning.json          # or: pqn, updates, dqn, cql, search; --seeds 0 1 2 3 4
+
+    pqn      CartPole-v1: environment steps per second, learning included, and the return, against their DQN
+    updates  DQN updates per second at their batch size and network
+    dqn      does our DQN solve CartPole-v1 within 50,000 environment steps?
+    cql      learning from the saved history of a mediocre policy: CQL, plain DQN, and the policy itself
+    search   the haze search on pixels: steps per second, learning included, and the return, against their DQN
+
+Seconds are those of the CPU (`time.process_time`), one thread, so that a busy machine does less harm; runs of both sides
+take turns. Returns are measured after training on episodes of their own, without exploration.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import statistics
+import sys
+import tempfile
+import time
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import gymnasium
+import numpy as np
+import stable_baselines3
+import torch
+from stable_baselines3.common.torch_layers import BaseFeaturesExtractor, NatureCNN
+from torch import nn
+
+from clairvoy.glimpse import NUM_ACTIONS, SearchEncoder
+from clairvoy.qlearning.cql import CQL, CQLSettings
+from clairvoy.qlearning.dqn import DQN, DQNSettings, learn_from_history
+from clairvoy.qlearning.dqn_training import DQNTraining, DQNTrainingSettings
+from clairvoy.qlearning.history import History, HistorySettings
+from clairvoy.qlearning.minari_files import load_minari, save_minari
+from clairvoy.qlearning.online import OnlineSettings, train_online
+from clairvoy.qlearning.pqn import PQN, PQNSettings, PQNTraining
+from clairvoy.qlearning.qnetwork import QNetwork, VectorEncoder, initialise
+from clairvoy.qlearning.rollout import collect, evaluate
+from clairvoy.scenarios.baselines import oracle, raster_scan
+from clairvoy.scenarios.from_gymnasium import FromGymnasium
+from clairvoy.scenarios.haze_search import HazeSearch, HazeSearchSettings
+from clairvoy.scenarios.stable_baselines import as_vec_env
+from clairvoy.scenarios.synthetic_scenes import synthetic_scenes
+
+ZOO_CARTPOLE: dict[str, Any] = {
+    "learning_rate": 2.3e-3, "batch_size": 64, "buffer_size": 100_000, "learning_starts": 1000, "gamma": 0.99,
+    "target_update_interval": 10, "train_freq": 256, "gradient_steps": 128, "exploration_fraction": 0.16,
+    "exploration_final_eps": 0.04, "policy_kwargs": {"net_arch": [256, 256]},
+}  # fmt: skip
+"""rl-baselines3-zoo, hyperparams/dqn.yml, CartPole-v1."""
+
+FRESH = 900_000
+"""Added to a seed for the final evaluation: episodes that no training and no choice of weights has seen."""
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description="Q-learning beside Stable-Baselines3, one thread.")
+    rows = {"pqn": pqn, "updates": updates, "dqn": dqn, "cql": cql, "search": search}
+    parser.add_argument("row", choices=["all", *rows])
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2, 3, 4])
+    args = parser.parse_args()
+    torch.set_num_threads(1)
+    _warm_up()
+    result: dict[str, Any] = {
+        "machine": platform.processor() or platform.machine(),
+        "cores": os.cpu_count(),
+        "load": os.getloadavg()[0] if hasattr(os, "getloadavg") else None,
+        "torch": torch.__version__,
+        "stable_baselines3": stable_baselines3.__version__,
+        "gymnasium": gymnasium.__version__,
+        "seeds": args.seeds,
+    }
+    for name, measure in rows.items():
+        if args.row in ("all", name):
+            result[name] = measure(args.seeds)
+            _table(name, result[name])
+    print(json.dumps(result, indent=2))
+    return 0
+
+
+# The rows.
+
+
+def pqn(seeds: list[int]) -> dict[str, Any]:
+    """500,000 steps of 128 environments of PQN in turns with 6,000 steps of their DQN."""
+    budget = 500_000
+    ours, theirs, returns, chosen = [], [], [], []
+    for seed in seeds:
+        peer = _peer_cartpole(seed)
+        theirs.append(6000 / _seconds(lambda peer=peer: peer.learn(6000)))
+        agent = PQN(_cartpole_network(seed, 64), PQNSettings(epochs=2, minibatches=16, learning_rate=3e-3))
+        training = _Timed(PQNTraining(agent, _cartpole(128), budget, seed))
+        done = train_online(training, _cartpole(32), OnlineSettings(evaluate_every=50_000))
+        ours.append(training.steps / training.seconds)
+        chosen.append(done.best.steps)
+        returns.append(_cartpole_return(agent, seed))
+    return {
+        "what": f"PQN, {budget} steps, 128 environments; return of the best kept, 100 fresh episodes",
+        "steps_per_second": ours,
+        "sb3_steps_per_second": theirs,
+        "ratio": _paired(ours, theirs),
+        "returns": returns,
+        "best_at_step": chosen,
+    }
+
+
+def updates(seeds: list[int]) -> dict[str, Any]:
+    """Updates per second, 10 stretches of 128 for each seed, in turns."""
+    kinds = {
+        "uniform, single": {"priority_exponent": 0.0, "double": False},
+        "uniform, double": {"priority_exponent": 0.0, "double": True},
+        "prioritised, double": {"priority_exponent": 0.6, "double": True},
+    }
+    rates: dict[str, list[float]] = {name: [] for name in ("sb3", *kinds)}
+    for seed in seeds:
+        peer = _peer_cartpole(seed)
+        peer.learn(2000)
+        calls: dict[str, Callable[[], Any]] = {"sb3": lambda peer=peer: peer.train(128, 64)}
+        for name, kind in kinds.items():
+            agent = DQN(
+                _cartpole_network(seed, 256, normalise=False),
+                DQNSettings(2.3e-3, polyak=1.0, target_period=128, double=kind["double"]),
+            )
+            history = _random_history(seed, 2000, kind["priority_exponent"])
+            calls[name] = lambda a=agent, h=history: learn_from_history(a, h, 128, 64)
+        for call in calls.values():
+            call()
+        for _ in range(10):
+            for name, call in calls.items():
+                rates[name].append(128 / _seconds(call))
+    return {
+        "what": "updates per second, batch 64, two layers of 256, target network moved every 128 updates as theirs",
+        "updates_per_second": {name: _interval(values) for name, values in rates.items()},
+        "ratio": {name: _paired(rates[name], rates["sb3"]) for name in kinds},
+    }
+
+
+def dqn(seeds: list[int]) -> dict[str, Any]:
+    """The zoo's hyperparameters, double and prioritised; at most 50,000 steps, over when 32 episodes average 495."""
+    steps, returns, seconds = [], [], []
+    for seed in seeds:
+        agent = DQN(
+            _cartpole_network(seed, 256, normalise=False), DQNSettings(2.3e-3, polyak=1.0, target_period=128)
+        )
+        history = History(
+            HistorySettings(100_000, n_step=1, gamma=0.99), 8, 2, torch.Generator().manual_seed(seed + 2)
+        )
+        rhythm = DQNTrainingSettings(
+            act=32, updates=128, batch_size=64, warm_up=1000, epsilon=(1.0, 0.04), exploration=0.16
+        )
+        training = _Timed(DQNTraining(agent, history, _cartpole(8), 50_000, rhythm, seed))
+        settings = OnlineSettings(evaluate_every=1000, episodes=32, stop_at=495.0)
+        done = train_online(training, _cartpole(32), settings)
+        steps.append(done.best.steps)
+        seconds.append(training.seconds)
+        returns.append(_cartpole_return(agent, seed))
+    return {
+        "what": "our DQN, 8 environments, at most 50,000 steps; return of the best kept, 100 fresh episodes",
+        "steps": steps,
+        "seconds": seconds,
+        "returns": returns,
+        "solved": sum(value >= 475 for value in returns),
+    }
+
+
+def cql(seeds: list[int]) -> dict[str, Any]:
+    """20,000 steps of a mediocre policy, saved as a Minari data set, loaded, learnt from without an environment."""
+    found: dict[str, list[float]] = {"behaviour policy": [], "CQL": [], "DQN": []}
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ["MINARI_DATASETS_PATH"] = folder
+        for seed in seeds:
+            history, behaviour = _mediocre(seed)
+            found["behaviour policy"].append(behaviour)
+            name = f"cartpole/mediocre{seed}-v0"
+            save_minari(history, name)
+            for kind in ("CQL", "DQN"):
+                network = _cartpole_network(seed + 50, 128)
+                agent: DQN = (
+                    CQL(network, CQLSettings(1e-3, polyak=0.01, conservatism=1.0))
+                    if kind == "CQL"
+                    else DQN(network, DQNSettings(1e-3, polyak=0.01))
+                )
+                settings = HistorySettings(len(history), n_step=1, gamma=0.99, priority_exponent=0.0)
+                data = load_minari(name, settings, torch.Generator().manual_seed(seed))
+                learn_from_history(agent, data, 5000, 128)
+                found[kind].append(_cartpole_return(agent, seed))
+    return {
+        "what": "CartPole-v1, 20,000 steps of history, 5,000 updates, the last weights; 100 fresh episodes",
+        "returns": found,
+        "mean": {name: _interval(values) for name, values in found.items()},
+        "CQL_over_behaviour": _difference(found["CQL"], found["behaviour policy"]),
+        "CQL_over_DQN": _difference(found["CQL"], found["DQN"]),
+    }
+
+
+def search(seeds: list[int]) -> dict[str, Any]:
+    """8 x 8 windows, half of the budget that would see all; ours 250,000 steps, theirs as much time as ours."""
+    ours, theirs, mine, peers, peer_steps, times = [], [], [], [], [], []
+    for seed in seeds:
+        network = QNetwork(SearchEncoder(), 128, NUM_ACTIONS)
+        initialise(network, torch.Generator().manual_seed(seed))
+        agent = PQN(network, PQNSettings(gamma=0.97, minibatches=8, learning_rate=1e-3))
+        training = PQNTraining(agent, _search(128, 1), 250_000, seed)
+        began = time.process_time()
+        while training.steps < training.budget:
+            training.round()
+        seconds = time.process_time() - began
+        peer, took, done = _peer_search(seed, seconds)
+        ours.append(training.steps / seconds)
+        theirs.append(done / took)
+        times.append([seconds, took])
+        peer_steps.append(done)
+        mine.append(_search_return(agent.act_greedily, seed))
+        peers.append(_search_return(_as_policy(peer), seed))
+    judge, start = _search(128, 2), torch.Generator().manual_seed(FRESH)
+    scan = evaluate(judge, lambda o, m: raster_scan(judge.position, judge.memory), 128, start).mean_return
+    best = evaluate(judge, lambda o, m: oracle(judge.position, judge.memory, judge.hazy), 128, start)
+    return {
+        "what": "haze search, 8 x 8 windows of 32 px, unseen scenes; PQN against their DQN with NatureCNN, equal CPU time",
+        "steps_per_second": ours,
+        "sb3_steps_per_second": theirs,
+        "ratio": _paired(ours, theirs),
+        "returns": mine,
+        "sb3_returns": peers,
+        "sb3_steps": peer_steps,
+        "seconds": times,
+        "return_over_sb3": _difference(mine, peers),
+        "raster_scan_return": scan,
+        "oracle_return": best.mean_return,
+    }
+
+
+# How it is done.
+
+
+class _Timed:
+    """A training whose rounds are timed, so that evaluations are not."""
+
+    def __init__(self, training: Any) -> None:
+        self._training, self.seconds = training, 0.0
+
+    def round(self) -> dict[str, float]:
+        began = time.process_time()
+        told: dict[str, float] = self._training.round()
+        self.seconds += time.process_time() - began
+        return told
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._training, name)
+
+
+class _PaddedExtractor(BaseFeaturesExtractor):
+    """Their combined extractor; windows of 32 pixels are padded to 36, the least that NatureCNN takes."""
+
+    def __init__(self, observation_space: Any) -> None:
+        super().__init__(observation_space, features_dim=1)
+        side = gymnasium.spaces.Box(0, 255, (3, 36, 36), np.uint8)
+        self.cnn = NatureCNN(side, features_dim=256)
+        self.others = [name for name in observation_space.spaces if name != "window"]
+        flat = sum(int(np.prod(observation_space[name].shape)) for name in self.others)
+        self._features_dim = 256 + flat
+
+    def forward(self, observations: dict[str, torch.Tensor]) -> torch.Tensor:
+        window = nn.functional.pad(observations["window"], (2, 2, 2, 2))
+        return torch.cat([self.cnn(window), *(observations[name].flatten(1) for name in self.others)], dim=1)
+
+
+def _warm_up() -> None:
+    """What is loaded on first use is not to be timed."""
+    training = PQNTraining(PQN(_cartpole_network(0, 64)), _cartpole(8), 1000)
+    training.round()
+    _peer_cartpole(0).learn(1300)
+
+
+def _cartpole(count: int) -> FromGymnasium:
+    return FromGymnasium(gymnasium.make_vec("CartPole-v1", count, vectorization_mode="vector_entry_point"))
+
+
+def _cartpole_network(seed: int, width: int, normalise: bool = True) -> QNetwork:
+    network = QNetwork(VectorEncoder({"observation": (4,)}, width, normalise), width, 2)
+    initialise(network, torch.Generator().manual_seed(seed))
+    return network
+
+
+def _cartpole_return(agent: Any, seed: int) -> float:
+    generator = torch.Generator().manual_seed(FRESH + seed)
+    return evaluate(_cartpole(100), agent.act_greedily, 100, generator).mean_return
+
+
+def _peer_cartpole(seed: int) -> Any:
+    return stable_baselines3.DQN(
+        "MlpPolicy", gymnasium.make("CartPole-v1"), seed=seed, device="cpu", **ZOO_CARTPOLE
+    )
+
+
+def _random_history(seed: int, steps: int, priority_exponent: float) -> History:
+    generator = torch.Generator().manual_seed(seed)
+    settings = HistorySettings(100_000, n_step=1, gamma=0.99, priority_exponent=priority_exponent)
+    environment, history = _cartpole(8), History(settings, 8, 2, generator)
+    seen = environment.reset(generator)
+    collect(environment, lambda o, m: torch.randint(2, (8,), generator=generator), history, seen, steps // 8)
+    return history
+
+
+def _mediocre(seed: int) -> tuple[History, float]:
+    """20,000 steps of a policy that was stopped half way and acts at random a quarter of the time; its return."""
+    agent = PQN(_cartpole_network(seed, 64), PQNSettings(minibatches=16, learning_rate=1e-3))
+    training = PQNTraining(agent, _cartpole(64), 400_000, seed + 200)
+    train_online(training, _cartpole(32), OnlineSettings(evaluate_every=8000, stop_at=100.0))
+    generator = torch.Generator().manual_seed(seed + 300)
+
+    def policy(observation: Any, mask: Any) -> Any:
+        return agent.act(observation, mask, 0.25, generator)
+
+    environment = _cartpole(20)
+    history = History(HistorySettings(20_000, n_step=1, gamma=0.99), 20, 2, generator)
+    collect(environment, policy, history, environment.reset(generator), 1000)
+    played = evaluate(_cartpole(100), policy, 100, torch.Generator().manual_seed(FRESH + seed))
+    return history, played.mean_return
+
+
+def _search(count: int, scenes: int) -> HazeSearch:
+    options = HazeSearchSettings(budget=0.5, false_alarm=0.5, step=0.01)
+    return HazeSearch(synthetic_scenes(200, 8, 8, seed=scenes), count, options)
+
+
+def _search_return(policy: Any, seed: int) -> float:
+    return evaluate(_search(128, 2), policy, 128, torch.Generator().manual_seed(FRESH + seed)).mean_return
+
+
+def _peer_search(seed: int, seconds: float) -> tuple[Any, float, int]:
+    """Their DQN with the zoo's settings for Atari, 8 environments, and a schedule for about the time given."""
+
+    def build() -> Any:
+        return stable_baselines3.DQN(
+            "MultiInputPolicy", as_vec_env(_search(8, 1), seed), learning_rate=1e-4, batch_size=32,
+            buffer_size=20_000, learning_starts=500, gamma=0.97, target_update_interval=1000, train_freq=4,
+            gradient_steps=8, exploration_fraction=0.5, exploration_final_eps=0.05, seed=seed, device="cpu",
+            policy_kwargs={"features_extractor_class": _PaddedExtractor},
+        )  # fmt: skip
+
+    trial = build()
+    rate = 1500 / _seconds(lambda: trial.learn(1500))
+    peer, steps = build(), max(2000, round(rate * seconds))
+    took = _seconds(lambda: peer.learn(steps))
+    return peer, took, peer.num_timesteps
+
+
+def _as_policy(peer: Any) -> Any:
+    return lambda observation, mask: torch.from_numpy(
+        peer.predict({name: value.numpy() for name, value in observation.items()}, deterministic=True)[0]
+    )
+
+
+def _seconds(call: Callable[[], Any]) -> float:
+    began = time.process_time()
+    call()
+    return time.process_time() - began
+
+
+def _interval(values: list[float]) -> dict[str, float]:
+    """Mean and a 95 % bootstrap interval of it."""
+    generator = np.random.default_rng(0)
+    means = generator.choice(np.asarray(values), (10_000, len(values))).mean(axis=1)
+    low, high = np.quantile(means, [0.025, 0.975])
+    return {"mean": statistics.fmean(values), "low": float(low), "high": float(high)}
+
+
+def _paired(ours: list[float], theirs: list[float]) -> dict[str, float]:
+    return _interval([a / b for a, b in zip(ours, theirs, strict=True)])
+
+
+def _difference(ours: list[float], theirs: list[float]) -> dict[str, float]:
+    return _interval([a - b for a, b in zip(ours, theirs, strict=True)])
+
+
+def _table(name: str, told: dict[str, Any]) -> None:
+    print(f"{name}: {told['what']}", file=sys.stderr)
+    for key, value in told.items():
+        if key != "what":
+            print(f"    {key:24s} {_brief(value)}", file=sys.stderr)
+
+
+def _brief(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    if isinstance(value, list):
+        return "  ".join(_brief(item) for item in value)
+    if isinstance(value, dict) and set(value) == {"mean", "low", "high"}:
+        return f"{value['mean']:.4g} [{value['low']:.4g}, {value['high']:.4g}]"
+    if isinstance(value, dict):
+        return "; ".join(f"{name}: {_brief(item)}" for name, item in value.items())
+    return str(value)
+
+
+if __name__ == "__main__":
+    warnings.filterwarnings("ignore", category=UserWarning)
+    sys.exit(main())
