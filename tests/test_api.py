@@ -58,7 +58,11 @@ def test_an_unknown_name_is_an_attribute_error():
 
 
 def test_signatures():
-    assert parameters(clairvoy.Dehazer.load) == ["name_or_path='fast'", "device='auto'"]
+    assert parameters(clairvoy.Dehazer.load) == [
+        "name_or_path='fast'",
+        "device='auto'",
+        "preset=None",
+    ]
     call = parameters(clairvoy.Dehazer.__call__)
     assert call == ["self", "photo", "*", "strength=1.0", "samples=1", "force=False"]
     start = parameters(clairvoy.clear)

@@ -33,6 +33,19 @@ def test_restoration_is_the_inverse_of_the_physics_that_it_reports(dehazer, phot
     np.testing.assert_allclose(result.image, expected, atol=2e-5)
 
 
+def test_presets_share_weights_and_differ_in_looks(dehazer, photo):
+    fine = Dehazer.load("fine", "cpu")
+    assert fine.preset == "fine"
+    assert fine(photo).report.weights == dehazer(photo).report.weights == "fast"
+    one, many = dehazer(photo, force=True), fine(photo, force=True)
+    assert not np.array_equal(one.image, many.image)
+    # The same physics: what was looked at more often is still one restoration of one picture.
+    expected = (photo / 255.0 - many.airlight) / many.transmission[..., None] + many.airlight
+    np.testing.assert_allclose(many.image, expected.clip(0, 1) * 255, atol=0.51)
+    with pytest.raises(SettingsError, match="fast, fine"):
+        Dehazer(dehazer.parts, "cpu", preset="finest")
+
+
 def test_strips_do_not_show(dehazer, photo, monkeypatch):
     whole = dehazer(photo, force=True).image
     monkeypatch.setattr("clairvoy.dehazer.PIXELS_PER_STRIP", 96 * 3)

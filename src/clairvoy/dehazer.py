@@ -22,7 +22,6 @@ import cv2
 import numpy as np
 import torch
 import torch.nn.functional as F
-from PIL import Image
 from torch import Tensor
 
 from clairvoy.checkpoint import Parts, choose_device, load_weights
@@ -31,8 +30,9 @@ from clairvoy.generative.bilateral_grid import blend_bins
 from clairvoy.generative.confidence import RESTORE_FROM, perceive
 from clairvoy.generative.density_vae import working_size
 from clairvoy.generative.sampler import best_restoration
-from clairvoy.imaging.files import Picture, read, write
+from clairvoy.imaging.files import write
 from clairvoy.imaging.windows import strips
+from clairvoy.picture_kinds import peak, unpack
 from clairvoy.search import cut_windows, pool_beliefs, search
 
 if TYPE_CHECKING:
@@ -41,6 +41,11 @@ if TYPE_CHECKING:
 PIXELS_PER_STRIP = 400_000
 FUSED_FROM = 2_000_000
 """Pixels from which the compiled pass is worth loading (a third of a second); smaller pictures go through torch."""
+RELEASED = "fast"
+"""The weights that the presets share."""
+PRESETS: dict[str, tuple[int, ...]] = {"fast": (), "fine": (192 * 192, 320 * 320, 384 * 384)}
+"""Areas, in pixels, of further looks at a picture beside the usual one, each as it is and mirrored: what one look gets
+wrong another may not."""
 SEED = 0
 """Of the posterior draws: the same picture gives the same result."""
 
@@ -69,6 +74,7 @@ class Report:
     strength: float
     device: str
     weights: str
+    preset: str
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON."""
@@ -115,25 +121,44 @@ class Dehazer:
         Where to compute.
     name
         Of the weights, for the report.
+    preset
+        How carefully pictures are looked at, see `PRESETS`: "fast", or "fine".
     """
 
-    def __init__(self, parts: Parts, device: str = "auto", name: str = "unnamed") -> None:
+    def __init__(
+        self, parts: Parts, device: str = "auto", name: str = "unnamed", preset: str = "fast"
+    ) -> None:
+        if preset not in PRESETS:
+            raise SettingsError(f"preset {preset!r} is not known; choose one of {', '.join(PRESETS)}")
         self.device = choose_device(device)
-        self.parts, self.name = parts.to(self.device), name
+        self.parts, self.name, self.preset = parts.to(self.device), name, preset
 
     @classmethod
-    def load(cls, name_or_path: str | Path = "fast", device: str = "auto") -> Dehazer:
-        """Load released weights by name, or a file that `clairvoy train` wrote.
+    def load(
+        cls, name_or_path: str | Path = "fast", device: str = "auto", preset: str | None = None
+    ) -> Dehazer:
+        """Load a preset with the released weights by its name, or a file that `clairvoy train` wrote.
+
+        Parameters
+        ----------
+        name_or_path
+            "fast", "fine", or a file.
+        device
+            "auto", "cpu", "cuda" or "mps".
+        preset
+            How carefully to look, for weights from a file; by default "fast".
 
         Raises
         ------
         WeightsError
             They cannot be read or are of another version.
         SettingsError
-            The device is not there.
+            The device is not there, or no such preset.
         """
         chosen = str(choose_device(device))
-        return cls(load_weights(name_or_path), chosen, Path(name_or_path).stem)
+        if str(name_or_path) in PRESETS:
+            return cls(load_weights(RELEASED), chosen, RELEASED, preset or str(name_or_path))
+        return cls(load_weights(name_or_path), chosen, Path(name_or_path).stem, preset or "fast")
 
     @torch.inference_mode()
     def __call__(self, photo: Any, *, strength: float = 1.0, samples: int = 1, force: bool = False) -> Result:
@@ -161,12 +186,13 @@ class Dehazer:
             raise SettingsError(f"strength is {strength}; it must lie in [0, 1]")
         if samples < 1:
             raise SettingsError(f"samples is {samples}; it must be at least 1")
-        pixels, rebuild = _unpack(photo)
+        pixels, rebuild = unpack(photo)
         height, width = pixels.shape[:2]
         noise = torch.Generator().manual_seed(SEED)
         small = self._small(pixels, *working_size(height, width))
         parts = self.parts
-        seen = perceive(parts.generator, parts.discriminator, small, noise)
+        looks = [self._small(pixels, *working_size(height, width, area)) for area in PRESETS[self.preset]]
+        seen = perceive(parts.generator, parts.discriminator, small, noise, looks=looks)
         tau_cells, _ = parts.calibration.of_cells(seen.signs)
         tau, tau_db = parts.calibration.of_picture(seen.signs)
         thumbnail = (self._small(pixels, 256, 256) * 255).round().to(torch.uint8)
@@ -176,12 +202,14 @@ class Dehazer:
         hazy = probability >= RESTORE_FROM
 
         restores = (hazy or force) and strength > 0
-        z, airlight = seen.z, seen.airlight
+        grid, airlight = seen.grid[0], seen.airlight
         if restores and samples > 1:
-            z = best_restoration(
+            chosen = best_restoration(
                 parts.generator, parts.discriminator, small, parts.generator.encode(small), samples, noise
-            ).z
-        grid = parts.generator.decode(z)[0]
+            )
+            if chosen.kept:
+                grid = (parts.generator.decode(chosen.z) + seen.left)[0]
+                grid = grid.clamp(max=parts.generator.settings.max_optical_depth)
         restored = self._apply(pixels, grid, airlight, strength) if restores else pixels
         report = Report(
             haze=hazy,
@@ -197,6 +225,7 @@ class Dehazer:
             strength=float(strength),
             device=str(self.device),
             weights=self.name,
+            preset=self.preset,
         )
         return Result(
             rebuild(restored),
@@ -211,13 +240,13 @@ class Dehazer:
         shrinks = pixels.shape[0] >= height and pixels.shape[1] >= width
         how = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
         # What lies between 8-bit levels is kept where a picture is enlarged; a mean over many pixels can be rounded.
-        pixels = pixels if shrinks else pixels.astype(np.float32) * (1 / _peak(pixels))
-        small = cv2.resize(pixels, (width, height), interpolation=how).astype(np.float32) / _peak(pixels)
+        pixels = pixels if shrinks else pixels.astype(np.float32) * (1 / peak(pixels))
+        small = cv2.resize(pixels, (width, height), interpolation=how).astype(np.float32) / peak(pixels)
         return torch.from_numpy(np.ascontiguousarray(small.transpose(2, 0, 1)))[None].to(self.device)
 
     def _strip(self, pixels: np.ndarray, rows: slice, grid: Tensor) -> tuple[Tensor, Tensor]:
         """Pixels (1, 3, h, W) in [0, 1] and optical depth (1, 1, h, W) of some rows of the picture."""
-        part = torch.from_numpy(pixels[rows].astype(np.float32)).to(self.device) / _peak(pixels)
+        part = torch.from_numpy(pixels[rows].astype(np.float32)).to(self.device) / peak(pixels)
         part = part.permute(2, 0, 1)[None]
         planes = _grid_rows(grid, rows, pixels.shape[0])
         planes = F.interpolate(
@@ -240,15 +269,15 @@ class Dehazer:
     def _apply(self, pixels: np.ndarray, grid: Tensor, airlight: Tensor, strength: float) -> np.ndarray:
         fused = self._fused(pixels, grid, airlight, strength)
         if fused is not None:
-            return fused.restore(pixels, _peak(pixels), torch.get_num_threads())
+            return fused.restore(pixels, peak(pixels), torch.get_num_threads())
         out = np.empty_like(pixels)
-        peak = _peak(pixels)
+        white = peak(pixels)
         for rows in strips(pixels.shape[0], pixels.shape[1], PIXELS_PER_STRIP):
             part, od = self._strip(pixels, rows, grid)
             restored = (
                 ((part - airlight) * torch.exp(strength * od) + airlight).clamp_(0, 1)[0].permute(1, 2, 0)
             )
-            strip = (restored * peak).cpu().numpy()
+            strip = (restored * white).cpu().numpy()
             out[rows] = strip if pixels.dtype.kind == "f" else np.rint(strip)
         return out
 
@@ -256,7 +285,7 @@ class Dehazer:
     def _transmission(self, pixels: np.ndarray, grid: Tensor, airlight: Tensor) -> np.ndarray:
         fused = self._fused(pixels, grid, airlight, 1.0)
         if fused is not None:
-            return fused.transmission(pixels, _peak(pixels), torch.get_num_threads())
+            return fused.transmission(pixels, peak(pixels), torch.get_num_threads())
         out = np.empty(pixels.shape[:2], np.float32)
         for rows in strips(pixels.shape[0], pixels.shape[1], PIXELS_PER_STRIP):
             out[rows] = torch.exp(-self._strip(pixels, rows, grid)[1])[0, 0].cpu().numpy()
@@ -273,92 +302,7 @@ def _grid_rows(grid: Tensor, rows: slice, height: int) -> Tensor:
     return grid[:, above] * (1 - share) + grid[:, (above + 1).clamp(max=count - 1)] * share
 
 
-def _peak(pixels: np.ndarray) -> float:
-    return float(np.iinfo(pixels.dtype).max) if pixels.dtype.kind == "u" else 1.0
-
-
-def _unpack(photo: Any) -> tuple[np.ndarray, Callable[[np.ndarray], Any]]:
-    """RGB pixels (H, W, 3) and a function that makes the same kind of thing of restored ones."""
-    if isinstance(photo, (str, Path, bytes)):
-        picture = read(photo)
-        kept = {name: getattr(picture, name) for name in ("alpha", "grey", "format", "metadata", "name")}
-        return picture.pixels, lambda pixels: Picture(pixels, **kept)
-    if isinstance(photo, Picture):
-        return photo.pixels, lambda pixels: pixels
-    if isinstance(photo, Image.Image):
-        return _unpack_pil(photo)
-    if isinstance(photo, Tensor):
-        if photo.ndim != 3 or photo.shape[0] != 3 or not photo.is_floating_point():
-            raise InputError(
-                f"tensor of shape {tuple(photo.shape)} {photo.dtype}; give (3, H, W) float in [0, 1]"
-            )
-        array = photo.detach().float().cpu().permute(1, 2, 0).numpy()
-        return _checked(
-            array
-        ), lambda pixels: torch.from_numpy(pixels).permute(2, 0, 1).to(photo.device, photo.dtype)
-    if isinstance(photo, np.ndarray):
-        return _unpack_array(photo)
-    raise InputError(
-        f"{type(photo).__name__} is not a picture; give a path, bytes, PIL image, array or tensor"
-    )
-
-
-def _unpack_pil(photo: Image.Image) -> tuple[np.ndarray, Callable[[np.ndarray], Image.Image]]:
-    if photo.mode not in ("L", "RGB", "RGBA", "LA"):
-        raise InputError(f"PIL image of mode {photo.mode}; convert it to L, RGB or RGBA first")
-    alpha = photo.getchannel("A") if photo.mode in ("RGBA", "LA") else None
-    info = dict(photo.info)
-
-    def rebuild(pixels: np.ndarray) -> Image.Image:
-        made = Image.fromarray(pixels)
-        if photo.mode in ("L", "LA"):
-            made = made.convert("L")
-        if alpha is not None:
-            made.putalpha(alpha)
-        made.info = info
-        return made
-
-    return _checked(np.array(photo.convert("RGB"))), rebuild
-
-
-def _unpack_array(photo: np.ndarray) -> tuple[np.ndarray, Callable[[np.ndarray], np.ndarray]]:
-    grey = photo.ndim == 2 or (photo.ndim == 3 and photo.shape[2] == 1)
-    if not grey and (photo.ndim != 3 or photo.shape[2] not in (3, 4)):
-        raise InputError(f"array of shape {photo.shape}; give (H, W), (H, W, 3) or (H, W, 4)")
-    if photo.dtype not in (np.uint8, np.uint16) and photo.dtype.kind != "f":
-        raise InputError(f"array of type {photo.dtype}; give uint8, uint16 or float in [0, 1]")
-    kept = photo if photo.dtype.kind == "u" else photo.astype(np.float32)
-    rgb = (
-        np.repeat(kept.reshape(*photo.shape[:2], 1), 3, axis=2)
-        if grey
-        else np.ascontiguousarray(kept[..., :3])
-    )
-
-    def rebuild(pixels: np.ndarray) -> np.ndarray:
-        if pixels is rgb:
-            return photo.copy()
-        if grey:
-            return pixels[..., :1].reshape(photo.shape).astype(photo.dtype)
-        restored = pixels.astype(photo.dtype, copy=False)
-        return restored if photo.shape[2] == 3 else np.concatenate([restored, photo[..., 3:]], axis=2)
-
-    return _checked(rgb), rebuild
-
-
-def _checked(pixels: np.ndarray) -> np.ndarray:
-    if pixels.size == 0:
-        raise InputError(f"picture of shape {pixels.shape} is empty; give at least one pixel")
-    if pixels.dtype.kind == "f":
-        if not np.isfinite(pixels).all():
-            raise InputError("picture holds NaN or infinite values; replace them first")
-        if pixels.min() < 0 or pixels.max() > 1:
-            raise InputError(
-                f"float picture runs from {pixels.min():.3g} to {pixels.max():.3g}; scale it to [0, 1]"
-            )
-    return np.ascontiguousarray(pixels)
-
-
-_LOADED: dict[str, Dehazer] = {}
+_LOADED: dict[tuple[str, str], Dehazer] = {}
 
 
 def clear(
@@ -370,6 +314,7 @@ def clear(
     force: bool = False,
     overwrite: bool = False,
     device: str = "auto",
+    preset: str = "fast",
 ) -> Any:
     """Restore a hazy picture with the released weights; gives the same kind as went in.
 
@@ -383,14 +328,16 @@ def clear(
         Whether an existing output may be replaced.
     device
         "auto", "cpu", "cuda" or "mps".
+    preset
+        "fast", or "fine": several looks at each picture.
     """
     if output is not None and not isinstance(photo, (str, Path, bytes)):
         raise InputError(
             "output works with a path or bytes; save an array or image with the library it is of"
         )
-    if device not in _LOADED:
-        _LOADED[device] = Dehazer.load("fast", device)
-    image = _LOADED[device](photo, strength=strength, samples=samples, force=force).image
+    if (device, preset) not in _LOADED:
+        _LOADED[device, preset] = Dehazer.load(RELEASED, device, preset)
+    image = _LOADED[device, preset](photo, strength=strength, samples=samples, force=force).image
     if output is not None:
         write(Path(output), image.pixels, image, overwrite=overwrite)
     return image

@@ -51,9 +51,13 @@ class ExportedRestorer(nn.Module):
         look = (torch.round(size * scale / STRIDE) * STRIDE).clamp(least, most)
         shrinks = (size >= look).all()
         rows, columns = (resampling(size[k], look[k], shrinks) for k in (0, 1))
-        posterior = self.generator.encode(rows @ picture @ columns.T)
-        od = slice_grid(self.generator.decode(posterior.mean), self.generator.guide(picture))
-        airlight = posterior.airlight
+        generator, seen = self.generator, rows @ picture @ columns.T
+        posterior = generator.encode(seen)
+        airlight, grid = posterior.airlight, generator.decode(posterior.mean)
+        # As in `perceive`: what is left in the restoration is seen by a second look.
+        again = generator.encode(generator.restore_along(seen, grid, airlight)[0].clamp(0, 1))
+        grid = (grid + generator.decode(again.mean)).clamp(max=generator.settings.max_optical_depth)
+        od = slice_grid(grid, generator.guide(picture))
         restored = (picture - airlight) * torch.exp(strength * od) + airlight
         return restored.clamp(0, 1), od, airlight.flatten(1)
 

@@ -46,10 +46,10 @@ class FakeDehazer:
     loaded: ClassVar[list[tuple]] = []
 
     @classmethod
-    def load(cls, name_or_path="fast", device="auto"):
+    def load(cls, name_or_path="fast", device="auto", preset=None):
         if name_or_path != "fast":
             raise WeightsError(f"{name_or_path}: there are no such weights; give 'fast' or a checkpoint")
-        cls.loaded.append((name_or_path, device))
+        cls.loaded.append((name_or_path, device, preset))
         return cls()
 
     def __call__(self, picture: Picture, *, strength=1.0, samples=1, force=False) -> Result:

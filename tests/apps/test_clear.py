@@ -50,8 +50,8 @@ def test_one_photograph_into_a_folder(out, clear, photo, folder):
 
 def test_settings_reach_the_dehazer(clear, photo, dehazer):
     photo("foggy.png")
-    clear("foggy.png", "--strength", 0.5, "--samples", 4, "--force", "--device", "cpu")
-    assert dehazer.loaded == [("fast", "cpu")]
+    clear("foggy.png", "--strength", 0.5, "--samples", 4, "--force", "--device", "cpu", "--preset", "fine")
+    assert dehazer.loaded == [("fast", "cpu", "fine")]
     assert dehazer.calls == [{"strength": 0.5, "samples": 4, "force": True}]
 
 

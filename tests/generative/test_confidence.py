@@ -5,6 +5,7 @@ import math
 import pytest
 import torch
 
+from clairvoy.generative.bilateral_grid import slice_grid
 from clairvoy.generative.confidence import SIGNS, Calibration, perceive, to_db
 
 
@@ -64,16 +65,41 @@ def test_db_is_psnr():
     torch.testing.assert_close(to_db(torch.tensor([1.0, 0.01, 0.0])), torch.tensor([0.0, 20.0, 60.0]))
 
 
-def test_perception_is_what_the_generator_says(generator, discriminator):
-    picture = torch.rand(2, 3, 64, 64)
+def test_perception_is_what_two_looks_see(generator, discriminator):
+    picture = torch.rand(2, 3, 64, 64, generator=torch.Generator().manual_seed(3))
     seen = perceive(generator, discriminator, picture, torch.Generator().manual_seed(0))
     with torch.no_grad():
-        posterior = generator.encode(picture)
+        first = generator.encode(picture)
+        restored, _ = generator.restore(picture, first.mean, first.airlight)
+        left = generator.decode(generator.encode(restored.clamp(0, 1)).mean)
+        grid = (generator.decode(first.mean) + left).clamp(max=generator.settings.max_optical_depth)
         half = torch.nn.functional.avg_pool2d(picture, 2)
-        haze = 1 - torch.exp(-generator.optical_depth(posterior.mean, half))
+        haze = 1 - torch.exp(-slice_grid(grid, generator.guide(half)))
+    torch.testing.assert_close(seen.left, left)
+    torch.testing.assert_close(seen.grid, grid)
     torch.testing.assert_close(seen.haze, haze)
-    torch.testing.assert_close(seen.airlight, posterior.airlight)
+    torch.testing.assert_close(seen.airlight, first.airlight)
     assert seen.signs.shape == (2, len(SIGNS), 4, 4)
+
+
+def test_many_looks_see_a_mirrored_picture_mirrored(generator, discriminator):
+    """Each size is seen as it is and mirrored, so the mean cannot know left from right; one look can."""
+    rng = torch.Generator().manual_seed(3)
+    picture, other = torch.rand(1, 3, 64, 80, generator=rng), torch.rand(1, 3, 96, 128, generator=rng)
+
+    def see(flip, looks):
+        pictures = [x.flip(-1) if flip else x for x in (picture, other)]
+        noise = torch.Generator().manual_seed(0)
+        return perceive(generator, discriminator, pictures[0], noise, looks=pictures[1:] if looks else ())
+
+    there, back = see(False, True), see(True, True)
+    seen = there.grid - torch.nn.functional.interpolate(there.left, size=(12, 16), mode="bilinear")
+    mirrored = back.grid - torch.nn.functional.interpolate(back.left, size=(12, 16), mode="bilinear")
+    assert there.grid.shape[-2:] == (12, 16)
+    torch.testing.assert_close(seen, mirrored.flip(-1), atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(there.airlight, back.airlight)
+    one, its_mirror = see(False, False).grid, see(True, False).grid
+    assert float((one - its_mirror.flip(-1)).abs().max()) > 1e-3
 
 
 def test_spread_is_none_where_the_posterior_is_certain(generator, discriminator):

@@ -86,6 +86,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="draw N restorations and keep what the discriminator believes (default: 1, the most likely one)",
     )
     add("--force", action="store_true", help="restore even where no haze is recognised")
+    add(
+        "--preset",
+        choices=["fast", "fine"],
+        help="fine: look at each photograph at four sizes, and mirrored (default: fast, one look)",
+    )
     add("--device", choices=["auto", "cpu", "cuda", "mps"], default="auto", help="where to compute")
     add("--weights", default="fast", metavar="NAME|FILE", help="released weights or your own (default: fast)")
 
@@ -129,7 +134,7 @@ class _Run:
         # Here and not at the top: torch takes seconds to load, and most mistakes are found without it.
         from clairvoy.dehazer import Dehazer
 
-        return Dehazer.load(self.args.weights, device=self.args.device)
+        return Dehazer.load(self.args.weights, self.args.device, self.args.preset)
 
     def all(self) -> int:
         """Take the photographs one by one, then say how it went."""

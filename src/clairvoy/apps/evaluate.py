@@ -108,6 +108,9 @@ def _add_shared(
             default="auto",
             help="what computes clairvoy (default: auto)",
         )
+        parser.add_argument(
+            "--preset", choices=["fast", "fine"], help="how carefully to look (default: fast)"
+        )
     parser.add_argument("--json", action="store_true", help="print JSON instead of the table")
     parser.set_defaults(measure=measure)
 
@@ -139,7 +142,7 @@ def _run_haze(args: argparse.Namespace) -> int:
 
     pairs = _spread(match_pairs(args.hazy, args.clear) if args.hazy is not None else [], args.limit)
     photographs = _spread(list(chain.from_iterable(map(find_photographs, harm_folders))), args.limit)
-    restorers = standard_restorers(Dehazer.load(args.weights, device=args.device))
+    restorers = standard_restorers(Dehazer.load(args.weights, args.device, args.preset))
     with _shown(len(pairs) + len(photographs)) as show:
         evaluation = evaluate(restorers, pairs, photographs, progress=show)
     sys.stdout.write(to_json(evaluation.to_dict()).decode() if args.json else evaluation.table() + "\n")
@@ -152,7 +155,7 @@ def _run_recognition(args: argparse.Namespace) -> int:
 
     hazy, clear = find_photographs(args.hazy), find_photographs(args.clear)
     with _shown(len(hazy) + len(clear)) as show:
-        found = recognise(Dehazer.load(args.weights, device=args.device), hazy, clear, progress=show)
+        found = recognise(Dehazer.load(args.weights, args.device, args.preset), hazy, clear, progress=show)
     sys.stdout.write(to_json(found.to_dict()).decode() if args.json else found.table() + "\n")
     if args.list and not args.json:
         for probability, path, label in found.misjudged():

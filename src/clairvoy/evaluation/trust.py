@@ -135,7 +135,7 @@ def measure_trust(
         drawn = pool.draw(min(BATCH, scenes - done), rng, settings)
         seen = perceive(parts.generator, parts.discriminator, drawn.hazy, rng)
         with torch.no_grad():
-            restored = parts.generator.restore(drawn.hazy, seen.z, seen.airlight)[0].clamp(0, 1)
+            restored = parts.generator.restore_along(drawn.hazy, seen.grid, seen.airlight)[0].clamp(0, 1)
         signs.append(seen.signs)
         errors.append(F.avg_pool2d((restored - drawn.clear).square().mean(dim=1, keepdim=True), CELL))
         hazy.append(drawn.optical_depth.mean(dim=(1, 2, 3)) > 0)

@@ -14,12 +14,14 @@ a probability, so that it can be checked for calibration.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from clairvoy.generative.bilateral_grid import slice_grid
 from clairvoy.generative.density_vae import DensityVAE, Posterior
 from clairvoy.generative.discriminator import CLEAR, Discriminator
 
@@ -42,6 +44,10 @@ class Perception(NamedTuple):
     """Density field, the posterior's mean, (B, latent, H/16, W/16)."""
     airlight: Tensor
     """(B, 3, 1, 1)."""
+    grid: Tensor
+    """Bilateral grid of optical depth, (B, bins, h, w): what the looks at the picture saw and what was left."""
+    left: Tensor
+    """The part of it that was seen in the restored picture only, (B, bins, H/8, W/8)."""
     haze: Tensor
     """1 - transmission, (B, 1, H/2, W/2) in [0, 1]."""
     spread: Tensor
@@ -59,9 +65,13 @@ def perceive(
     picture: Tensor,
     noise: torch.Generator,
     samples: int = 4,
+    looks: Sequence[Tensor] = (),
     posterior: Posterior | None = None,
 ) -> Perception:
-    """Look at pictures once: haze, airlight, spread, and the signs of confidence.
+    """Look at pictures: haze, airlight, spread, and the signs of confidence.
+
+    What is seen is taken away, and the restored picture is looked at once more: haze left in it is added. (The look
+    is needed anyhow, for the discriminator's word.)
 
     Parameters
     ----------
@@ -73,29 +83,38 @@ def perceive(
         Source of the posterior draws.
     samples
         Draws that the spread is taken over, at least 2.
+    looks
+        The same pictures at other sizes, multiples of 16. With any, optical depth and airlight are means over all
+        sizes, each seen as it is and mirrored: their errors are partly each one's own.
     posterior
         About which density field; that of `picture` if not given.
     """
     posterior = posterior or generator.encode(picture)
-    half = F.avg_pool2d(picture, 2)
-    mean_od = generator.optical_depth(posterior.mean, half)
-    t = torch.exp(-mean_od)
+    seen, airlight = generator.decode(posterior.mean), posterior.airlight
+    if looks:
+        seen, airlight = _mean_over_looks(generator, picture, looks, seen, airlight)
+    half, quarter = F.avg_pool2d(picture, 2), F.avg_pool2d(picture, 4)
     draws = torch.stack(
-        [torch.exp(-generator.optical_depth(posterior.sample(noise), half)) for _ in range(max(2, samples))]
+        [
+            torch.exp(-generator.optical_depth(posterior.sample(noise), quarter))
+            for _ in range(max(2, samples))
+        ]
     )
     spread_t = draws.std(dim=0)
     # An error of t moves the restored colour by |I - A| / t^2 times it.
-    contrast = (half - posterior.airlight).abs().mean(dim=1, keepdim=True)
-    spread = F.avg_pool2d(contrast / t.square() * spread_t, CELL // 2)
+    contrast = (quarter - airlight).abs().mean(dim=1, keepdim=True)
+    spread = F.avg_pool2d(contrast / draws.mean(dim=0).square() * spread_t, CELL // 4)
 
-    wide = F.interpolate(mean_od, scale_factor=2.0, mode="bilinear", align_corners=False)
-    restored = ((picture - posterior.airlight) * torch.exp(wide) + posterior.airlight).clamp(0, 1)
-    again = generator.trunk(restored)
-    z_again = generator.posterior_head(again)[:, : generator.settings.latent]
+    restored = generator.restore_along(picture, seen, airlight)[0].clamp(0, 1)
+    z_again = generator.posterior_head(generator.trunk(restored))[:, : generator.settings.latent]
     features = generator.decoder.features(z_again)
-    residual = F.avg_pool2d(F.softplus(generator.decoder.last(features)).mean(dim=1, keepdim=True), 2)
+    left = generator.bounded(generator.decoder.last(features))
     judged = discriminator(features)[:, CLEAR : CLEAR + 1]
     own = torch.sigmoid(discriminator(generator.decoder.features(posterior.mean))[:, CLEAR : CLEAR + 1])
+
+    grid = seen + F.interpolate(left, size=seen.shape[-2:], mode="bilinear", align_corners=False)
+    grid = grid.clamp(max=generator.settings.max_optical_depth)
+    t = torch.exp(-slice_grid(grid, generator.guide(half).float()))
     haze = F.avg_pool2d(1 - t, CELL // 2)
     grey = restored.mean(dim=1, keepdim=True)
     brightness = F.avg_pool2d(grey, CELL)
@@ -104,18 +123,34 @@ def perceive(
         [
             torch.log(spread + 1e-4),
             judged,
-            torch.log(residual + 1e-3),
+            torch.log(F.avg_pool2d(left.mean(dim=1, keepdim=True), 2) + 1e-3),
             haze,
             haze.square(),
-            posterior.airlight.mean(dim=1, keepdim=True).expand_as(haze),
+            airlight.mean(dim=1, keepdim=True).expand_as(haze),
             brightness,
             torch.log(variance.clamp(min=0).sqrt() + 1e-2),
         ],
         dim=1,
     )
     return Perception(
-        posterior.mean, posterior.airlight, 1 - t, F.avg_pool2d(spread_t, CELL // 2), own, signs
+        posterior.mean, airlight, grid, left, 1 - t, F.avg_pool2d(spread_t, CELL // 4), own, signs
     )
+
+
+def _mean_over_looks(
+    generator: DensityVAE, picture: Tensor, looks: Sequence[Tensor], grid: Tensor, airlight: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Mean grid, as fine as the finest, and mean airlight over `picture`, which gave the two last, and other sizes."""
+    grids, airlights = [grid], [airlight]
+    for number, look in enumerate((picture, *looks)):
+        for mirrored in (False, True)[number == 0 :]:
+            posterior = generator.encode(look.flip(-1) if mirrored else look)
+            decoded = generator.decode(posterior.mean)
+            grids.append(decoded.flip(-1) if mirrored else decoded)
+            airlights.append(posterior.airlight)
+    finest = max((one.shape[-2:] for one in grids), key=lambda size: size[0] * size[1])
+    fine = [F.interpolate(one, size=finest, mode="bilinear", align_corners=False) for one in grids]
+    return torch.stack(fine).mean(dim=0), torch.stack(airlights).mean(dim=0)
 
 
 class Calibration(nn.Module):

@@ -216,8 +216,11 @@ class DensityVAE(nn.Module):
 
     def decode(self, z: Tensor) -> Tensor:
         """Density field to a bilateral grid (B, bins, H/8, W/8) of optical depth >= 0."""
-        grid = self.decoder(z).float()
-        return F.softplus(grid).clamp(max=self.settings.max_optical_depth)
+        return self.bounded(self.decoder(z))
+
+    def bounded(self, grid: Tensor) -> Tensor:
+        """What the decoder's last layer gives, as optical depth in [0, max_optical_depth]."""
+        return F.softplus(grid.float()).clamp(max=self.settings.max_optical_depth)
 
     def guide(self, picture: Tensor) -> Tensor:
         """What the grid is read with, (B, 1, H, W) in [0, 1], from each pixel's own colour."""
@@ -239,7 +242,11 @@ class DensityVAE(nn.Module):
 
     def restore(self, hazy: Tensor, z: Tensor, airlight: Tensor) -> tuple[Tensor, Tensor]:
         """Clear picture (not clipped) and optical depth, for z drawn from the posterior of `hazy`."""
-        od = self.optical_depth(z, hazy)
+        return self.restore_along(hazy, self.decode(z), airlight)
+
+    def restore_along(self, hazy: Tensor, grid: Tensor, airlight: Tensor) -> tuple[Tensor, Tensor]:
+        """The same from a bilateral grid of optical depth."""
+        od = slice_grid(grid, self.guide(hazy).float())
         return (hazy - airlight) * torch.exp(od) + airlight, od
 
     def simulate(

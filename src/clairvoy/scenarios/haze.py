@@ -219,7 +219,7 @@ class HazeScenario:
             )
             seen = perceive(self.parts.generator, self.parts.discriminator, hazy, rng)
             with torch.no_grad():
-                restored = self.parts.generator.restore(hazy, seen.z, seen.airlight)[0].clamp(0, 1)
+                restored = self.parts.generator.restore_along(hazy, seen.grid, seen.airlight)[0].clamp(0, 1)
             signs.append(seen.signs.cpu())
             errors.append(F.avg_pool2d((restored - clear).square().mean(dim=1, keepdim=True), 16).cpu())
             beliefs.append(seen)
@@ -290,7 +290,7 @@ class HazeScenario:
             hazy, clear = (x[begin : begin + 16].to(self.device) for x in (scenes.hazy, scenes.clear))
             seen = perceive(generator, self.parts.discriminator, hazy, self.rng_noise, samples=2)
             with torch.no_grad():
-                restored = generator.restore(hazy, seen.z, seen.airlight)[0].clamp(0, 1)
+                restored = generator.restore_along(hazy, seen.grid, seen.airlight)[0].clamp(0, 1)
             error = (restored - clear).square().mean(dim=1, keepdim=True)
             errors.append(F.avg_pool2d(error, CELL).cpu())
             looks.append(seen)

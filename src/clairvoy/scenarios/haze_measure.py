@@ -73,7 +73,7 @@ def look_at(generator: DensityVAE, discriminator: Discriminator, hazy: Tensor, s
 def restore(generator: DensityVAE, hazy: Tensor, seen: Perception) -> Tensor:
     """Restore every picture, hazy or not (forced): (B, 3, S, S) in [0, 1]."""
     restored = [
-        generator.restore(hazy[at], seen.z[at], seen.airlight[at])[0].clamp(0, 1)
+        generator.restore_along(hazy[at], seen.grid[at], seen.airlight[at])[0].clamp(0, 1)
         for at in torch.arange(len(hazy)).split(BATCH)
     ]
     return torch.cat(restored)
