@@ -48,7 +48,7 @@ def test_four_arms_table_json_and_figure_and_no_run_is_done_twice(photographs, t
     assert call(photographs, tmp_path / "a") == 0
     table = capsys.readouterr().out
     assert all(f"| {arm} |" in table for arm in ARMS)
-    assert "2 seeds" in table
+    assert table.count("| 2 |") >= 4  # seeds
     assert (tmp_path / "a" / "ablation.md").read_text() == table
     with Image.open(tmp_path / "a" / "ablation.png") as figure:
         assert figure.width > figure.height > 100

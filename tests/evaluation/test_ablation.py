@@ -46,7 +46,7 @@ def test_samplers_are_compared_within_each_run():
 
 def test_the_table_names_all_arms_and_marks_what_excludes_zero():
     table = ablation(0.1).table()
-    assert "| both − apart | **+0.10 [+0.10, +0.10]** |" in table
+    assert "| both − apart | **+0.10 [+0.10, +0.10]** |" in table  # restoration
     assert "| generator helps agent − apart | +0.00 [+0.00, +0.00] |" in table
 
 

@@ -51,3 +51,10 @@ def test_an_outlier_does_not_empty_the_rest():
     logits = torch.zeros(100)
     logits[0] = 30.0
     assert float(accept(logits, torch.Generator().manual_seed(0)).float().mean()) == 1.0
+
+
+def test_a_batch_of_fakes_that_are_seen_through_is_not_admitted_by_its_best():
+    logits = torch.full((20000,), -2.0)
+    kept = accept(logits, torch.Generator().manual_seed(0))
+    # exp(-2): the largest ratio of two densities is at least 1, though the best of this batch has less.
+    assert float(kept.float().mean()) == pytest.approx(0.135, abs=0.01)

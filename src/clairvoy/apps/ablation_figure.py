@@ -32,9 +32,8 @@ def draw(ablation: Ablation) -> np.ndarray:
         _text(pen, LABELS - 14, TOP + (index + 0.5) * ROW, arm, 14, COLOURS[index], "rm")
     for column, name in enumerate(names):
         _panel(pen, LABELS + column * (PANEL + GAP), ablation, name)
-    seeds = len(ablation.seeds())
     told = (
-        f"Small dots: {seeds} seeds. Large: interquartile mean. Bar: 95 % bootstrap interval. "
+        "Small dots: seeds. Large: interquartile mean. Bar: 95 % bootstrap interval. "
         "Below the axis: both over apart, seed by seed."
     )
     _text(pen, LABELS, height - 10, told, 11, FAINT, "ls")
@@ -80,7 +79,8 @@ def _panel(pen: ImageDraw.ImageDraw, left: int, ablation: Ablation, name: str) -
     _line(pen, left, bottom, left + PANEL, bottom, FAINT, 1)
     if {"both", APART} <= set(arms):
         gain = ablation.gain("both", name)
-        told = f"{gain.value:+.2f} [{gain.low:+.2f}, {gain.high:+.2f}]"
+        form = "+.3f" if name == "f1" else "+.2f"
+        told = f"{gain.value:{form}} [{gain.low:{form}}, {gain.high:{form}}]"
         _text(pen, left, bottom + 24, told, 12, INK if gain.low > 0 else FAINT, "lt")
 
 

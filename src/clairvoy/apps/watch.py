@@ -22,7 +22,7 @@ CURVES = {
     "tau/error_db": "tau: off by [dB]",
     "tau/too_sure": "tau: too sure by",
     "models/discriminator_accuracy": "discriminator right",
-    "simulated/admitted": "simulated scenes admitted",
+    "simulated/admitted": "simulated admitted",
 }
 """What is drawn, two side by side; what a run does not have is left out."""
 HEIGHT = 4
@@ -65,12 +65,13 @@ def run(args: argparse.Namespace) -> int:
             lines = read_metrics(folder)
             finished = _finished(folder, settings, lines)
             last = lines[-1]["update"] if lines else 0
-            if not args.follow or screen or (finished and told < 0):
-                if last != told or not screen:
-                    text = "\n".join(render(folder, settings, lines, width)) + "\n"
-                    sys.stdout.write(
-                        f"{CLEAR_SCREEN if told < 0 else ''}{HOME}{text}{CLEAR_BELOW}" if screen else text
-                    )
+            if screen:
+                # What is longer than the screen would push its own head out of sight.
+                shown = render(folder, settings, lines, width)[: get_terminal_size().lines - 1]
+                text = "\x1b[K\n".join(shown)
+                sys.stdout.write(f"{CLEAR_SCREEN if told < 0 else ''}{HOME}{text}\n{CLEAR_BELOW}")
+            elif not args.follow or (finished and told < 0):
+                sys.stdout.write("\n".join(render(folder, settings, lines, width)) + "\n")
             else:
                 # Where nothing can be drawn over, each stretch is a line.
                 sys.stdout.writelines(_line(line) for line in lines if line["update"] > told)

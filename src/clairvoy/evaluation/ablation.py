@@ -77,15 +77,15 @@ class Ablation:
         there = {run.arm for run in self.runs}
         return [arm for arm in (*ARMS, *PATHS) if arm in there]
 
-    def seeds(self) -> list[int]:
-        """Seeds that every arm has been run with."""
-        sets = [{run.seed for run in self.runs if run.arm == arm} for arm in self.arms()]
+    def seeds(self, *arms: str) -> list[int]:
+        """Seeds that each of these arms has been run with; of all arms if none is named."""
+        sets = [{run.seed for run in self.runs if run.arm == arm} for arm in arms or self.arms()]
         return sorted(set.intersection(*sets))
 
-    def scores(self, arm: str, measure: str) -> list[float]:
-        """A measure of an arm, (seeds,)."""
+    def scores(self, arm: str, measure: str, seeds: Sequence[int] | None = None) -> list[float]:
+        """A measure of an arm, (seeds,); of all its seeds if they are not given."""
         found = {run.seed: run.measures[measure] for run in self.runs if run.arm == arm}
-        return [found[seed] for seed in self.seeds()]
+        return [found[seed] for seed in (self.seeds(arm) if seeds is None else seeds)]
 
     def level(self, arm: str, measure: str) -> Interval:
         """Interquartile mean over seeds."""
@@ -93,11 +93,13 @@ class Ablation:
 
     def gain(self, arm: str, measure: str, over: str = APART) -> Interval:
         """Interquartile mean of the paired differences to another arm."""
-        return paired_difference(self.scores(arm, measure), self.scores(over, measure))
+        both = self.seeds(arm, over)
+        return paired_difference(self.scores(arm, measure, both), self.scores(over, measure, both))
 
     def sampler_gain(self, sampler: str, over: str = "single") -> Interval:
         """Of a sampler over another, each run of every arm a pair; dB."""
-        runs = [run for run in self.runs if run.seed in self.seeds()]
+        everywhere = set(self.seeds())
+        runs = [run for run in self.runs if run.seed in everywhere]
         by_arm = [[run for run in runs if run.arm == arm] for arm in self.arms()]
         columns = [
             [run.samplers[sampler] - run.samplers[over] for run in sorted(arm, key=lambda run: run.seed)]
@@ -142,30 +144,30 @@ class Ablation:
 
     def table(self) -> str:
         """The figures as text, in Markdown."""
-        seeds = len(self.seeds())
         names = list(MEASURES)
-        lines = ["| arm | " + " | ".join(MEASURES.values()) + " | windows | seconds |"]
-        lines.append("|---" * (len(names) + 3) + "|")
+        lines = ["| arm | " + " | ".join(MEASURES.values()) + " | seeds | windows | seconds |"]
+        lines.append("|---" * (len(names) + 4) + "|")
         for arm in self.arms():
-            cells = [_told(self.level(arm, name)) for name in names]
+            cells = [_told(self.level(arm, name), name) for name in names]
             mine = [run for run in self.runs if run.arm == arm]
             windows = sum(run.windows for run in mine) / len(mine)
             seconds = sum(run.seconds for run in mine) / len(mine)
-            lines.append(f"| {arm} | {' | '.join(cells)} | {windows:.0f} | {seconds:.0f} |")
+            lines.append(f"| {arm} | {' | '.join(cells)} | {len(mine)} | {windows:.0f} | {seconds:.0f} |")
         if APART in self.arms():
             lines += ["", "Paired differences:", ""]
-            lines.append("| arms | " + " | ".join(MEASURES.values()) + " |")
-            lines.append("|---" * (len(names) + 1) + "|")
+            lines.append("| arms | " + " | ".join(MEASURES.values()) + " | pairs |")
+            lines.append("|---" * (len(names) + 2) + "|")
             for arm, over in self._contrasts():
-                cells = [_told(self.gain(arm, name, over), sign=True) for name in names]
-                lines.append(f"| {arm} − {over} | {' | '.join(cells)} |")
+                cells = [_told(self.gain(arm, name, over), name, sign=True) for name in names]
+                pairs = len(self.seeds(arm, over))
+                lines.append(f"| {arm} − {over} | {' | '.join(cells)} | {pairs} |")
         lines += ["", "| restoration of a hazy scene by | dB more than one draw |", "|---|---|"]
         for name, label in SAMPLERS.items():
             if name != "single":
                 lines.append(f"| {label} | {_told(self.sampler_gain(name), sign=True)} |")
         lines += [
             "",
-            f"Interquartile means over {seeds} seeds; in brackets 95 % bootstrap intervals; bold: 0 lies outside.",
+            "Interquartile means over seeds; in brackets 95 % bootstrap intervals; bold: 0 lies outside.",
         ]
         return "\n".join(lines)
 
@@ -177,7 +179,7 @@ class Ablation:
         return [pair for pair in wanted if pair[0] in arms and pair[1] in arms]
 
 
-def _told(found: Interval, sign: bool = False) -> str:
-    plus = "+" if sign else ""
-    text = f"{found.value:{plus}.2f} [{found.low:{plus}.2f}, {found.high:{plus}.2f}]"
+def _told(found: Interval, measure: str = "", sign: bool = False) -> str:
+    form = ("+" if sign else "") + (".3f" if measure == "f1" else ".2f")
+    text = f"{found.value:{form}} [{found.low:{form}}, {found.high:{form}}]"
     return f"**{text}**" if sign and found.excludes_zero else text

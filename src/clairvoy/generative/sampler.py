@@ -59,8 +59,9 @@ def accept(logits: Tensor, noise: torch.Generator, shift: float | None = None) -
         Source of the acceptance draws.
     shift
         Log of r_max; by default the 80 % quantile of the batch, so that one outlier does not empty the rest
-        (Azadi et al., section 3.2, shift it likewise by a percentile).
+        (Azadi et al., section 3.2, shift it likewise by a percentile), but at least 0.
     """
-    top = logits.float().quantile(0.8) if shift is None else torch.as_tensor(shift)
+    # The largest ratio of two densities is at least 1: a batch in which all is disbelieved is not to be admitted.
+    top = logits.float().quantile(0.8).clamp(min=0) if shift is None else torch.as_tensor(shift)
     probability = torch.exp(F.logsigmoid(logits.float()) - F.logsigmoid(-logits.float()) - top).clamp(max=1)
     return torch.rand(logits.shape, generator=noise).to(logits.device) < probability

@@ -77,6 +77,8 @@ class HazeScenarioSettings:
     """How the generator learns."""
     losses: LossWeights = field(default_factory=LossWeights)
     """Weights of its objective."""
+    agent: DQNSettings = field(default_factory=DQNSettings)
+    """How the agent learns."""
     history: HistorySettings = field(default_factory=lambda: HistorySettings(capacity=16_000))
     """Of the agent."""
 
@@ -132,7 +134,7 @@ class HazeScenario:
         self.rng = torch.Generator().manual_seed(seed + 2)
         self.rng_met = torch.Generator().manual_seed(seed + 5)
         self.rng_noise = torch.Generator().manual_seed(seed + 6)
-        self.agent = DQN(self.parts.agent, DQNSettings(), self.device)
+        self.agent = DQN(self.parts.agent, self.settings.agent, self.device)
         self.history = History(
             self.settings.history, self.settings.searches, 5, torch.Generator().manual_seed(seed + 3)
         )
@@ -203,8 +205,12 @@ class HazeScenario:
         return self.learner.update(HazyPairs(hazy, clear, od, airlight, known).to(self.device))
 
     def finish(self) -> dict[str, float]:
-        """Calibrate tau and the probability of haze on held-out scenes; the averaged weights become the generator's."""
+        """Calibrate tau and the probability of haze on held-out scenes; the averaged weights become the generator's.
+
+        So do those of the agent's target, a moving average too: the last iterate of Q-learning is a matter of luck.
+        """
         self.parts.generator.load_state_dict(self.learner.averaged.state_dict())
+        self.parts.agent.load_state_dict(self.agent.target.state_dict())
         if not self.settings.calibration:
             return {}
         self.held_out.extend(max(0, len(self.held_out.clear) - len(self.held_out)))
