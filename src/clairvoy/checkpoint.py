@@ -19,10 +19,9 @@ from clairvoy.errors import SettingsError, WeightsError
 from clairvoy.generative.confidence import Calibration
 from clairvoy.generative.density_vae import DensityVAE, VAESettings
 from clairvoy.generative.discriminator import Discriminator
-from clairvoy.glimpse import NUM_ACTIONS, SearchEncoder
-from clairvoy.qlearning.qnetwork import DuelingQNetwork
 from clairvoy.run_file import load_run as load_run
 from clairvoy.run_file import save_run as save_run
+from clairvoy.search_network import SearchQNetwork
 
 FORMAT = "clairvoy-weights-1"
 RELEASED = Path(__file__).parent / "weights"
@@ -55,7 +54,7 @@ class Parts:
     generator: DensityVAE
     discriminator: Discriminator
     calibration: Calibration
-    agent: DuelingQNetwork
+    agent: SearchQNetwork
 
     @classmethod
     def new(cls, settings: VAESettings | None = None) -> Parts:
@@ -79,9 +78,9 @@ class Parts:
         return self
 
 
-def new_agent() -> DuelingQNetwork:
+def new_agent() -> SearchQNetwork:
     """The Q-network of the haze search."""
-    return DuelingQNetwork(SearchEncoder(), 128, NUM_ACTIONS)
+    return SearchQNetwork()
 
 
 def save_weights(path: Path, parts: Parts, notes: Mapping[str, Any] | None = None) -> None:
@@ -101,8 +100,16 @@ def save_weights(path: Path, parts: Parts, notes: Mapping[str, Any] | None = Non
     replace_file(path, save(tensors, metadata=header))
 
 
-def load_weights(name_or_path: str | Path) -> Parts:
+def load_weights(name_or_path: str | Path, *, fresh_agent: bool = False) -> Parts:
     """Read weights by released name ("fast") or path.
+
+    Parameters
+    ----------
+    name_or_path
+        What to read.
+    fresh_agent
+        Leave the agent of the file out and put an untrained one in its place: for a training of the agent, which may
+        begin with the models of a version whose agent was another.
 
     Raises
     ------
@@ -132,6 +139,8 @@ def load_weights(name_or_path: str | Path) -> Parts:
     try:
         parts = Parts.new(VAESettings(**json.loads(header["settings"])))
         for name, module in parts.modules().items():
+            if fresh_agent and module is parts.agent:
+                continue
             begin = f"{name}."
             state = {key[len(begin) :]: value for key, value in tensors.items() if key.startswith(begin)}
             module.load_state_dict(state)

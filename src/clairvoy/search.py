@@ -1,22 +1,33 @@
 """The agent at work: looks over one scene through its window, and says where it recognises haze.
 
 Evaluation, not learning: the best action is taken, nothing is explored. Where the Q-values do not separate the actions
-(their best two differ by less than a margin) the agent looks ahead: of the windows that its actions lead to, it
+(their best two differ by less than a margin) the agent may look ahead: of the windows that its actions lead to, it
 chooses the one that the generator can restore with the highest tau.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import torch
 from torch import Tensor, nn
 
 from clairvoy import glimpse
-from clairvoy.qlearning.policy import look_ahead
+from clairvoy.beliefs import pool_beliefs
+from clairvoy.errors import SettingsError
+from clairvoy.qlearning.policy import greedy, look_ahead
+
+__all__ = ["GRID", "Look", "Search", "cut_windows", "explore", "pool_beliefs", "search"]
 
 GRID = 8
 """Windows along each side of a scene that one look covers."""
+STEPS_PER_WINDOW = 2.5
+"""An exploration ends after this many steps for each window that it may read."""
+
+Look: TypeAlias = Callable[[int, int], tuple[Tensor, Tensor]]
+"""Reads the window in a row and column: its pixels (3, 32, 32) uint8 and the beliefs about it (4,)."""
 
 
 @dataclass(frozen=True)
@@ -26,13 +37,22 @@ class Search:
     recognised: Tensor
     """(R, C) bool: where the agent recognised haze."""
     visited: Tensor
-    """(R, C) bool."""
+    """(R, C) bool: the windows read."""
     value: float
-    """The largest value of a state met, max Q: about how many windows of haze the agent expects to find."""
+    """The largest value of a state met, max Q: about how many windows of haze the agent expects to find soon."""
     path: list[tuple[int, int, int]]
     """Row, column and action of each step."""
     looked_ahead: int
     """Steps at which look-ahead chose."""
+    beliefs: Tensor
+    """(4, R, C), see `glimpse.BELIEF_CHANNELS`; 0 where nothing is known."""
+    finished: bool
+    """The agent ended the search by itself, with budget left."""
+
+    @property
+    def read(self) -> int:
+        """How many windows were read; one that was read twice counts once."""
+        return int(self.visited.sum())
 
 
 @torch.no_grad()
@@ -44,7 +64,7 @@ def search(
     budget: float = 1.0,
     difficulty: float = 0.02,
 ) -> Search:
-    """Search one scene from its middle until the agent is done or the budget is spent.
+    """Search a scene that one look has covered, from its middle until the agent is done or the budget is spent.
 
     Parameters
     ----------
@@ -59,51 +79,124 @@ def search(
     difficulty
         Difference of the best two Q-values below which tau decides; 0 switches look-ahead off.
     """
-    _, rows, cols = windows.shape[:3]
-    memory = glimpse.Memory.empty(1, rows, cols, windows.device)
-    memory.belief = beliefs.clone()
-    position = torch.tensor([[rows // 2, cols // 2]], device=windows.device)
-    steps = max(1, round(budget * rows * cols))
+    rows, cols = windows.shape[1:3]
+    return _walk(
+        agent,
+        lambda row, column: (windows[0, row, column], beliefs[0, :, row, column]),
+        (rows, cols),
+        beliefs,
+        steps=max(1, round(budget * rows * cols)),
+        reads=rows * cols,
+        difficulty=difficulty,
+        device=windows.device,
+    )
+
+
+@torch.no_grad()
+def explore(
+    agent: nn.Module,
+    look: Look,
+    rows: int,
+    cols: int,
+    *,
+    preview: Tensor | None = None,
+    budget: float = 1.0,
+    difficulty: float = 0.0,
+    device: str | torch.device = "cpu",
+) -> Search:
+    """Search a scene whose windows cost something: each is read when the agent comes to stand on it, and once only.
+
+    Parameters
+    ----------
+    agent
+        Q-network from an observation to values (1, 5).
+    look
+        Reads a window.
+    rows, cols
+        The grid, of any size.
+    preview
+        Beliefs by a thumbnail, (1, 4, R, C) in [0, 1]; None: there is none.
+    budget
+        Part of the windows that may be read, in (0, 1].
+    difficulty
+        See `search`.
+    device
+        Where the agent lies.
+    """
+    if not 0 < budget <= 1:
+        raise SettingsError(f"budget is {budget}; it is a part of the windows, above 0 and at most 1")
+    reads = max(1, round(budget * rows * cols))
+    return _walk(
+        agent, look, (rows, cols), preview,
+        steps=max(1, round(STEPS_PER_WINDOW * reads)), reads=reads, difficulty=difficulty, device=device,
+        counts_reads=True,
+    )  # fmt: skip
+
+
+def _walk(
+    agent: nn.Module,
+    look: Look,
+    grid: tuple[int, int],
+    preview: Tensor | None,
+    *,
+    steps: int,
+    reads: int,
+    difficulty: float,
+    device: str | torch.device,
+    counts_reads: bool = False,
+) -> Search:
+    """The search itself. Where reads count, it must not dither, see `glimpse.must_go_on`."""
+    rows, cols = grid
+    memory = glimpse.Memory.empty(1, rows, cols, device, preview)
+    position = torch.tensor([[rows // 2, cols // 2]], device=device)
+    kept: dict[tuple[int, int], tuple[Tensor, Tensor]] = {}
     path: list[tuple[int, int, int]] = []
-    value, ahead = -float("inf"), 0
-    tau_of_action = _tau_of_actions(beliefs)
+    value, ahead, finished, idle = -float("inf"), 0, False, 0
     for step in range(steps):
-        row, column = (int(value) for value in position[0])
-        glimpse.look(memory, position, beliefs[:, :, row, column])
-        left = torch.tensor([1.0 - step / steps], device=windows.device)
-        q = agent(glimpse.observe(windows, beliefs, memory, position, left))
-        settled = bool(memory.recognised[0, row, column])
+        row, column = (int(place) for place in position[0])
+        if (row, column) not in kept:
+            kept[row, column] = look(row, column)
+        window, belief = kept[row, column]
+        glimpse.look(memory, position, belief[None].to(device))
+        left = 1.0 - step / steps
+        if counts_reads:
+            left = min(left, 1.0 - (len(kept) - 1) / reads)
+        seen = glimpse.observe_window(
+            window[None].to(device),
+            belief[None].to(device),
+            memory,
+            position,
+            torch.tensor([left], device=device),
+        )
+        q = agent(seen)
         value = max(value, float(q.max()))
-        action, acted = look_ahead(q, tau_of_action[row, column][None], None, difficulty)
-        ahead += int(acted.item())
-        path.append((row, column, int(action)))
-        if int(action) == glimpse.STAY:
-            if settled:
+        mask = (
+            glimpse.must_go_on(memory, position, torch.tensor([idle], device=device))
+            if counts_reads
+            else None
+        )
+        if difficulty > 0:
+            tau = glimpse.tau_of_actions(memory, position)
+            chosen, acted = look_ahead(q, tau, mask, difficulty)
+            ahead += int(acted.item())
+        else:
+            chosen = greedy(q, mask)
+        action = int(chosen)
+        path.append((row, column, action))
+        if action == glimpse.STAY:
+            if bool(memory.recognised[0, row, column]):
+                finished = True
                 break
             memory.recognised[0, row, column] = True
-        position, _ = glimpse.move(position, action, rows, cols)
-    return Search(memory.recognised[0], memory.visited[0], value, path, ahead)
-
-
-def _tau_of_actions(beliefs: Tensor) -> Tensor:
-    """The tau of the window that each action leads to, from each window, (R, C, 5). Staying leads to the same window."""
-    rows, cols = beliefs.shape[2:]
-    tau = beliefs[0, glimpse.BELIEF_CHANNELS.index("tau")]
-    row, column, action = torch.meshgrid(
-        *(torch.arange(n, device=beliefs.device) for n in (rows, cols, glimpse.NUM_ACTIONS)), indexing="ij"
-    )
-    start = torch.stack((row.flatten(), column.flatten()), dim=1)
-    reached, _ = glimpse.move(start, action.flatten(), rows, cols)
-    return tau[reached[:, 0], reached[:, 1]].view(rows, cols, glimpse.NUM_ACTIONS)
+        position, _ = glimpse.move(position, chosen, rows, cols)
+        new = tuple(position[0].tolist()) not in kept
+        if new and len(kept) >= reads:
+            break
+        idle = 0 if new or action == glimpse.STAY else idle + 1
+    return Search(memory.recognised[0], memory.visited[0], value, path, ahead, memory.belief[0], finished)
 
 
 def cut_windows(pictures: Tensor) -> Tensor:
     """Cut (B, 3, 256, 256) uint8 into windows (B, 8, 8, 3, 32, 32)."""
     count, side = len(pictures), glimpse.WINDOW
     return pictures.view(count, 3, GRID, side, GRID, side).permute(0, 2, 4, 1, 3, 5).contiguous()
-
-
-def pool_beliefs(haze: Tensor, spread: Tensor, clear: Tensor, tau: Tensor) -> Tensor:
-    """Mean of each belief map (B, 1, h, w) over each window: (B, 4, 8, 8) in [0, 1]."""
-    maps = [nn.functional.adaptive_avg_pool2d(part, GRID) for part in (haze, spread * 4, clear, tau)]
-    return torch.cat(maps, dim=1).clamp(0, 1)

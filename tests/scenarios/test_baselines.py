@@ -5,15 +5,16 @@ import torch
 from synthetic_scenes import synthetic_scenes
 
 from clairvoy import glimpse
-from clairvoy.glimpse import DOWN, LEFT, RIGHT, STAY, UP, Memory, SearchEncoder
+from clairvoy.glimpse import DOWN, LEFT, RIGHT, STAY, UP, Memory
 from clairvoy.qlearning.dqn import DQN, DQNSettings, learn_from_history
 from clairvoy.qlearning.history import History, HistorySettings
 from clairvoy.qlearning.policy import linear_schedule
-from clairvoy.qlearning.qnetwork import DuelingQNetwork, initialise
+from clairvoy.qlearning.qnetwork import initialise
 from clairvoy.qlearning.rollout import collect, evaluate
 from clairvoy.scenarios.baselines import greedy_on_belief, oracle, random_walk, raster_scan
 from clairvoy.scenarios.haze_search import HazeSearch, HazeSearchSettings
 from clairvoy.scenarios.scene_set import SceneSet
+from clairvoy.search_network import SearchQNetwork
 
 
 def at(*places):
@@ -109,7 +110,7 @@ def test_dqn_beats_the_raster_scan_at_half_the_budget():
     # Seeds 0 to 5 found 2.3 to 3.2 windows, 2.7 in the mean; the raster scan 2.1, the oracle 3.5.
     generator = torch.Generator().manual_seed(0)
     search = HazeSearch(synthetic_scenes(100, 4, 4, seed=3), 32, options)
-    network = DuelingQNetwork(SearchEncoder(), 128, search.num_actions)
+    network = SearchQNetwork()
     initialise(network, generator)
     agent = DQN(network, DQNSettings(learning_rate=1e-3, polyak=0.03))
     history = History(HistorySettings(8000, n_step=3, gamma=0.95), 32, search.num_actions, generator)

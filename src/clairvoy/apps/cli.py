@@ -21,6 +21,7 @@ from clairvoy.errors import ClairvoyError
 # Each name is a module of this package with `add_arguments(parser)` and `run(args) -> int`.
 COMMANDS = {
     "clear": "restore hazy photographs",
+    "search": "search a large scene for haze: what was read, what was found, what was restored",
     "train": "co-train the generative model and the agent, on your own photographs if you like",
     "watch": "draw a training in the terminal, while it runs or afterwards",
     "evaluate": "measure weights against baselines",

@@ -33,7 +33,11 @@ PATHS = ("agent_to_generator", "generated_scenes", "beliefs", "gate")
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Define the command line."""
-    parser.add_argument("scenario", choices=["haze"], help="what to train")
+    parser.add_argument(
+        "scenario",
+        choices=["haze", "search"],
+        help="haze: generator, discriminator and agent together; search: the search agent of --start alone",
+    )
     parser.add_argument(
         "--clear",
         type=Path,
@@ -75,6 +79,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=4000,
         help="updates of the generator (default: %(default)s); 0: calibrate the weights of --start, and no more",
     )
+    parser.add_argument("--steps", type=int, help="search: steps of all episodes together (default: 800,000)")
     parser.add_argument(
         "--learning-rate",
         type=float,
@@ -103,6 +108,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Train; 0 when the budget is spent, 130 after Ctrl-C."""
+    if args.scenario == "search":
+        from clairvoy.apps import train_search
+
+        return train_search.run(args)
     checkpoint, weights = args.out / "checkpoint.pt", args.out / "weights.safetensors"
     if args.updates < 0 or (args.updates == 0 and not args.start):
         raise SettingsError(
@@ -245,7 +254,8 @@ def _scenario(args: argparse.Namespace, device: torch.device) -> HazeScenario:
     learnt = [path for index, path in enumerate(paths) if index % 10]
     depth = DepthFiles(args.depth) if args.depth else None
     rooms = args.rooms if args.rooms is not None else (0.0 if args.depth else 0.25)
-    pool = ScenePool(SceneMaker(Photographs(learnt), depth, seed=args.seed, rooms=rooms), 1500)
+    kept = 1500 if args.updates else 16  # a calibration learns from no scene
+    pool = ScenePool(SceneMaker(Photographs(learnt), depth, seed=args.seed, rooms=rooms), kept)
     held_out = ScenePool(SceneMaker(Photographs(held), depth, seed=args.seed + 1000, rooms=rooms), 160)
     gpu = device.type == "cuda"
     rate = args.learning_rate or (4e-4 if args.start else 8e-4)

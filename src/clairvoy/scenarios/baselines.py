@@ -1,8 +1,9 @@
 """What an agent must beat in the haze search: pure functions from position and memory to actions.
 
 All take ``position`` ``(N, 2)`` int64 and a `glimpse.Memory` of N scenes, and return actions ``(N,)`` int64.
-A window looks hazy to them when the believed haze is at least ``threshold``. A claim about the agent is a
-claim against all four.
+A window looks hazy to them when the believed haze is at least ``threshold``. They read windows under the rules of
+`haze_search.HazeSearch`, as the agent does: where they stand is read, also in passing. A claim about the agent is a
+claim against all of them.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import torch
 from torch import Tensor
 
 from clairvoy.glimpse import DOWN, LEFT, RIGHT, STAY, UP, Memory
+from clairvoy.guidance import beside_recognised
 
 _FAR = 1 << 20
 """More than any distance on a grid."""
@@ -52,6 +54,37 @@ def greedy_on_belief(position: Tensor, memory: Memory, haze: Tensor, threshold: 
         See the module.
     """
     return _nearest(position, memory, haze >= threshold)
+
+
+def greedy_on_sight(position: Tensor, memory: Memory, threshold: float = 0.5) -> Tensor:
+    """Greedy without a thumbnail: recognise what looks hazy, read on beside it, and scan on where no haze is near."""
+    beside = beside_recognised(memory.recognised) & ~memory.visited
+    target, any_left = _argmin(torch.where(beside, _distance(position, memory), _FAR))
+    onwards = torch.where(any_left, _towards(position, target), raster_scan(position, memory, 2.0))
+    return torch.where(_looks_hazy(position, memory, memory.belief[:, 0], threshold), STAY, onwards)
+
+
+def explorer(position: Tensor, memory: Memory, threshold: float = 0.25) -> Tensor:
+    """Greedy on all that can be expected, by rules: what the agent is led by at the beginning of its training.
+
+    Recognise what looks hazy, and what a thumbnail and the windows around say is. Go to the nearest unread window that is
+    expected hazy; where there is none and no thumbnail, to the nearest one far from all that was read, in ever finer
+    strides. Then finish.
+    """
+    expected = memory.expected()
+    unread = ~memory.visited
+    target, any_left = _argmin(
+        torch.where(unread & (expected >= threshold), _distance(position, memory), _FAR)
+    )
+    side = max(memory.visited.shape[1:])
+    for stride in (max(2, side // 8), max(2, side // 16)):
+        far = unread & (memory.distance >= stride) & ~memory.thumbnail[:, None, None]
+        next_target, there = _argmin(torch.where(far, _distance(position, memory), _FAR))
+        target = torch.where(any_left[:, None], target, next_target)
+        any_left = any_left | there
+    onwards = torch.where(any_left, _towards(position, target), _finish(position, memory))
+    sure = 0.5 * (memory.belief[:, 0] + expected)
+    return torch.where(_looks_hazy(position, memory, sure, threshold), STAY, onwards)
 
 
 def oracle(position: Tensor, memory: Memory, hazy: Tensor) -> Tensor:

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from clairvoy import glimpse
 from clairvoy.errors import InputError, SettingsError
+from clairvoy.guidance import GUIDES
 from clairvoy.qlearning.transitions import Observation
 from clairvoy.scenarios.scenario import ObservationSpec, Step
 from clairvoy.scenarios.scene_set import SceneSet
@@ -24,10 +25,16 @@ class HazeSearchSettings:
 
     budget: float = 1.0
     """Steps of an episode as a multiple of the number of windows; rounded, at least 1 step."""
+    reads: tuple[float, float] | None = None
+    """Part of the windows that may be read, drawn for each episode from this range; None: no limit but the steps."""
     start: Literal["random", "centre"] = "random"
     """Where an episode begins."""
-    preview: bool = False
-    """Whether the beliefs of all windows are known from the start, as after one look at low resolution."""
+    preview: float = 0.0
+    """Probability that an episode shows beliefs of all windows from the start, as after one look at low resolution."""
+    end_when_found: bool = True
+    """Whether an episode ends once all haze is recognised. Off, the agent must see for itself that it is done."""
+    go_on: bool = False
+    """Whether the action mask ends dithering, see `glimpse.must_go_on`."""
     mask_walls: bool = False
     """Whether the action mask forbids moves against a wall."""
     step: float = 0.0
@@ -42,6 +49,13 @@ class HazeSearchSettings:
     def __post_init__(self) -> None:
         if not self.budget > 0:
             raise SettingsError(f"budget is {self.budget}; it must be above 0")
+        low, high = self.reads or (1.0, 1.0)
+        if not 0 < low <= high <= 1:
+            raise SettingsError(
+                f"reads is {self.reads}; it is a range of parts of the windows, within (0, 1]"
+            )
+        if not 0 <= self.preview <= 1:
+            raise SettingsError(f"preview is {self.preview}; it is a probability, from 0 to 1")
         if self.start not in ("random", "centre"):
             raise SettingsError(f"start is {self.start!r}; choose 'random' or 'centre'")
         for name in ("step", "false_alarm", "wall", "repeat"):
@@ -51,34 +65,59 @@ class HazeSearchSettings:
 
 @dataclass
 class _Episodes:
-    """The state of all N episodes, each tensor leading with N. Scenes are copies: the set may be swapped."""
+    """The state of all N episodes, each tensor leading with N. Scenes are copies: the set may be swapped.
+
+    Only the windows are not copied: `pool` and `place` say where they lie, see `HazeSearch._windows`.
+    """
 
     scene: Tensor
     scene_set: Tensor
     provenance: Tensor
     tau: Tensor
-    windows: Tensor
+    pool: Tensor
+    place: Tensor
     hazy: Tensor
     beliefs: Tensor
+    preview: Tensor
     visited: Tensor
     recognised: Tensor
     known_beliefs: Tensor
+    thumbnail: Tensor
+    prior: Tensor
+    correction: Tensor
+    weight: Tensor
+    distance: Tensor
     position: Tensor
     steps: Tensor
+    idle: Tensor
+    read: Tensor
+    max_read: Tensor
     found: Tensor
+
+    def memory(self) -> glimpse.Memory:
+        """What was seen and done, the same tensors."""
+        return glimpse.Memory(
+            self.visited, self.recognised, self.known_beliefs, self.thumbnail,
+            self.prior, self.correction, self.weight, self.distance,
+        )  # fmt: skip
 
 
 class HazeSearch:
     """N searches side by side; a `BatchedEnvironment`.
 
     Actions: `glimpse.RIGHT`, ``LEFT``, ``UP``, ``DOWN`` move the window, `glimpse.STAY` recognises haze.
-    The episode terminates when all haze is recognised (if the scene has any), or when the agent stays on a
-    window that is recognised already: it is done. It is truncated when the budget is spent.
+    The episode terminates when all haze is recognised (if the scene has any, and the settings say so), or when the
+    agent stays on a window that is recognised already: it is done. It is truncated when the budget is spent: of
+    steps, or of reads when it moves to a window that it may not read any more (the move is not made then).
+
+    A window is read when the agent comes to stand on it, also in passing; reading it again costs nothing. A thumbnail
+    is not counted. All of this holds for every baseline and the oracle too.
 
     `Step.info` holds, about the action just taken: ``scene`` (index in its set), ``scene_set`` (how many sets
     came before that one), ``position`` ``(N, 2)`` (the window in ``final_observation``), ``recognised`` and
     ``false_alarm`` (the action newly recognised a window with, or without, haze), ``found`` and ``hazy``
-    (windows of the scene with haze: recognised, in all), ``provenance`` and ``tau`` (of the scene).
+    (windows of the scene with haze: recognised, in all), ``read`` (windows read), ``provenance`` and ``tau`` (of the
+    scene).
 
     Parameters
     ----------
@@ -111,6 +150,8 @@ class HazeSearch:
         self.max_steps = max(1, round(self.settings.budget * self.rows * self.cols))
         self.scene_sets = 0
         """How often the scenes were changed; `Step.info["scene_set"]` tells which of them an episode runs in."""
+        self._windows: list[Tensor] = [self.scenes.windows]
+        """Windows that episodes run in, (M, R, C, 3, 32, 32) each; the last one is that of `scenes`."""
         self._generator: torch.Generator | None = None
         self._episodes: _Episodes | None = None
         side, channels = glimpse.CROP, len(glimpse.MEMORY_CHANNELS)
@@ -119,12 +160,21 @@ class HazeSearch:
             "belief": ObservationSpec((len(glimpse.BELIEF_CHANNELS),), torch.float32, 0.0, 1.0),
             "memory": ObservationSpec((channels, side, side), torch.float32, 0.0, 1.0),
             "position": ObservationSpec((len(glimpse.POSITION_NUMBERS),), torch.float32, 0.0, 1.0),
+            "guides": ObservationSpec((GUIDES,), torch.float32, 0.0, 1.0),
         }
 
     def reset(self, generator: torch.Generator) -> Observation:
         """Begin a new episode in every environment."""
         self._generator = generator
         self._episodes = self._begin(self.num_envs)
+        return self._observe()
+
+    def reset_each(self, generator: torch.Generator) -> Observation:
+        """Begin episode k in scene k, for evaluation on every scene once; needs one environment for each scene."""
+        if self.num_envs != len(self.scenes):
+            raise InputError(f"{self.num_envs} environments for {len(self.scenes)} scenes; give one for each")
+        self._generator = generator
+        self._episodes = self._begin(self.num_envs, torch.arange(self.num_envs, device=self.device))
         return self._observe()
 
     def set_scenes(self, scenes: SceneSet) -> None:
@@ -135,6 +185,8 @@ class HazeSearch:
             )
         self.scenes = scenes.to(self.device)
         self.scene_sets += 1
+        self._windows.append(self.scenes.windows)
+        self._forget()
 
     @property
     def position(self) -> Tensor:
@@ -144,8 +196,7 @@ class HazeSearch:
     @property
     def memory(self) -> glimpse.Memory:
         """What was seen and done in the episodes that run."""
-        running = self._running
-        return glimpse.Memory(running.visited, running.recognised, running.known_beliefs)
+        return self._running.memory()
 
     @property
     def hazy(self) -> Tensor:
@@ -154,14 +205,26 @@ class HazeSearch:
 
     @property
     def beliefs(self) -> Tensor:
-        """Beliefs of all windows, visited or not, ``(N, 4, R, C)`` float32. For baselines with a preview."""
+        """Beliefs of all windows when looked at, visited or not, ``(N, 4, R, C)`` float32."""
         return self._running.beliefs
 
+    @property
+    def previews(self) -> Tensor:
+        """Beliefs by each episode's thumbnail, shown or not, ``(N, 4, R, C)`` float32. For baselines with a preview."""
+        return self._running.preview
+
+    def tau_of_actions(self) -> Tensor:
+        """The tau of the window that each action leads to, ``(N, 5)``, for look-ahead; see `glimpse.tau_of_actions`."""
+        return glimpse.tau_of_actions(self.memory, self.position)
+
     def action_mask(self) -> Tensor:
-        """All actions, or with ``mask_walls`` those that hit no wall, ``(N, 5)`` bool."""
+        """All actions, or what ``mask_walls`` and ``go_on`` leave of them, ``(N, 5)`` bool."""
+        mask = torch.ones(self.num_envs, self.num_actions, dtype=torch.bool, device=self.device)
         if self.settings.mask_walls:
-            return glimpse.open_directions(self.position, self.rows, self.cols)
-        return torch.ones(self.num_envs, self.num_actions, dtype=torch.bool, device=self.device)
+            mask &= glimpse.open_directions(self.position, self.rows, self.cols)
+        if self.settings.go_on:
+            mask &= glimpse.must_go_on(self.memory, self.position, self._running.idle)
+        return mask
 
     def step(self, actions: Tensor) -> Step:
         """Act in all searches; see `Step` for the autoreset."""
@@ -171,6 +234,8 @@ class HazeSearch:
             raise InputError(f"actions have shape {tuple(actions.shape)}; give ({self.num_envs},)")
         env = torch.arange(self.num_envs, device=self.device)
         reached, hit_wall = glimpse.move(now.position, actions, self.rows, self.cols)
+        refused = (now.read >= now.max_read) & ~now.visited[env, reached[:, 0], reached[:, 1]]
+        reached = torch.where(refused[:, None], now.position, reached)
         stays, moved = actions == glimpse.STAY, (reached != now.position).any(dim=1)
         now.position = reached
         row, column = reached.unbind(dim=1)
@@ -180,6 +245,8 @@ class HazeSearch:
         hit = stays & ~settled & haze_here
         false_alarm = stays & ~settled & ~haze_here
         repeat = moved & now.visited[env, row, column]
+        now.read = now.read + (moved & ~repeat)
+        now.idle = torch.where((moved & ~repeat) | stays, 0, now.idle + 1)
         reward = (
             hit.float()
             - settings.step
@@ -191,8 +258,8 @@ class HazeSearch:
         now.found = now.found + hit
         now.steps = now.steps + 1
         hazy = now.hazy.sum(dim=(1, 2))
-        terminated = (stays & settled) | ((now.found == hazy) & (hazy > 0))
-        truncated = (now.steps >= self.max_steps) & ~terminated
+        terminated = (stays & settled) | (settings.end_when_found & (now.found == hazy) & (hazy > 0))
+        truncated = ((now.steps >= self.max_steps) | refused) & ~terminated
         glimpse.look(self.memory, reached, now.beliefs[env, :, row, column])
 
         info = {
@@ -203,6 +270,7 @@ class HazeSearch:
             "false_alarm": false_alarm,
             "found": now.found,
             "hazy": hazy,
+            "read": now.read,
             "provenance": now.provenance.clone(),
             "tau": now.tau.clone(),
         }
@@ -211,7 +279,10 @@ class HazeSearch:
         observation = final_observation
         if len(ended):
             self._replace(ended)
-            observation = self._observe()
+            begun = self._observe(ended)
+            observation = {
+                name: value.index_copy(0, ended, begun[name]) for name, value in final_observation.items()
+            }
         return Step(observation, reward, terminated, truncated, final_observation, final_mask, info)
 
     def state_dict(self, include_scenes: bool = True) -> dict[str, Tensor]:
@@ -228,6 +299,12 @@ class HazeSearch:
         state = {
             f"episodes/{item.name}": getattr(self._running, item.name).clone() for item in fields(_Episodes)
         }
+        state["episodes/windows"] = torch.stack(
+            [
+                self._windows[pool][place]
+                for pool, place in zip(self._running.pool.tolist(), self._running.place.tolist(), strict=True)
+            ]
+        )
         if include_scenes:
             state |= {f"scenes/{item.name}": getattr(self.scenes, item.name) for item in fields(SceneSet)}
         state["scene_sets"] = torch.tensor(self.scene_sets)
@@ -260,6 +337,10 @@ class HazeSearch:
                 for item in fields(_Episodes)
             }
         )
+        # The episodes that run get windows of their own: the sets that these came from are not kept.
+        self._windows = [state["episodes/windows"].to(self.device), self.scenes.windows]
+        self._episodes.pool = torch.zeros_like(self._episodes.pool)
+        self._episodes.place = torch.arange(self.num_envs, device=self.device)
         self.scene_sets = int(state["scene_sets"])
         self._generator = generator or self._generator or torch.Generator()
         self._generator.set_state(state["generator"].cpu())
@@ -270,20 +351,26 @@ class HazeSearch:
             raise InputError("the search has not begun; call reset first")
         return self._episodes
 
-    def _begin(self, count: int) -> _Episodes:
+    def _begin(self, count: int, scene: Tensor | None = None) -> _Episodes:
         generator = self._generator
         if generator is None:
             raise InputError("the search has not begun; call reset first")
-        scenes, scene = self.scenes, self.scenes.draw(count, generator)
+        scenes = self.scenes
+        scene = scenes.draw(count, generator) if scene is None else scene
         if self.settings.start == "random":
             draw = torch.rand(count, 2, generator=generator, device=generator.device).to(self.device)
             position = (draw * torch.tensor((self.rows, self.cols), device=self.device)).long()
         else:
             position = torch.tensor((self.rows // 2, self.cols // 2), device=self.device).repeat(count, 1)
-        memory = glimpse.Memory.empty(count, self.rows, self.cols, self.device)
-        beliefs = scenes.beliefs[scene]
-        if self.settings.preview:
-            memory.belief = beliefs.clone()
+        beliefs, previews = scenes.beliefs[scene], scenes.previews[scene]
+        draw = torch.rand(count, 3, generator=generator, device=generator.device).to(self.device)
+        version = (draw[:, 0] * previews.shape[1]).long()
+        preview = previews[torch.arange(count, device=self.device), version]
+        memory = glimpse.Memory.empty(
+            count, self.rows, self.cols, self.device, preview, draw[:, 1] < self.settings.preview
+        )
+        low, high = self.settings.reads or (1.0, 1.0)
+        allowed = (low + (high - low) * draw[:, 2]) * (self.rows * self.cols)
         at = (torch.arange(count, device=self.device), position[:, 0], position[:, 1])
         glimpse.look(memory, position, beliefs[at[0], :, at[1], at[2]])
         return _Episodes(
@@ -291,14 +378,24 @@ class HazeSearch:
             scene_set=torch.full_like(scene, self.scene_sets),
             provenance=scenes.provenance[scene],
             tau=scenes.tau[scene],
-            windows=scenes.windows[scene],
+            pool=torch.full_like(scene, len(self._windows) - 1),
+            place=scene,
             hazy=scenes.hazy[scene],
             beliefs=beliefs,
+            preview=preview,
             visited=memory.visited,
             recognised=memory.recognised,
             known_beliefs=memory.belief,
+            thumbnail=memory.thumbnail,
+            prior=memory.prior,
+            correction=memory.correction,
+            weight=memory.weight,
+            distance=memory.distance,
             position=position,
             steps=torch.zeros_like(scene),
+            idle=torch.zeros_like(scene),
+            read=torch.ones_like(scene),
+            max_read=allowed.round().long().clamp(min=1),
             found=torch.zeros_like(scene),
         )
 
@@ -306,11 +403,40 @@ class HazeSearch:
         """Begin new episodes in the environments ``ended``."""
         running, begun = self._running, self._begin(len(ended))
         # These were handed out by `step`: new tensors, not changed ones.
-        running.position, running.found = running.position.clone(), running.found.clone()
+        for name in ("position", "found", "read"):
+            setattr(running, name, getattr(running, name).clone())
         for item in fields(_Episodes):
             getattr(running, item.name)[ended] = getattr(begun, item.name)
 
-    def _observe(self) -> Observation:
+    def _observe(self, envs: Tensor | None = None) -> Observation:
+        """What is seen in all environments, or in some, ``(n,)`` int64."""
         now = self._running
-        steps_left = 1.0 - now.steps / self.max_steps
-        return glimpse.observe(now.windows, now.beliefs, self.memory, now.position, steps_left)
+        if envs is not None:
+            now = _Episodes(**{item.name: getattr(now, item.name)[envs] for item in fields(_Episodes)})
+        left = 1.0 - now.steps / self.max_steps
+        if self.settings.reads is not None:
+            left = torch.minimum(left, 1.0 - (now.read - 1) / now.max_read)
+        row, column = now.position.unbind(dim=1)
+        belief = now.beliefs[torch.arange(len(row), device=self.device), :, row, column]
+        return glimpse.observe_window(self._windows_at(now), belief, now.memory(), now.position, left)
+
+    def _windows_at(self, now: _Episodes) -> Tensor:
+        """Pixels of the window that each episode stands on, (n, 3, 32, 32) uint8."""
+        row, column = now.position.unbind(dim=1)
+        last = len(self._windows) - 1
+        if bool((now.pool == last).all()):
+            return self._windows[last][now.place, row, column]
+        seen = torch.empty((len(row), *self.scenes.windows.shape[3:]), dtype=torch.uint8, device=self.device)
+        for pool in now.pool.unique().tolist():
+            here = now.pool == pool
+            seen[here] = self._windows[pool][now.place[here], row[here], column[here]]
+        return seen
+
+    def _forget(self) -> None:
+        """Let go of windows that no running episode is in."""
+        used = set() if self._episodes is None else set(self._episodes.pool.tolist())
+        kept = sorted(used | {len(self._windows) - 1})
+        self._windows = [self._windows[pool] for pool in kept]
+        if self._episodes is not None:
+            new = torch.tensor([kept.index(p) if p in used else 0 for p in range(max(kept) + 1)])
+            self._episodes.pool = new.to(self.device)[self._episodes.pool]

@@ -22,8 +22,11 @@ class SceneSet:
     hazy
         The truth: recognising this window is rewarded, ``(M, R, C)`` bool.
     beliefs
-        What the generator believes of each window, see `glimpse.BELIEF_CHANNELS`; ``(M, 4, R, C)`` float32 in
-        [0, 1].
+        What the generator believes of each window when it is looked at, see `glimpse.BELIEF_CHANNELS`;
+        ``(M, 4, R, C)`` float32 in [0, 1].
+    previews
+        What it believes by a thumbnail of the scene, in V versions of which an episode shows one (the thumbnail as
+        it is, with noise, of another scene ...); ``(M, V, 4, R, C)`` float32 in [0, 1]. `of` makes it the beliefs.
     provenance
         0 for a real scene, 1 for a generated one, ``(M,)`` uint8.
     weight
@@ -40,6 +43,7 @@ class SceneSet:
     windows: Tensor
     hazy: Tensor
     beliefs: Tensor
+    previews: Tensor
     provenance: Tensor
     weight: Tensor
     tau: Tensor
@@ -52,10 +56,16 @@ class SceneSet:
         scenes, rows, cols = self.windows.shape[:3]
         if 0 in (scenes, rows, cols):
             raise InputError("windows hold no scene or an empty grid; give at least one window of one scene")
+        versions = self.previews.shape[1] if self.previews.ndim == 5 else 0
+        if versions < 1:
+            raise InputError(
+                f"previews have shape {tuple(self.previews.shape)}; give (M, V, 4, R, C) with at least one version"
+            )
         expected = {
             "windows": (self.windows.shape, torch.uint8),
             "hazy": ((scenes, rows, cols), torch.bool),
             "beliefs": ((scenes, len(BELIEF_CHANNELS), rows, cols), torch.float32),
+            "previews": ((scenes, versions, len(BELIEF_CHANNELS), rows, cols), torch.float32),
             "provenance": ((scenes,), torch.uint8),
             "weight": ((scenes,), torch.float32),
             "tau": ((scenes,), torch.float32),
@@ -67,7 +77,7 @@ class SceneSet:
                     f"{name} is {tuple(value.shape)} {value.dtype} on {value.device}; "
                     f"give {tuple(shape)} {dtype} on {self.windows.device}"
                 )
-        for name in ("beliefs", "tau", "provenance"):
+        for name in ("beliefs", "previews", "tau", "provenance"):
             value = getattr(self, name)
             if not bool(((value >= 0) & (value <= 1)).all()):
                 raise InputError(f"{name} must lie in [0, 1]; rescale them or remove NaN")
@@ -83,6 +93,7 @@ class SceneSet:
         provenance: Tensor | None = None,
         weight: Tensor | None = None,
         tau: Tensor | None = None,
+        previews: Tensor | None = None,
     ) -> SceneSet:
         """Build a set in which what is left out says: real scenes, drawn equally often, fully trusted."""
         scenes, device = windows.shape[0], windows.device
@@ -90,6 +101,7 @@ class SceneSet:
             windows,
             hazy,
             beliefs,
+            beliefs[:, None] if previews is None else previews,
             torch.zeros(scenes, dtype=torch.uint8, device=device) if provenance is None else provenance,
             torch.ones(scenes, device=device) if weight is None else weight,
             torch.ones(scenes, device=device) if tau is None else tau,
