@@ -100,6 +100,8 @@ def main() -> int:
     parser.add_argument(
         "--look-ahead", type=float, default=0.0, help="margin; above 0 the agent is measured with it too"
     )
+    parser.add_argument("--budgets", type=float, nargs="+", default=list(BUDGETS), help="parts of the windows")
+    parser.add_argument("--thumbnails", nargs="+", choices=THUMBNAILS, default=list(THUMBNAILS))
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--json", type=Path)
     args = parser.parse_args()
@@ -156,7 +158,7 @@ def measure(
     area = torch.stack([hazy_area(view.lost, grid) for view in views])
     outcomes: list[Outcome] = []
 
-    def add(thumbnail: str, name: str, run: Run, budgets: Sequence[float] = BUDGETS) -> None:
+    def add(thumbnail: str, name: str, run: Run, budgets: Sequence[float] = args.budgets) -> None:
         outcomes.extend(run.outcome(kind, grid, thumbnail, name, budget) for budget in budgets)
 
     generator = torch.Generator().manual_seed(args.seed)
@@ -171,6 +173,8 @@ def measure(
     for name, policy in fixed.items():
         add("none", name, play(blind, area, policy, preview=False))
     for version, thumbnail in enumerate(THUMBNAILS):
+        if thumbnail not in args.thumbnails:
+            continue
         preview = thumbnail != "none"
         shown = made.previews[:, min(version, len(SPOILT) - 1)]
         if thumbnail == "wrong":
@@ -187,7 +191,7 @@ def measure(
         for name, agent in agents.items():
             for margin in {0.0, args.look_ahead} if name == "agent" else {0.0}:
                 label = f"{name}, look-ahead" if margin else name
-                for budget in BUDGETS:
+                for budget in args.budgets:
                     run = play(scenes, area, acting(agent, margin), preview=preview, budget=budget)
                     add(thumbnail, label, run, [budget])
     return outcomes

@@ -28,7 +28,7 @@ from clairvoy.search import Search, explore
 
 MOST_WINDOWS = 128
 """Along a side: the agent's own work would take longer than reading from there on."""
-_FADE = 0.35
+_FADE = 0.75
 """Width of the fade inside a recognised window, in windows."""
 _MASK = 16
 """Pixels of the mask along a side of a window."""
