@@ -100,7 +100,9 @@ def main() -> int:
     parser.add_argument(
         "--look-ahead", type=float, default=0.0, help="margin; above 0 the agent is measured with it too"
     )
-    parser.add_argument("--budgets", type=float, nargs="+", default=list(BUDGETS), help="parts of the windows")
+    parser.add_argument(
+        "--budgets", type=float, nargs="+", default=list(BUDGETS), help="parts of the windows"
+    )
     parser.add_argument("--thumbnails", nargs="+", choices=THUMBNAILS, default=list(THUMBNAILS))
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--json", type=Path)
