@@ -33,7 +33,7 @@ from clairvoy.generative.sampler import best_restoration
 from clairvoy.imaging.files import write
 from clairvoy.imaging.windows import strips
 from clairvoy.picture_kinds import peak, unpack
-from clairvoy.search import cut_windows, pool_beliefs, search
+from clairvoy.search import LOOK_BUDGET, cut_windows, pool_beliefs, search
 
 if TYPE_CHECKING:
     from clairvoy.fused import Pass
@@ -197,7 +197,7 @@ class Dehazer:
         tau, tau_db = parts.calibration.of_picture(seen.signs)
         thumbnail = (self._small(pixels, 256, 256) * 255).round().to(torch.uint8)
         beliefs = pool_beliefs(seen.haze, seen.spread, seen.clear, tau_cells)
-        found = search(parts.agent, cut_windows(thumbnail), beliefs)
+        found = search(parts.agent, cut_windows(thumbnail), beliefs, budget=LOOK_BUDGET)
         probability = parts.calibration.haze_probability(found.value, float(seen.haze.mean()))
         hazy = probability >= RESTORE_FROM
 

@@ -30,6 +30,11 @@ Look: TypeAlias = Callable[[int, int], tuple[Tensor, Tensor]]
 """Reads the window in a row and column: its pixels (3, 32, 32) uint8 and the beliefs about it (4,)."""
 
 
+LOOK_BUDGET = 0.25
+"""Steps of the agent over one look at a picture, as a part of its windows. All beliefs are known there, and the value of
+a picture, by which haze is recognised, is told in the first steps: most is to be found while nothing is."""
+
+
 @dataclass(frozen=True)
 class Search:
     """What a search found."""

@@ -7,6 +7,7 @@ import torch
 
 from clairvoy.generative.bilateral_grid import slice_grid
 from clairvoy.generative.confidence import SIGNS, Calibration, perceive, to_db
+from clairvoy.generative.density_vae import neutral_if_faint
 
 
 def test_unfitted_it_claims_to_know_nothing():
@@ -70,7 +71,8 @@ def test_perception_is_what_two_looks_see(generator, discriminator):
     seen = perceive(generator, discriminator, picture, torch.Generator().manual_seed(0))
     with torch.no_grad():
         first = generator.encode(picture)
-        restored, _ = generator.restore(picture, first.mean, first.airlight)
+        airlight = neutral_if_faint(first.airlight)
+        restored, _ = generator.restore(picture, first.mean, airlight)
         left = generator.decode(generator.encode(restored.clamp(0, 1)).mean)
         grid = (generator.decode(first.mean) + left).clamp(max=generator.settings.max_optical_depth)
         half = torch.nn.functional.avg_pool2d(picture, 2)
@@ -78,8 +80,17 @@ def test_perception_is_what_two_looks_see(generator, discriminator):
     torch.testing.assert_close(seen.left, left)
     torch.testing.assert_close(seen.grid, grid)
     torch.testing.assert_close(seen.haze, haze)
-    torch.testing.assert_close(seen.airlight, first.airlight)
+    torch.testing.assert_close(seen.airlight, airlight)
     assert seen.signs.shape == (2, len(SIGNS), 4, 4)
+
+
+def test_a_faint_tint_of_the_airlight_is_none():
+    faint, strong = torch.tensor([0.9, 0.915, 0.885]), torch.tensor([0.9, 0.93, 0.87])
+    told = neutral_if_faint(
+        torch.stack([faint, strong]).view(2, 3, 1, 1) + torch.tensor([0.001, 0, 0]).view(1, 3, 1, 1)
+    )
+    torch.testing.assert_close(told[0].flatten(), torch.full((3,), 0.9 + 0.001 / 3))
+    torch.testing.assert_close(told[1].flatten(), strong + torch.tensor([0.001, 0, 0]))
 
 
 def test_many_looks_see_a_mirrored_picture_mirrored(generator, discriminator):

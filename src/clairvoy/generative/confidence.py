@@ -22,7 +22,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from clairvoy.generative.bilateral_grid import slice_grid
-from clairvoy.generative.density_vae import DensityVAE, Posterior
+from clairvoy.generative.density_vae import DensityVAE, Posterior, neutral_if_faint
 from clairvoy.generative.discriminator import CLEAR, Discriminator
 
 GOOD_DB = 20.0
@@ -93,6 +93,7 @@ def perceive(
     seen, airlight = generator.decode(posterior.mean), posterior.airlight
     if looks:
         seen, airlight = _mean_over_looks(generator, picture, looks, seen, airlight)
+    airlight = neutral_if_faint(airlight)
     half, quarter = F.avg_pool2d(picture, 2), F.avg_pool2d(picture, 4)
     draws = torch.stack(
         [

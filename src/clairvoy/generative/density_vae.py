@@ -28,6 +28,9 @@ from torch import Tensor, nn
 
 from clairvoy.generative.bilateral_grid import slice_grid
 
+NEUTRAL_WITHIN = 0.02
+"""An airlight that departs from its mean by less in every channel is taken to be grey, as most fog is: what is told so
+faintly is more often the scene's own colour."""
 STRIDE = 16
 """The encoder takes pictures whose height and width are multiples of this."""
 
@@ -269,6 +272,13 @@ class DensityVAE(nn.Module):
         od = self.optical_depth(z, clear)
         t = torch.exp(-od)
         return Simulation(clear * t + airlight * (1 - t), od, airlight)
+
+
+def neutral_if_faint(airlight: Tensor) -> Tensor:
+    """Grey where an airlight (B, 3, 1, 1) is tinted by less than `NEUTRAL_WITHIN`, else as it is."""
+    grey = airlight.mean(dim=1, keepdim=True)
+    faint = (airlight - grey).abs().amax(dim=1, keepdim=True) < NEUTRAL_WITHIN
+    return torch.where(faint, grey, airlight)
 
 
 def _conv(module: nn.Module) -> nn.Conv2d:

@@ -35,7 +35,7 @@ from clairvoy.scenarios.haze_search import HazeSearch, HazeSearchSettings
 from clairvoy.scenarios.met_scenes import MetScenes
 from clairvoy.scenarios.scenario import Step
 from clairvoy.scenarios.scene_set import SceneSet
-from clairvoy.search import GRID, cut_windows, pool_beliefs, search
+from clairvoy.search import GRID, LOOK_BUDGET, cut_windows, pool_beliefs, search
 
 HAZY_FROM = 0.2
 """A window is hazy if it has lost at least this part of its light: mean 1 - t."""
@@ -239,6 +239,7 @@ class HazeScenario:
                 self.parts.agent,
                 windows[index : index + 1].to(self.device),
                 maps[index : index + 1].to(self.device),
+                budget=LOOK_BUDGET,
             )
             values.append(found.value)
         truth = hazy_windows(scenes.optical_depth).float().mean(dim=(1, 2)) > 0.05
