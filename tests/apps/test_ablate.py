@@ -63,7 +63,7 @@ def test_four_arms_table_json_and_figure_and_no_run_is_done_twice(photographs, t
     # The arms differ in their switches alone: apart and "agent helps generator" have the very same agent.
     by_arm = {(run["arm"], run["seed"]): run["measures"] for run in told["runs"]}
     assert by_arm["apart", 0]["return"] == by_arm["agent helps generator", 0]["return"]
-    assert by_arm["apart", 0]["return"] != by_arm["apart", 1]["return"]
+    assert by_arm["apart", 0]["restored_db"] != by_arm["apart", 1]["restored_db"]
 
     # One run is lost: it alone is done again, to the same numbers.
     (tmp_path / "a" / "runs" / "both-1.json").unlink()

@@ -93,6 +93,17 @@ def test_a_faint_tint_of_the_airlight_is_none():
     torch.testing.assert_close(told[1].flatten(), strong + torch.tensor([0.001, 0, 0]))
 
 
+def test_one_look_is_what_the_posterior_says_and_tau_reads_the_same_signs_of_doubt(generator, discriminator):
+    picture = torch.rand(2, 3, 64, 64, generator=torch.Generator().manual_seed(3))
+    once, twice = (
+        perceive(generator, discriminator, picture, torch.Generator().manual_seed(0), twice=both)
+        for both in (False, True)
+    )
+    torch.testing.assert_close(once.grid, generator.decode(once.z))
+    assert bool((twice.grid > once.grid).all())  # an untrained generator sees haze in everything
+    torch.testing.assert_close(once.signs[:, :3], twice.signs[:, :3])  # spread, discriminator, residual
+
+
 def test_many_looks_see_a_mirrored_picture_mirrored(generator, discriminator):
     """Each size is seen as it is and mirrored, so the mean cannot know left from right; one look can."""
     rng = torch.Generator().manual_seed(3)

@@ -60,6 +60,7 @@ class AblationRun:
     windows: int
     """Looked at by the agent in training."""
     seconds: float
+    """Of computing, to train."""
 
 
 @dataclass(frozen=True)

@@ -67,6 +67,7 @@ def perceive(
     samples: int = 4,
     looks: Sequence[Tensor] = (),
     posterior: Posterior | None = None,
+    twice: bool = True,
 ) -> Perception:
     """Look at pictures: haze, airlight, spread, and the signs of confidence.
 
@@ -88,6 +89,9 @@ def perceive(
         sizes, each seen as it is and mirrored: their errors are partly each one's own.
     posterior
         About which density field; that of `picture` if not given.
+    twice
+        Whether haze seen in the restored picture is added. A generator that is far from trained sees some there
+        always, and adding it spoils what the first look found.
     """
     posterior = posterior or generator.encode(picture)
     seen, airlight = generator.decode(posterior.mean), posterior.airlight
@@ -113,8 +117,10 @@ def perceive(
     judged = discriminator(features)[:, CLEAR : CLEAR + 1]
     own = torch.sigmoid(discriminator(generator.decoder.features(posterior.mean))[:, CLEAR : CLEAR + 1])
 
-    grid = seen + F.interpolate(left, size=seen.shape[-2:], mode="bilinear", align_corners=False)
-    grid = grid.clamp(max=generator.settings.max_optical_depth)
+    grid = seen
+    if twice:
+        grid = seen + F.interpolate(left, size=seen.shape[-2:], mode="bilinear", align_corners=False)
+        grid = grid.clamp(max=generator.settings.max_optical_depth)
     t = torch.exp(-slice_grid(grid, generator.guide(half).float()))
     haze = F.avg_pool2d(1 - t, CELL // 2)
     grey = restored.mean(dim=1, keepdim=True)

@@ -65,6 +65,8 @@ class HazeScenarioSettings:
     """Scenes kept."""
     calibration: int = 480
     """Held-out scenes, at most, to calibrate on at the end; 0: the calibration of the last scenes met stays."""
+    look_twice: bool = True
+    """Whether haze that is seen in a restoration is taken away as well; not for a generator of a few hundred updates."""
     seed: int = 0
     """Of everything but the agent's exploration."""
     search: HazeSearchSettings = field(
@@ -223,7 +225,9 @@ class HazeScenario:
                 scenes.hazy[begin : begin + 16].to(self.device),
                 scenes.clear[begin : begin + 16].to(self.device),
             )
-            seen = perceive(self.parts.generator, self.parts.discriminator, hazy, rng)
+            seen = perceive(
+                self.parts.generator, self.parts.discriminator, hazy, rng, twice=self.settings.look_twice
+            )
             with torch.no_grad():
                 restored = self.parts.generator.restore_along(hazy, seen.grid, seen.airlight)[0].clamp(0, 1)
             signs.append(seen.signs.cpu())
@@ -295,7 +299,14 @@ class HazeScenario:
         generator, looks, errors = self.learner.averaged, [], []
         for begin in range(0, len(scenes.hazy), 16):
             hazy, clear = (x[begin : begin + 16].to(self.device) for x in (scenes.hazy, scenes.clear))
-            seen = perceive(generator, self.parts.discriminator, hazy, self.rng_noise, samples=2)
+            seen = perceive(
+                generator,
+                self.parts.discriminator,
+                hazy,
+                self.rng_noise,
+                samples=2,
+                twice=self.settings.look_twice,
+            )
             with torch.no_grad():
                 restored = generator.restore_along(hazy, seen.grid, seen.airlight)[0].clamp(0, 1)
             error = (restored - clear).square().mean(dim=1, keepdim=True)

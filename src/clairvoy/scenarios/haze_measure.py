@@ -59,11 +59,13 @@ class _EachOnce(SceneSet):
         return torch.arange(count)
 
 
-def look_at(generator: DensityVAE, discriminator: Discriminator, hazy: Tensor, seed: int = 0) -> Perception:
+def look_at(
+    generator: DensityVAE, discriminator: Discriminator, hazy: Tensor, seed: int = 0, twice: bool = True
+) -> Perception:
     """What generator and discriminator believe of pictures (B, 3, S, S), in batches."""
     noise = torch.Generator().manual_seed(seed)
     looks = [
-        perceive(generator, discriminator, hazy[begin : begin + BATCH], noise)
+        perceive(generator, discriminator, hazy[begin : begin + BATCH], noise, twice=twice)
         for begin in range(0, len(hazy), BATCH)
     ]
     return Perception(*(torch.cat(part) for part in zip(*looks, strict=True)))
@@ -124,7 +126,12 @@ def find(
 
 
 def measure(
-    parts: Parts, scenes: HazyScenes, feedback: Feedback, settings: HazeSearchSettings, seed: int = 0
+    parts: Parts,
+    scenes: HazyScenes,
+    feedback: Feedback,
+    settings: HazeSearchSettings,
+    seed: int = 0,
+    twice: bool = True,
 ) -> dict[str, float]:
     """Measure all parts on held-out scenes.
 
@@ -140,6 +147,8 @@ def measure(
         Of the search.
     seed
         Of starts and noise.
+    twice
+        See `perceive`.
 
     Returns
     -------
@@ -150,7 +159,7 @@ def measure(
         ``return``, ``precision``, ``recall``, ``f1``, ``steps``: of the agent's search; ``belief_auroc``: of the
         generator's belief in haze, window by window; ``tau_error_db`` and ``tau_calibration_error``.
     """
-    seen = look_at(parts.generator, parts.discriminator, scenes.hazy, seed)
+    seen = look_at(parts.generator, parts.discriminator, scenes.hazy, seed, twice)
     restored = restore(parts.generator, scenes.hazy, seen)
     db = picture_db(restored, scenes.clear)
     lost = (1 - torch.exp(-scenes.optical_depth)).mean(dim=(1, 2, 3))
@@ -238,5 +247,5 @@ def _promised(
     """The PSNR in dB that tau's signs promise of the restoration from `z`, (B,)."""
     about = Posterior(z, posterior.log_variance, posterior.airlight)
     noise = torch.Generator().manual_seed(seed)
-    seen = perceive(generator, discriminator, hazy, noise, samples=2, posterior=about)
+    seen = perceive(generator, discriminator, hazy, noise, samples=2, posterior=about, twice=False)
     return calibration.of_picture(seen.signs)[1]

@@ -31,7 +31,7 @@ def pictures(scenario: HazeScenario) -> dict[str, bytes]:
         *(getattr(scenes, name).to(device) for name in ("hazy", "clear", "optical_depth", "airlight"))
     )
     generator, discriminator = scenario.learner.averaged, scenario.parts.discriminator
-    seen = look_at(generator, discriminator, scenes.hazy)
+    seen = look_at(generator, discriminator, scenes.hazy, twice=scenario.settings.look_twice)
     restored = restore(generator, scenes.hazy, seen)
     maps = belief_maps(seen, scenario.parts.calibration)
     if not scenario.beliefs_told:
