@@ -78,7 +78,7 @@ class SearchTrainingSettings:
             preview=0.55,
             end_when_found=False,
             go_on=True,
-            step=0.005,
+            step=0.03,
             false_alarm=0.4,
             wall=0.05,
         )
