@@ -67,7 +67,7 @@ def search(
     beliefs: Tensor,
     *,
     budget: float = 1.0,
-    difficulty: float = 0.02,
+    difficulty: float = 0.0,
 ) -> Search:
     """Search a scene that one look has covered, from its middle until the agent is done or the budget is spent.
 
@@ -82,7 +82,8 @@ def search(
     budget
         Steps as a multiple of the number of windows.
     difficulty
-        Difference of the best two Q-values below which tau decides; 0 switches look-ahead off.
+        Difference of the best two Q-values below which tau decides; 0, no look-ahead: it has not helped so far
+        (docs/search.md).
     """
     rows, cols = windows.shape[1:3]
     return _walk(
