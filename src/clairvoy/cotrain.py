@@ -89,6 +89,8 @@ class Acted(Protocol):
     def final_action_mask(self) -> Tensor: ...  # noqa: D102
     @property
     def info(self) -> dict[str, Tensor]: ...  # noqa: D102
+    @property
+    def begun(self) -> Tensor | None: ...  # noqa: D102
 
 
 class CotrainableScenario(Protocol):
@@ -250,6 +252,7 @@ class _Loop:
         scenario.history.append(
             self.observation, action, step.reward, step.terminated, step.truncated, step.final_observation,
             next_mask=step.final_action_mask, provenance=step.info.get("provenance"), tau=step.info.get("tau"),
+            begun=step.begun,
         )  # fmt: skip
         scenario.experience(step, self.settings.feedback)
         self.observation = step.observation

@@ -6,12 +6,20 @@ All take pictures in [0, 1] as (B, 3, H, W), optical depth (B, 1, H, W) and give
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from clairvoy.generative.density_vae import Posterior
+
+class Gaussian(Protocol):
+    """A diagonal Gaussian: `mean` and `log_variance`, (B, ...) each."""
+
+    @property
+    def mean(self) -> Tensor: ...  # noqa: D102
+    @property
+    def log_variance(self) -> Tensor: ...  # noqa: D102
 
 
 @dataclass(frozen=True)
@@ -57,11 +65,11 @@ def airlight_loss(airlight: Tensor, target: Tensor, optical_depth: Tensor, known
     return (error * shows).sum() / known.sum().clamp(min=1)
 
 
-def kl_divergence(q: Posterior, p: Posterior) -> Tensor:
-    """KL(q || p) of diagonal Gaussians in nats, (B,): the sum over the density field (Kingma and Welling 2014)."""
+def kl_divergence(q: Gaussian, p: Gaussian) -> Tensor:
+    """KL(q || p) of diagonal Gaussians in nats, (B,): the sum over all that each holds (Kingma and Welling 2014)."""
     variance_ratio = torch.exp(q.log_variance - p.log_variance)
     distance = (q.mean - p.mean).square() * torch.exp(-p.log_variance)
-    return 0.5 * (variance_ratio + distance - 1 - (q.log_variance - p.log_variance)).sum(dim=(1, 2, 3))
+    return 0.5 * (variance_ratio + distance - 1 - (q.log_variance - p.log_variance)).flatten(1).sum(dim=1)
 
 
 def adversarial_loss(fake_logits: Tensor) -> Tensor:
@@ -77,7 +85,7 @@ def discriminator_loss(real_logits: Tensor, fake_logits: Tensor) -> Tensor:
 def r1_penalty(real_logits: Tensor, real_input: Tensor) -> Tensor:
     """0.5 E |d D / d input|^2 at real samples (Mescheder, Geiger and Nowozin 2018), per picture and input number."""
     (gradient,) = torch.autograd.grad(real_logits.sum(), real_input, create_graph=True)
-    return 0.5 * gradient.square().sum(dim=(1, 2, 3)).mean()
+    return 0.5 * gradient.square().flatten(1).sum(dim=1).mean()
 
 
 def gradient_correction(main: Tensor, adversarial: Tensor, last_layer: Tensor, limit: float = 1e3) -> Tensor:
