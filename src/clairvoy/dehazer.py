@@ -43,7 +43,7 @@ FUSED_FROM = 2_000_000
 """Pixels from which the compiled pass is worth loading (a third of a second); smaller pictures go through torch."""
 RELEASED = "fast"
 """The weights that the presets share."""
-PRESETS: dict[str, tuple[int, ...]] = {"fast": (), "fine": (192 * 192, 320 * 320, 384 * 384)}
+PRESETS: dict[str, tuple[int, ...]] = {"fast": (), "fine": (320 * 320, 384 * 384)}
 """Areas, in pixels, of further looks at a picture beside the usual one, each as it is and mirrored: what one look gets
 wrong another may not."""
 SEED = 0

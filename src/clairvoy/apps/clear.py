@@ -89,7 +89,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add(
         "--preset",
         choices=["fast", "fine"],
-        help="fine: look at each photograph at four sizes, and mirrored (default: fast, one look)",
+        help="fine: look at each photograph at three sizes, and mirrored (default: fast, one look)",
     )
     add("--device", choices=["auto", "cpu", "cuda", "mps"], default="auto", help="where to compute")
     add("--weights", default="fast", metavar="NAME|FILE", help="released weights or your own (default: fast)")
