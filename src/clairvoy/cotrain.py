@@ -22,8 +22,7 @@ from torch import Tensor
 
 from clairvoy.checkpoint import load_run, save_run
 from clairvoy.errors import SettingsError
-from clairvoy.qlearning.dqn import DQN, learn_from_history
-from clairvoy.qlearning.history import History
+from clairvoy.qlearning.dqn import DQN, Replay, learn_from_history
 from clairvoy.qlearning.policy import linear_schedule
 
 
@@ -56,7 +55,9 @@ class CotrainSettings:
     warm_up: int = 20
     """Actions in each environment before Q-learning begins."""
     epsilon: tuple[float, float] = (1.0, 0.05)
-    """Exploration, from and to; it falls over the first half of the budget."""
+    """Exploration, from and to."""
+    exploration: float = 0.5
+    """Part of the budget over which it falls, in (0, 1]."""
     refresh_every: int = 20
     """New scenes come at every n-th update."""
     save_seconds: float = 180.0
@@ -70,6 +71,8 @@ class CotrainSettings:
         for name in ("budget", "act_every", "agent_updates", "agent_batch", "refresh_every"):
             if getattr(self, name) < 1:
                 raise SettingsError(f"{name} is {getattr(self, name)}; it must be at least 1")
+        if not 0 < self.exploration <= 1:
+            raise SettingsError(f"exploration is {self.exploration}; it is a part of the budget, in (0, 1]")
 
 
 class Acted(Protocol):
@@ -93,13 +96,41 @@ class Acted(Protocol):
     def begun(self) -> Tensor | None: ...  # noqa: D102
 
 
+class RunHistory(Replay, Protocol):
+    """What the agent does is kept in: a `History`, or something of its kind."""
+
+    def append(
+        self,
+        observation: dict[str, Tensor],
+        action: Tensor,
+        reward: Tensor,
+        terminated: Tensor,
+        truncated: Tensor,
+        next_observation: dict[str, Tensor],
+        *,
+        next_mask: Tensor | None = None,
+        provenance: Tensor | None = None,
+        tau: Tensor | None = None,
+        begun: Tensor | None = None,
+    ) -> int:
+        """Take one step of all environments; see `History.append`."""
+        ...
+
+    def state_dict(self) -> dict[str, Any]: ...  # noqa: D102
+    def load_state_dict(self, state: dict[str, Any]) -> None: ...  # noqa: D102
+
+
 class CotrainableScenario(Protocol):
     """What the loop asks of a scenario: an environment, an agent with history, and models that learn."""
 
     environment: Any
     """A batched environment; `state_dict` and `load_state_dict` make resume exact."""
     agent: DQN
-    history: History
+
+    @property
+    def history(self) -> RunHistory:
+        """What the agent did, and learns from."""
+        ...
 
     def refresh(self, feedback: Feedback) -> dict[str, float]:
         """Put new scenes, real and generated, and new beliefs into the environment."""
@@ -182,15 +213,13 @@ def cotrain(
     total = budget or settings.budget
     if resume and checkpoint is None:
         raise SettingsError("resume needs a checkpoint; name the file to continue from")
-    loop = _Loop(scenario, settings, total)
+    loop = Cotraining(scenario, settings, total)
     if resume and checkpoint is not None:
         loop.load_state_dict(load_run(checkpoint))
-    else:
-        loop.begin()
     interrupted, saved = False, time.monotonic()
     try:
         while loop.update < total and (deadline is None or time.monotonic() < deadline):
-            metrics = loop.step()
+            metrics = loop.round()
             if report is not None:
                 report(loop.update, metrics)
             if checkpoint is not None and time.monotonic() - saved > settings.save_seconds:
@@ -206,11 +235,33 @@ def cotrain(
     return Run(scenario, loop.update, metrics, interrupted)
 
 
-class _Loop:
-    """The state of the loop and one step of it."""
+class Cotraining:
+    """The state of the loop and one round of it; `qlearning.online.train_online` can drive it too.
 
-    def __init__(self, scenario: CotrainableScenario, settings: CotrainSettings, total: int) -> None:
-        self.scenario, self.settings, self.total = scenario, settings, total
+    `cotrain` is what most need. Hand a `Cotraining` to `train_online` where the agent is to be evaluated at intervals,
+    and the best one kept.
+
+    Parameters
+    ----------
+    scenario
+        Its parts are trained in place.
+    settings
+        See `CotrainSettings`.
+    total
+        Updates of the generator; None takes the settings' budget.
+
+    Attributes
+    ----------
+    update
+        Updates of the generator so far.
+    """
+
+    def __init__(
+        self, scenario: CotrainableScenario, settings: CotrainSettings | None = None, total: int | None = None
+    ) -> None:
+        self.scenario, self.settings = scenario, settings or CotrainSettings()
+        self.total = total or self.settings.budget
+        settings = self.settings
         self.exploration = torch.Generator().manual_seed(settings.seed)
         self.episodes = torch.Generator().manual_seed(settings.seed + 1)
         self.update, self.acted, self.whole = 0, 0, True
@@ -218,16 +269,27 @@ class _Loop:
         self.running = torch.zeros(0)
         self.metrics: dict[str, float] = {}
 
-    def begin(self) -> None:
-        """First scenes, first episodes."""
-        self.metrics |= self.scenario.refresh(self.settings.feedback)
-        self.observation = self.scenario.environment.reset(self.episodes)
-        self.running = torch.zeros(self.scenario.environment.num_envs)
+    @property
+    def agent(self) -> DQN:
+        """What is trained."""
+        return self.scenario.agent
 
-    def step(self) -> dict[str, float]:
-        """Act, learn agent, learn models, refresh."""
+    @property
+    def steps(self) -> int:
+        """Steps of all environments together so far."""
+        return self.acted * int(self.scenario.environment.num_envs)
+
+    @property
+    def budget(self) -> int:
+        """Steps of all environments together that the updates come to."""
+        return -(-self.total // self.settings.act_every) * int(self.scenario.environment.num_envs)
+
+    def round(self) -> dict[str, float]:
+        """Act, learn agent, learn models, refresh; returns metrics. The first begins the first episodes."""
         settings, scenario = self.settings, self.scenario
         self.whole = False
+        if not self.observation:
+            self._begin()
         metrics: dict[str, float] = {}
         if self.update % settings.act_every == 0:
             metrics |= self._act()
@@ -244,9 +306,15 @@ class _Loop:
         self.whole = True
         return metrics
 
+    def _begin(self) -> None:
+        self.metrics |= self.scenario.refresh(self.settings.feedback)
+        self.observation = self.scenario.environment.reset(self.episodes)
+        self.running = torch.zeros(self.scenario.environment.num_envs)
+
     def _act(self) -> dict[str, float]:
         scenario, environment = self.scenario, self.scenario.environment
-        epsilon = linear_schedule(*self.settings.epsilon, max(1, self.total // 2), self.update)
+        fall = max(1, int(self.total * self.settings.exploration))
+        epsilon = linear_schedule(*self.settings.epsilon, fall, self.update)
         action = scenario.agent.act(self.observation, environment.action_mask(), epsilon, self.exploration)
         step = environment.step(action)
         scenario.history.append(

@@ -12,10 +12,10 @@ from torch import nn
 from clairvoy.cotrain import CotrainSettings, Feedback, cotrain
 from clairvoy.errors import InputError, SettingsError, WeightsError
 from clairvoy.generative.row_vae import RowVAE
+from clairvoy.qlearning.encoders import network_for
 from clairvoy.qlearning.rollout import evaluate
 from clairvoy.qlearning.transitions import GENERATED, REAL
 from clairvoy.scenarios.own import Scenario, ScenarioSettings
-from clairvoy.scenarios.own_parts import new_network
 from clairvoy.scenarios.replayed import Replayed
 from clairvoy.scenarios.scene_environment import SceneEnvironment
 from clairvoy.scenarios.toy import Corridor
@@ -166,7 +166,7 @@ def test_an_environment_that_does_not_repeat_itself_is_refused():
 def test_parts_of_ones_own_are_used():
     reference = small()
     generator, head, network = RowVAE(reference.kind), nn.Sequential(nn.Linear(128, 1), nn.Flatten(0)), None
-    network = new_network(reference.environment)
+    network = network_for(reference.environment.observation_specs, reference.environment.num_actions)
     before = [p.detach().clone() for part in (generator, head, network) for p in part.parameters()]
     run = cotrain(small(generator=generator, discriminator=head, network=network), FEW, budget=8)
     assert run.scenario.generator is generator

@@ -6,14 +6,13 @@ import copy
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
 
 from clairvoy.errors import InputError, SettingsError
 from clairvoy.qlearning.agent import Agent
-from clairvoy.qlearning.history import History
 from clairvoy.qlearning.n_step import n_step_return
 from clairvoy.qlearning.transitions import GENERATED, Observation, Transitions
 
@@ -230,9 +229,25 @@ class DQN(Agent):
                 value.copy_(online[name])
 
 
+class Replay(Protocol):
+    """What batches are drawn from: a `History`, or a `mixed_history.MixedHistory`."""
+
+    def __len__(self) -> int: ...
+
+    def sample(
+        self, batch_size: int, importance_exponent: float | None = None, batches: int = 1
+    ) -> Transitions:
+        """Draw batches, one behind the other, with ``index`` set; see `History.sample`."""
+        ...
+
+    def update_priorities(self, index: Tensor, td_error: Tensor) -> None:
+        """Take the TD errors (B,) of the transitions at these places."""
+        ...
+
+
 def learn_from_history(
     agent: DQN,
-    history: History,
+    history: Replay,
     updates: int,
     batch_size: int = 64,
     importance_exponent: float | None = None,

@@ -235,6 +235,14 @@ class History:
         count = min(count, self._size)
         return self._rows((self._cursor - count + torch.arange(count)) % self.settings.capacity, None)
 
+    def at(self, index: Tensor) -> Transitions:
+        """Return the transitions at places ``(B,)`` int64 in [0, len), with ``index`` set: for draws of one's own."""
+        if len(index) and not 0 <= int(index.min()) <= int(index.max()) < self._size:
+            raise InputError(
+                f"index runs from {int(index.min())} to {int(index.max())}; there are {self._size}"
+            )
+        return self._rows(index, None)
+
     def check_valid(self) -> None:
         """Raise an InputError that says what is wrong if the history contradicts itself."""
         rows = {name: value[: self._size] for name, value in self._columns.items()}

@@ -21,6 +21,7 @@ from clairvoy.generative.row_learner import RowLearner, RowLearnerSettings
 from clairvoy.generative.row_vae import RowDiscriminator, RowVAE
 from clairvoy.generative.sampler import accept
 from clairvoy.qlearning.dqn import DQN, DQNSettings
+from clairvoy.qlearning.encoders import network_for
 from clairvoy.qlearning.history import History, HistorySettings
 from clairvoy.qlearning.transitions import GENERATED, REAL, Transitions
 from clairvoy.scenarios.met_rows import MetRows
@@ -28,7 +29,6 @@ from clairvoy.scenarios.own_parts import (
     as_environment,
     check_agent,
     check_generator,
-    new_network,
     takes_scenes,
 )
 from clairvoy.scenarios.scenario import Step
@@ -139,7 +139,7 @@ class Scenario:
             self.generator: Any = generator if generator is not None else RowVAE(self.kind)
             features = check_generator(self.generator, real[:2])
             self.discriminator = discriminator or RowDiscriminator(features.shape[1])
-            network = network or new_network(self.environment)
+            network = network or network_for(self.environment.observation_specs, self.environment.num_actions)
         logits = self.discriminator(features)
         if logits.shape != (2,):
             raise InputError(

@@ -9,13 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from clairvoy.errors import InputError, SettingsError
-from clairvoy.qlearning.qnetwork import DuelingQNetwork, VectorEncoder
-from clairvoy.qlearning.transitions import Observation
 from clairvoy.scenarios.replayed import Replayed
 from clairvoy.scenarios.scenario import ObservationSpec
-
-FEATURES = 128
-"""Width of the default agent."""
 
 
 def as_environment(environment: Any, num_envs: int) -> Any:
@@ -115,29 +110,6 @@ def check_generator(generator: Any, rows: Tensor) -> Tensor:
     if back.dtype != rows.dtype:
         raise InputError(f"the generator decodes to {back.dtype}; the real data are {rows.dtype}")
     return features
-
-
-class Scaled(nn.Module):
-    """Divides bytes by 255 before an encoder sees them."""
-
-    def __init__(self, encoder: nn.Module) -> None:
-        super().__init__()
-        self.encoder = encoder
-
-    def forward(self, observation: Observation) -> Tensor:
-        """Features (N, features)."""
-        scaled = {
-            name: value.float() / 255 if value.dtype == torch.uint8 else value
-            for name, value in observation.items()
-        }
-        features: Tensor = self.encoder(scaled)
-        return features
-
-
-def new_network(environment: Any) -> DuelingQNetwork:
-    """A perceptron with dueling heads on all that the environment shows."""
-    shapes = {name: spec.shape for name, spec in environment.observation_specs.items()}
-    return DuelingQNetwork(Scaled(VectorEncoder(shapes, FEATURES)), FEATURES, environment.num_actions)
 
 
 def check_agent(network: nn.Module, environment: Any) -> None:

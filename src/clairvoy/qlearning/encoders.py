@@ -1,0 +1,94 @@
+"""Encoders of grids, and the Q-network that an environment's observations ask for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+
+from clairvoy.errors import SettingsError
+from clairvoy.qlearning.environment import ObservationSpec
+from clairvoy.qlearning.qnetwork import DuelingQNetwork, VectorEncoder
+from clairvoy.qlearning.transitions import Observation
+
+FEATURES = 128
+"""Width of what the encoders here return."""
+CELLS = 16
+"""A grid wider than this is first cut into patches, so that convolutions see at most about so many cells across."""
+
+
+def patch_side(height: int, width: int) -> int:
+    """Side of the patches that make a grid of height x width cells at most `CELLS` across, or as near as it divides."""
+    sides = [side for side in range(1, min(height, width) + 1) if height % side == 0 and width % side == 0]
+    fitting = [side for side in sides if max(height, width) // side <= CELLS]
+    return fitting[0] if fitting else sides[-1]
+
+
+class GridEncoder(nn.Module):
+    """Planes of bits or pictures, (C, H, W), by one layer of convolutions on patches, then a linear layer.
+
+    The convolution is that of MinAtar's DQN (Young and Tian, *MinAtar*, 2019: 16 channels, 3 x 3); layer
+    normalisation as in PQN (Gallici et al., ICLR 2025). Other parts of the observation join before the linear layer.
+
+    Parameters
+    ----------
+    shapes
+        Shape of each named part, without N: those of three dimensions are grids of one height and width, bool, uint8
+        (then divided by 255) or floating point.
+    features
+        Width of what is returned.
+    """
+
+    def __init__(self, shapes: Mapping[str, tuple[int, ...]], features: int = FEATURES) -> None:
+        super().__init__()
+        self.grids = tuple(name for name, shape in shapes.items() if len(shape) == 3)
+        self.others = tuple(name for name in shapes if name not in self.grids)
+        sizes = {shapes[name][1:] for name in self.grids}
+        if len(sizes) != 1:
+            raise SettingsError(
+                f"the grids are {sorted(sizes)}; GridEncoder takes one or more (C, H, W) of one height and width"
+            )
+        ((height, width),) = sizes
+        side = patch_side(height, width)
+        channels = sum(shapes[name][0] for name in self.grids) * side * side
+        self.patches = nn.PixelUnshuffle(side)
+        self.convolution = nn.Conv2d(channels, 16, 3, padding=1)
+        rest = sum(torch.Size(shapes[name]).numel() for name in self.others)
+        cells = 16 * (height // side) * (width // side)
+        self.normal = nn.LayerNorm(cells)
+        self.linear = nn.Sequential(nn.Linear(cells + rest, features), nn.LayerNorm(features), nn.ReLU())
+
+    def forward(self, observation: Observation) -> Tensor:
+        """Features ``(N, features)``, float32, at least 0."""
+        grid = torch.cat([_as_numbers(observation[name]) for name in self.grids], dim=1)
+        cells = torch.relu(self.normal(self.convolution(self.patches(grid)).flatten(1)))
+        rest = [_as_numbers(observation[name]).flatten(1) for name in self.others]
+        features: Tensor = self.linear(torch.cat([cells, *rest], dim=1))
+        return features
+
+
+class NumbersEncoder(nn.Module):
+    """`VectorEncoder` of what may also be bytes, which it divides by 255."""
+
+    def __init__(self, shapes: Mapping[str, tuple[int, ...]], features: int = FEATURES) -> None:
+        super().__init__()
+        self.encoder = VectorEncoder(shapes, features)
+
+    def forward(self, observation: Observation) -> Tensor:
+        """Features ``(N, features)``, float32, at least 0."""
+        features: Tensor = self.encoder({name: _as_numbers(value) for name, value in observation.items()})
+        return features
+
+
+def network_for(specs: Mapping[str, ObservationSpec], num_actions: int) -> DuelingQNetwork:
+    """Dueling heads on the encoder that fits: convolutions where grids of 8 x 8 and more are shown, else a perceptron."""
+    shapes = {name: spec.shape for name, spec in specs.items()}
+    grids = {shape[1:] for shape in shapes.values() if len(shape) == 3 and min(shape[1:]) >= 8}
+    flat = all(len(shape) != 3 or shape[1:] in grids for shape in shapes.values())
+    encoder = GridEncoder(shapes) if len(grids) == 1 and flat else NumbersEncoder(shapes)
+    return DuelingQNetwork(encoder, FEATURES, num_actions)
+
+
+def _as_numbers(value: Tensor) -> Tensor:
+    return value.float() / 255 if value.dtype == torch.uint8 else value.float()

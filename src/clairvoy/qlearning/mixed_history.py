@@ -1,0 +1,135 @@
+"""A history of two kinds: what an environment did, and what a model of it made up, mixed in every batch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from clairvoy.errors import SettingsError
+from clairvoy.qlearning.history import History
+from clairvoy.qlearning.transitions import Observation, Transitions
+
+HELD_OUT = 10
+"""Every so-many-th single step is held out: the model never learns from it, its confidence is calibrated on it."""
+
+
+class MixedHistory:
+    """What the agent learns from, real and generated, and what the generator learns from, real alone.
+
+    Each batch has a fixed share of generated transitions as soon as there are any, so that neither kind can drown the
+    other; within each kind the draw is by priority. The agent's real transitions may be of several steps; the model
+    learns from single ones.
+
+    Parameters
+    ----------
+    real
+        The agent's, of n steps.
+    steps
+        The model's, of single steps, for as many environments.
+    held_out
+        Single steps likewise, for `HELD_OUT`.
+    generated
+        Of single steps; the oldest give way, so that none are much older than the model of today.
+    share
+        Of generated transitions in a batch, in [0, 1).
+    """
+
+    def __init__(
+        self, real: History, steps: History, held_out: History, generated: History, share: float
+    ) -> None:
+        if not 0 <= share < 1:
+            raise SettingsError(f"share is {share}; the part of generated transitions lies in [0, 1)")
+        if steps.settings.n_step != 1 or held_out.settings.n_step != 1:
+            raise SettingsError("n_step of steps and held_out must be 1: the model predicts single steps")
+        self.real, self.steps, self.held_out, self.generated, self.share = (
+            real,
+            steps,
+            held_out,
+            generated,
+            share,
+        )
+        self.appended = 0
+
+    def __len__(self) -> int:
+        return len(self.real)
+
+    def append(
+        self,
+        observation: Observation,
+        action: Tensor,
+        reward: Tensor,
+        terminated: Tensor,
+        truncated: Tensor,
+        next_observation: Observation,
+        **more: Any,
+    ) -> int:
+        """Take one real step of all environments; see `History.append`."""
+        told = (observation, action, reward, terminated, truncated, next_observation)
+        self.appended += 1
+        (self.held_out if self.appended % HELD_OUT == 0 else self.steps).append(*told, **more)
+        return self.real.append(*told, **more)
+
+    def sample(
+        self, batch_size: int, importance_exponent: float | None = None, batches: int = 1
+    ) -> Transitions:
+        """Batches with a share of generated transitions; ``index`` of those is negative, counted from -1."""
+        made = round(batch_size * self.share) if len(self.generated) else 0
+        real = self.real.sample(batch_size - made, importance_exponent, batches)
+        if not made:
+            return real
+        generated = self.generated.sample(made, importance_exponent, batches)
+        assert generated.index is not None
+        generated = replace(generated, index=-1 - generated.index)
+        # Batch by batch, each with its share of both.
+        order = torch.cat(
+            [
+                torch.arange(len(real)).view(batches, -1),
+                len(real) + torch.arange(len(generated)).view(batches, -1),
+            ],
+            dim=1,
+        ).flatten()
+        return join(real, generated).rows(order)
+
+    def update_priorities(self, index: Tensor, td_error: Tensor) -> None:
+        """Set priorities from TD errors, each in the history that its transition came from."""
+        made = index < 0
+        self.real.update_priorities(index[~made], td_error[~made])
+        if bool(made.any()):
+            self.generated.update_priorities(-1 - index[made], td_error[made])
+
+    def drop_unfinished(self) -> None:
+        """See `History.drop_unfinished`."""
+        for history in (self.real, self.steps, self.held_out):
+            history.drop_unfinished()
+
+    def state_dict(self) -> dict[str, Any]:
+        """All four histories."""
+        return {
+            "real": self.real.state_dict(),
+            "steps": self.steps.state_dict(),
+            "held_out": self.held_out.state_dict(),
+            "generated": self.generated.state_dict(),
+            "appended": self.appended,
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Continue from `state_dict`."""
+        for name in ("real", "steps", "held_out", "generated"):
+            getattr(self, name).load_state_dict(state[name])
+        self.appended = int(state["appended"])
+
+
+def join(first: Transitions, second: Transitions) -> Transitions:
+    """The transitions of both, one behind the other; both are of one environment, and drawn from a history."""
+
+    def both(name: str) -> Any:
+        a, b = getattr(first, name), getattr(second, name)
+        if isinstance(a, dict):
+            return {key: torch.cat([value, b[key]]) for key, value in a.items()}
+        return None if a is None or b is None else torch.cat([a, b])
+
+    return Transitions(**{name: both(name) for name in Transitions.__dataclass_fields__})

@@ -1,0 +1,296 @@
+"""`WorldScenario`: an environment whose transitions a generator learns, to give the agent more of them.
+
+Agent to generator: the steps that the agent did, drawn by how little the generator understood them. Generator to agent:
+short rollouts from real states, admitted by the discriminator and by tau, as a fixed share of every batch (Sutton's
+Dyna, 1991, with rollouts as short as in Janner et al., *When to Trust Your Model*, NeurIPS 2019).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from clairvoy.cotrain import Feedback
+from clairvoy.errors import SettingsError
+from clairvoy.generative.outcomes import Outcomes
+from clairvoy.generative.transition_learner import TransitionLearner, TransitionLearnerSettings
+from clairvoy.generative.transition_tau import TransitionTau
+from clairvoy.generative.transition_vae import TransitionVAESettings
+from clairvoy.qlearning.dqn import DQN, DQNSettings
+from clairvoy.qlearning.encoders import network_for
+from clairvoy.qlearning.environment import BatchedEnvironment, Step
+from clairvoy.qlearning.history import History, HistorySettings
+from clairvoy.qlearning.mixed_history import MixedHistory
+from clairvoy.qlearning.qnetwork import initialise
+from clairvoy.qlearning.transitions import Transitions
+from clairvoy.scenarios.generated_rollouts import roll_out
+
+
+@dataclass(frozen=True)
+class WorldSettings:
+    """Sizes and rhythm of a `WorldScenario`."""
+
+    share: float = 0.5
+    """Part of the agent's batches that is generated, in [0, 1)."""
+    horizon: int = 3
+    """Steps of a generated rollout, 1 to 5."""
+    rollouts: int = 128
+    """Rollouts at each refresh."""
+    fresh: int = 20
+    """Refreshes whose rollouts are kept; older ones give way."""
+    exploration: float = 0.2
+    """Part of the actions in rollouts that are drawn at random."""
+    least_tau: float = 0.5
+    """Least confidence that the gate admits."""
+    shuffled_gate: bool = False
+    """The gate admits as many as it would, but any of them: to see whether its judgement matters."""
+    generate_after: int = 100
+    """Updates of the generator before the agent meets anything of it."""
+    batch: int = 128
+    """Transitions in a batch of the generator."""
+    generator_updates: int = 2
+    """Updates of the generator for one of the loop's."""
+    surprising: float = 0.25
+    """Part of the generator's batch that is drawn by how little it understood it, and not evenly."""
+    gamma: float = 0.99
+    """Discount of one step."""
+    n_step: int = 1
+    """Rewards in the agent's real transitions."""
+    capacity: int = 100_000
+    """Real steps remembered."""
+    seed: int = 0
+    """Of everything but exploration and episodes."""
+    agent: DQNSettings = field(default_factory=lambda: DQNSettings(learning_rate=1e-3))
+    """How the agent learns."""
+    learner: TransitionLearnerSettings = field(default_factory=TransitionLearnerSettings)
+    """How generator and discriminator learn."""
+    model: TransitionVAESettings = field(default_factory=TransitionVAESettings)
+    """The generators' size."""
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.horizon <= 5:
+            raise SettingsError(f"horizon is {self.horizon}; rollouts take 1 to 5 steps")
+        for name in ("rollouts", "fresh", "batch", "generator_updates"):
+            if getattr(self, name) < 1:
+                raise SettingsError(f"{name} is {getattr(self, name)}; it must be at least 1")
+        for name in ("exploration", "least_tau", "surprising"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise SettingsError(f"{name} is {getattr(self, name)}; it lies in [0, 1]")
+
+
+CALIBRATED_ON = 1000
+"""Steps held out that tau is fitted on, at most; the latest."""
+LEAST_HELD_OUT = 16
+"""Steps held out before tau is fitted at all."""
+FIT_UNTIL = 20_000
+"""Real steps after which scales are left as they are."""
+
+
+class WorldScenario:
+    """An environment, an agent, and a generator of the environment's transitions; for `cotrain`.
+
+    Parameters
+    ----------
+    environment
+        Any `BatchedEnvironment` that shows one thing: numbers, planes of bits, or stacked frames.
+    settings
+        See `WorldSettings`.
+    network
+        Q-network; None makes one that fits (`qlearning.encoders.network_for`).
+    device
+        Where networks lie.
+
+    Raises
+    ------
+    SettingsError
+        The environment shows several things at once.
+    """
+
+    def __init__(
+        self,
+        environment: BatchedEnvironment,
+        settings: WorldSettings | None = None,
+        *,
+        network: nn.Module | None = None,
+        device: str | torch.device = "cpu",
+    ) -> None:
+        self.settings, self.environment, self.device = (
+            settings or WorldSettings(),
+            environment,
+            torch.device(device),
+        )
+        specs = environment.observation_specs
+        if len(specs) != 1:
+            raise SettingsError(
+                f"the environment shows {', '.join(specs)}; a generator of transitions takes one part: join them"
+            )
+        (self.name,) = specs
+        seed = self.settings.seed
+        if network is None:
+            network = network_for(specs, environment.num_actions)
+            initialise(network, torch.Generator().manual_seed(seed))
+        self.agent = DQN(network, self.settings.agent, device)
+        self.history = self._new_history(seed)
+        self.tau = TransitionTau()
+        self.rng = torch.Generator().manual_seed(seed + 5)
+        self.learner: TransitionLearner | None = None
+        """Made as soon as the first real steps show what transitions are."""
+
+    # What the loop asks for.
+
+    def refresh(self, feedback: Feedback) -> dict[str, float]:
+        """New generated transitions for the agent, by the generator and the agent of now."""
+        learner, settings = self.learner, self.settings
+        if learner is None or not feedback.generated_scenes or settings.share == 0:
+            return {}
+        self._fit_scales(learner)
+        if learner.update_count < settings.generate_after or len(self.history.held_out) < LEAST_HELD_OUT:
+            return {}
+        metrics = self._calibrate(learner)
+        starts = self._uniform(settings.rollouts).observation[self.name]
+        made = roll_out(
+            learner, self.tau, self._explore, starts,
+            name=self.name, num_actions=self.environment.num_actions, gamma=settings.gamma, horizon=settings.horizon,
+            gate="open" if not feedback.gate else "shuffled" if settings.shuffled_gate else "judged",
+            least_tau=settings.least_tau, rng=self.rng,
+        )  # fmt: skip
+        for transitions in made.transitions:
+            self.history.generated.add(transitions)
+        return metrics | made.metrics
+
+    def experience(self, step: Step, feedback: Feedback) -> None:
+        """Nothing is to be noted: what the agent does lies in the history, which the generator learns from."""
+
+    def learn_models(self, feedback: Feedback) -> dict[str, float]:
+        """Some updates of the generator, and of the discriminator when it is its turn."""
+        settings = self.settings
+        if settings.share == 0 or not feedback.generated_scenes or len(self.history.steps) < settings.batch:
+            return {}
+        if self.learner is None:
+            self.learner = self._new_learner(self.history.steps.recent(len(self.history.steps)))
+        terms: dict[str, float] = {}
+        for _ in range(settings.generator_updates):
+            chosen = round(settings.batch * settings.surprising) if feedback.agent_to_generator else 0
+            batch = self._uniform(settings.batch - chosen)
+            place = batch.index
+            if chosen:
+                hard = self.history.steps.sample(chosen)
+                assert place is not None
+                assert hard.index is not None
+                place = torch.cat([place, hard.index])
+                batch = self.history.steps.at(place)
+            learnt, surprise = self.learner.update(*self._encoded(self.learner, batch))
+            if feedback.agent_to_generator and place is not None:
+                # The least understood are drawn most; none is ever out of reach.
+                rank = surprise.argsort().argsort().double() / len(surprise)
+                self.history.steps.set_priorities(place, (rank.square() + 0.05).cpu())
+            terms |= learnt
+        return {f"generator/{name}": value for name, value in terms.items()}
+
+    def finish(self) -> dict[str, float]:
+        """The last calibration of tau, told on steps that it was not fitted on."""
+        if self.learner is None or len(self.history.held_out) < 2 * LEAST_HELD_OUT:
+            return {}
+        return self._calibrate(self.learner)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Models, tau, random states; history and agent are the loop's to save."""
+        return {
+            "learner": None if self.learner is None else self.learner.state_dict(),
+            "tau": self.tau.state_dict(),
+            "rng": self.rng.get_state(),
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Continue from `state_dict`."""
+        if state["learner"] is not None:
+            # Scales and weights come from the state; examples are only needed for shapes and types.
+            self.learner = self._new_learner(self._examples())
+            self.learner.load_state_dict(state["learner"])
+        self.tau.load_state_dict(state["tau"])
+        self.rng.set_state(state["rng"])
+
+    # How it is done.
+
+    def _new_history(self, seed: int) -> MixedHistory:
+        settings, environment = self.settings, self.environment
+
+        def history(capacity: int, seed: int, n_step: int = 1, exponent: float = 0.6) -> History:
+            return History(
+                HistorySettings(capacity, n_step, settings.gamma, exponent),
+                environment.num_envs,
+                environment.num_actions,
+                torch.Generator().manual_seed(seed),
+            )
+
+        generated = settings.rollouts * settings.horizon * settings.fresh
+        return MixedHistory(
+            history(settings.capacity, seed + 1, settings.n_step),
+            history(settings.capacity, seed + 2, exponent=1.0),
+            history(CALIBRATED_ON, seed + 3),
+            history(generated, seed + 4),
+            settings.share,
+        )
+
+    def _new_learner(self, steps: Transitions) -> TransitionLearner:
+        outcomes = Outcomes(steps.observation[self.name], steps.next_observation[self.name], steps.reward)
+        return TransitionLearner(
+            outcomes,
+            self.environment.num_actions,
+            self.settings.learner,
+            self.settings.model,
+            self.settings.seed,
+            self.device,
+        )
+
+    def _examples(self) -> Transitions:
+        spec = self.environment.observation_specs[self.name]
+        seen = torch.zeros(2, *spec.shape, dtype=spec.dtype)
+        zeros = torch.zeros(2)
+        return Transitions(
+            {self.name: seen}, zeros.long(), zeros, zeros, {self.name: seen},
+            torch.ones(2, self.environment.num_actions, dtype=torch.bool), zeros.to(torch.uint8), zeros,
+        )  # fmt: skip
+
+    def _fit_scales(self, learner: TransitionLearner) -> None:
+        steps = self.history.steps
+        if len(steps) < FIT_UNTIL:
+            known = steps.recent(len(steps) if learner.outcomes.sight == "numbers" else 256)
+            learner.outcomes.fit(
+                known.observation[self.name].to(self.device),
+                known.next_observation[self.name].to(self.device),
+                steps.recent(len(steps)).reward.to(self.device)
+                if learner.outcomes.sight != "numbers"
+                else known.reward.to(self.device),
+            )
+
+    def _uniform(self, count: int) -> Transitions:
+        steps = self.history.steps
+        return steps.at(torch.randint(len(steps), (count,), generator=self.rng))
+
+    def _explore(self, states: Tensor) -> Tensor:
+        return self.agent.act({self.name: states}, None, self.settings.exploration, self.rng).cpu()
+
+    def _encoded(self, learner: TransitionLearner, steps: Transitions) -> tuple[Tensor, Tensor, Tensor]:
+        """States, actions and outcomes of single steps, as the generator takes them."""
+        steps = steps.to(self.device)
+        state, then = steps.observation[self.name], steps.next_observation[self.name]
+        outcome = learner.outcomes.encode(state, then, steps.reward, steps.discount == 0)
+        return learner.outcomes.encode_state(state), steps.action, outcome
+
+    def _calibrate(self, learner: TransitionLearner) -> dict[str, float]:
+        """Fit tau on the steps held out; before that, tell how far off the fit so far is on the newest of them."""
+        held = self.history.held_out.recent(CALIBRATED_ON)
+        state, action, outcome = self._encoded(learner, held)
+        made = learner.make(state, action)
+        gap = learner.outcomes.gap(held.observation[self.name].to(self.device), made.outcome, outcome).cpu()
+        metrics = {"tau/gap": float(gap.mean())}
+        if self.tau.weights is not None:
+            newest = slice(-len(held) // 4, None)
+            metrics["tau/off"] = float((1 - self.tau(made) - gap)[newest].mean().abs())
+        self.tau.fit(made, gap)
+        return metrics
