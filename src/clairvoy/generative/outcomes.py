@@ -71,14 +71,14 @@ class Outcomes(nn.Module):
         """Take scales from transitions (R, ...): of the states, of their changes, of the rewards."""
         entries = len(self.kind.numbers)
         # A reward is told in units of the largest there was, so that seldom ones weigh neither nothing nor all.
-        largest = reward.abs().max().clamp(min=1e-6)
+        largest = _unit(reward.abs().max())
         if self.sight == "numbers":
             change = (next_state - state).flatten(1)
             self.kind.mean.copy_(torch.cat([change.mean(dim=0), largest.new_zeros(1)]))
-            spread = change.std(dim=0, correction=0).clamp(min=1e-6)
+            spread = _unit(change.std(dim=0, correction=0))
             self.kind.spread.copy_(torch.cat([spread, largest[None]]))
             self.state_mean.copy_(state.mean(dim=0))
-            self.state_spread.copy_(state.std(dim=0, correction=0).clamp(min=1e-6))
+            self.state_spread.copy_(_unit(state.std(dim=0, correction=0)))
         else:
             # Pixels are told in [0, 1].
             self.kind.mean.zero_()
@@ -154,3 +154,8 @@ class Outcomes(nn.Module):
         else:
             seen = next_state[:, -1:].float() / 255
         return torch.cat([seen.flatten(1), reward.float()[:, None], ended.float()[:, None]], dim=1)
+
+
+def _unit(spread: Tensor) -> Tensor:
+    """What to count in; what never varied so far is told as it is, or its first change would be a million units."""
+    return torch.where(spread > 1e-6, spread, 1.0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -10,6 +11,7 @@ from torch import Tensor, nn
 
 from clairvoy.errors import SettingsError
 from clairvoy.generative import losses
+from clairvoy.generative.data_kinds import LEAST_LOG_SCALE
 from clairvoy.generative.learner import frozen
 from clairvoy.generative.outcomes import Outcomes
 from clairvoy.generative.row_vae import RowDiscriminator
@@ -24,6 +26,8 @@ class TransitionLearnerSettings:
     """Generators in the ensemble; where they disagree, they have not seen enough."""
     learning_rate: float = 1e-3
     """Of the generators."""
+    noise_learning_rate: float = 1e-2
+    """Of the noise that is drawn around predicted numbers: it has a longer way to go, from 1 to 0.02, than a weight."""
     discriminator_learning_rate: float = 5e-4
     """Of the discriminator."""
     gradient_clip: float = 10.0
@@ -39,6 +43,7 @@ class TransitionLearnerSettings:
         for name in (
             "members",
             "learning_rate",
+            "noise_learning_rate",
             "discriminator_learning_rate",
             "gradient_clip",
             "judge_every",
@@ -99,8 +104,13 @@ class TransitionLearner:
         for part in (self.members, self.discriminator, self.outcomes):
             part.to(self.device)
         self.noise = torch.Generator().manual_seed(seed)
-        self.parameters = [*self.members.parameters(), *self.outcomes.kind.parameters()]
-        self.optimizer = torch.optim.Adam(self.parameters, lr=self.settings.learning_rate, fused=True)
+        members, scales = list(self.members.parameters()), list(self.outcomes.kind.parameters())
+        self.parameters = [*members, *scales]
+        groups: list[dict[str, Any]] = [
+            {"params": members},
+            {"params": scales, "lr": self.settings.noise_learning_rate},
+        ]
+        self.optimizer = torch.optim.Adam(groups, lr=self.settings.learning_rate, fused=True)
         self.discriminator_optimizer = torch.optim.Adam(
             self.discriminator.parameters(), lr=self.settings.discriminator_learning_rate, betas=(0.5, 0.99)
         )
@@ -134,6 +144,8 @@ class TransitionLearner:
         norm = nn.utils.clip_grad_norm_(self.parameters, settings.gradient_clip)
         if bool(torch.isfinite(norm)):
             self.optimizer.step()
+            # Below its bound the noise would have no gradient, and never grow again.
+            self.outcomes.kind.log_scale.data.clamp_(min=LEAST_LOG_SCALE)
         if fake is not None:
             terms |= self._update_discriminator(state, action, outcome, fake.detach())
         self.update_count += 1
@@ -180,20 +192,14 @@ class TransitionLearner:
         return {"discriminator": loss.detach(), "discriminator_accuracy": right}
 
     def state_dict(self) -> dict[str, Any]:
-        """Everything that the next update depends on."""
-        return {
-            "outcomes": self.outcomes.state_dict(),
-            "members": self.members.state_dict(),
-            "discriminator": self.discriminator.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
-            "discriminator_optimizer": self.discriminator_optimizer.state_dict(),
-            "update_count": self.update_count,
-            "noise": self.noise.get_state(),
-        }
+        """Everything that the next update depends on: copies, untouched by later updates."""
+        parts = ("outcomes", "members", "discriminator", "optimizer", "discriminator_optimizer")
+        state = {name: copy.deepcopy(getattr(self, name).state_dict()) for name in parts}
+        return state | {"update_count": self.update_count, "noise": self.noise.get_state()}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Continue where `state_dict` was taken."""
         for name in ("outcomes", "members", "discriminator", "optimizer", "discriminator_optimizer"):
-            getattr(self, name).load_state_dict(state[name])
+            getattr(self, name).load_state_dict(copy.deepcopy(state[name]))
         self.update_count = state["update_count"]
         self.noise.set_state(state["noise"])

@@ -19,7 +19,7 @@ from clairvoy.generative.outcomes import Outcomes
 from clairvoy.generative.row_vae import Latent
 
 CELLS = 16
-"""A grid wider than this is cut into patches first."""
+"""A grid wider than this is cut into patches first, as far as it divides."""
 
 
 @dataclass(frozen=True)
@@ -155,9 +155,8 @@ class _Convolutions(nn.Module):
     def __init__(self, outcomes: Outcomes, num_actions: int, settings: TransitionVAESettings) -> None:
         super().__init__()
         channels, height, across = outcomes.shape
-        side = next(
-            s for s in range(1, height + 1) if not (height % s or across % s) and height // s <= CELLS
-        )
+        sides = [s for s in range(1, min(height, across) + 1) if not (height % s or across % s)]
+        side = next((s for s in sides if max(height, across) // s <= CELLS), sides[-1])
         cells = (height // side, across // side)
         self.sight, self.predicted = outcomes.sight, outcomes.predicted
         told, width = channels * side * side, settings.channels
