@@ -209,3 +209,32 @@ def test_check_valid_says_what_is_wrong(name, value, message):
 def test_settings_out_of_range_are_named(settings):
     with pytest.raises(SettingsError, match=next(iter(settings))):
         HistorySettings(**settings)
+
+
+def test_transitions_at_places_of_ones_own_choice():
+    history = new(capacity=5)
+    history.add(numbered(7))
+    # The ring has gone round: 5 and 6 lie where 0 and 1 were.
+    drawn = history.at(torch.tensor([1, 4, 1, 2]))
+    assert drawn.reward.tolist() == [6, 4, 6, 2]
+    assert drawn.index.tolist() == [1, 4, 1, 2]
+    assert drawn.observation["pixels"][:, 0, 0].tolist() == [6, 4, 6, 2]
+    assert drawn.next_observation["pixels"][:, 0, 0].tolist() == [7, 5, 7, 3]
+    assert drawn.weight is None
+    assert len(history.at(torch.zeros(0, dtype=torch.int64))) == 0
+
+
+def test_places_where_nothing_is_are_refused():
+    history = new(capacity=5)
+    history.add(numbered(3))
+    with pytest.raises(InputError, match="index runs from 0 to 3; there are 3"):
+        history.at(torch.tensor([0, 3]))
+    with pytest.raises(InputError, match="index runs from -1 to 2; there are 3"):
+        history.at(torch.tensor([2, -1]))
+
+
+def test_no_errors_change_no_priorities():
+    history = new(capacity=5, priority_exponent=1.0)
+    history.add(numbered(3))
+    history.update_priorities(torch.zeros(0, dtype=torch.int64), torch.zeros(0))
+    assert history.priorities().tolist() == [1, 1, 1]

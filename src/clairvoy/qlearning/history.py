@@ -227,6 +227,8 @@ class History:
         """Set priorities as they are, ``(B,)`` above 0; `update_priorities` makes them of TD errors."""
         if not bool((torch.isfinite(priority) & (priority > 0)).all()):
             raise InputError("priorities must be finite and above 0")
+        if not len(index):
+            return
         self._tree.set(index.cpu(), priority)
         self._largest_priority = max(self._largest_priority, float(priority.max()))
 

@@ -1,0 +1,127 @@
+"""Encoders of grids: patches, scaling, and which network an observation asks for."""
+
+import pytest
+import torch
+
+from clairvoy.errors import SettingsError
+from clairvoy.qlearning.encoders import FEATURES, GridEncoder, NumbersEncoder, network_for, patch_side
+from clairvoy.qlearning.environment import ObservationSpec
+from clairvoy.qlearning.qnetwork import initialise
+
+
+@pytest.mark.parametrize(
+    ("height", "width", "side"),
+    [(10, 10, 1), (16, 16, 1), (18, 18, 2), (84, 84, 6), (64, 32, 4), (210, 160, 10), (17, 17, 17), (17, 18, 1), (8, 34, 2)],
+)  # fmt: skip
+def test_patches_leave_at_most_sixteen_cells_across_where_sides_divide(height, width, side):
+    assert patch_side(height, width) == side
+    assert height % side == 0
+    assert width % side == 0
+
+
+def seeded(encoder, seed=0):
+    initialise(encoder, torch.Generator().manual_seed(seed))
+    return encoder
+
+
+def by_hand(encoder, grid, rest):
+    """What GridEncoder says it does, in float64 and by loops over cells."""
+    weight, bias = encoder.convolution.weight.detach().double(), encoder.convolution.bias.detach().double()
+    side = encoder.patches.downscale_factor
+    count, channels, height, width = grid.shape
+    rows, columns = height // side, width // side
+    cut = grid.double().view(count, channels, rows, side, columns, side).permute(0, 1, 3, 5, 2, 4)
+    padded = torch.zeros(count, channels * side * side, rows + 2, columns + 2, dtype=torch.float64)
+    padded[:, :, 1:-1, 1:-1] = cut.reshape(count, -1, rows, columns)
+    seen = torch.zeros(count, 16, rows, columns, dtype=torch.float64)
+    for i in range(rows):
+        for j in range(columns):
+            window = padded[:, None, :, i : i + 3, j : j + 3]
+            seen[:, :, i, j] = (window * weight).sum(dim=(2, 3, 4)) + bias
+    seen = seen.flatten(1)
+
+    def normal(x):
+        return (x - x.mean(dim=1, keepdim=True)) / (x.var(dim=1, correction=0, keepdim=True) + 1e-5).sqrt()
+
+    features = torch.cat([normal(seen).relu(), rest.double()], dim=1)
+    linear = encoder.linear[0]
+    return normal(features @ linear.weight.detach().double().T + linear.bias.detach().double()).relu()
+
+
+@pytest.mark.parametrize("dtype", [torch.bool, torch.uint8, torch.float32])
+def test_a_grid_and_what_joins_it(dtype):
+    rng = torch.Generator().manual_seed(1)
+    raw = torch.randint(0, 256, (3, 2, 20, 40), generator=rng)
+    grid = raw > 127 if dtype == torch.bool else raw.to(dtype)
+    scaled = raw.double() / 255 if dtype == torch.uint8 else grid.double()
+    extra = torch.randint(0, 256, (3, 5), generator=rng).to(torch.uint8)
+    encoder = seeded(GridEncoder({"grid": (2, 20, 40), "extra": (5,)}))
+    assert encoder.patches.downscale_factor == 4
+    with torch.no_grad():
+        features = encoder({"grid": grid, "extra": extra})
+    assert features.shape == (3, FEATURES)
+    torch.testing.assert_close(
+        features.double(), by_hand(encoder, scaled, extra.double() / 255), atol=1e-4, rtol=1e-4
+    )
+    assert bool((features > 0).any())
+
+
+def test_several_grids_are_planes_of_one():
+    rng = torch.Generator().manual_seed(1)
+    walls, pixels = (
+        torch.rand(2, 1, 8, 8, generator=rng) < 0.5,
+        torch.randint(0, 256, (2, 3, 8, 8), generator=rng).to(torch.uint8),
+    )
+    encoder = seeded(GridEncoder({"walls": (1, 8, 8), "pixels": (3, 8, 8)}))
+    with torch.no_grad():
+        features = encoder({"walls": walls, "pixels": pixels})
+    whole = torch.cat([walls.double(), pixels.double() / 255], dim=1)
+    torch.testing.assert_close(
+        features.double(), by_hand(encoder, whole, torch.zeros(2, 0)), atol=1e-4, rtol=1e-4
+    )
+
+
+def test_bytes_are_divided_by_255():
+    encoder = seeded(NumbersEncoder({"bytes": (4,), "numbers": (2,)}))
+    numbers = torch.tensor([[0.5, -3.0]])
+    with torch.no_grad():
+        told = encoder({"bytes": torch.tensor([[0, 51, 102, 255]], dtype=torch.uint8), "numbers": numbers})
+        same = encoder.encoder({"bytes": torch.tensor([[0, 0.2, 0.4, 1.0]]), "numbers": numbers})
+    torch.testing.assert_close(told, same)
+
+
+def spec(*shape, dtype=torch.float32):
+    return ObservationSpec(shape, dtype, 0.0, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("specs", "encoder"),
+    [
+        ({"numbers": spec(4)}, NumbersEncoder),
+        ({"planes": spec(4, 10, 10, dtype=torch.bool)}, GridEncoder),
+        ({"frames": spec(4, 84, 84, dtype=torch.uint8)}, GridEncoder),
+        ({"planes": spec(1, 8, 8), "more": spec(3)}, GridEncoder),
+        ({"planes": spec(1, 8, 8), "others": spec(2, 8, 8)}, GridEncoder),
+        ({"small": spec(1, 4, 4)}, NumbersEncoder),  # smaller than convolutions are good for
+        ({"narrow": spec(1, 7, 30)}, NumbersEncoder),
+        ({"planes": spec(1, 8, 8), "others": spec(1, 9, 9)}, NumbersEncoder),  # of two sizes
+        ({"planes": spec(1, 8, 8), "small": spec(1, 4, 4)}, NumbersEncoder),
+    ],
+)
+def test_the_network_fits_what_is_shown(specs, encoder):
+    network = network_for(specs, 3)
+    assert type(network.encoder) is encoder
+    shown = {name: torch.rand(2, *part.shape).mul(9).to(part.dtype) for name, part in specs.items()}
+    q = network(shown)
+    assert q.shape == (2, 3)
+    # Every part of the observation reaches the values.
+    for name in specs:
+        other = network(shown | {name: torch.zeros_like(shown[name])})
+        assert not torch.allclose(q, other), name
+
+
+def test_grids_of_two_sizes_are_refused():
+    with pytest.raises(SettingsError, match=r"the grids are \[\(8, 8\), \(9, 9\)\]"):
+        GridEncoder({"a": (1, 8, 8), "b": (1, 9, 9)})
+    with pytest.raises(SettingsError, match=r"the grids are \[\]"):
+        GridEncoder({"a": (3,)})
