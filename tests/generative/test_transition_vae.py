@@ -92,6 +92,26 @@ def test_grids_of_any_size(kind, height, across, side):
     torch.testing.assert_close(seen, (stays + shift).flatten(1))
 
 
+@pytest.mark.parametrize("kind", ["bits", "frames"])
+def test_the_discriminators_features_see_planes_where_they_are(kind):
+    """An encoded outcome has the reward before bits, but behind pixels; neither may end up in the picture."""
+    draw = torch.Generator().manual_seed(0)
+    raw = torch.randint(0, 256, (2, 3, 8, 8), generator=draw)
+    state = raw > 127 if kind == "bits" else raw.to(torch.uint8)
+    then = state.roll(1, 3)
+    outcomes = Outcomes(state, then, torch.tensor([1.0, -0.25]))
+    made, told = TransitionVAE(outcomes, 2, SMALL), []
+    for part in (made.net.look, made.net.join):
+        part.register_forward_pre_hook(lambda module, given: told.append(given[0]))
+    outcome = outcomes.encode(state, then, torch.tensor([1.0, -0.25]), torch.tensor([False, True]))
+    made.last_features(outcomes.encode_state(state), torch.tensor([1, 0]), outcome)
+    looked, joined = told
+    seen = outcomes.encode_state(then)[:, (-1 if kind == "frames" else 0) :]
+    assert torch.equal(looked, torch.cat([outcomes.encode_state(state), seen], dim=1))
+    # Action, reward and end join behind.
+    assert joined[:, -4:].tolist() == [[0, 1, 1, 0], [1, 0, -0.25, 1]]
+
+
 def test_bad_settings():
     for name in ("latent", "width", "channels"):
         with pytest.raises(SettingsError, match=f"{name} is 0; it must be at least 1"):

@@ -86,7 +86,7 @@ def test_bytes_are_divided_by_255():
     numbers = torch.tensor([[0.5, -3.0]])
     with torch.no_grad():
         told = encoder({"bytes": torch.tensor([[0, 51, 102, 255]], dtype=torch.uint8), "numbers": numbers})
-        same = encoder.encoder({"bytes": torch.tensor([[0, 0.2, 0.4, 1.0]]), "numbers": numbers})
+        same = encoder.encoder.layers(torch.tensor([[0, 0.2, 0.4, 1.0, 0.5, -3.0]]))
     torch.testing.assert_close(told, same)
 
 

@@ -238,3 +238,12 @@ def test_no_errors_change_no_priorities():
     history.add(numbered(3))
     history.update_priorities(torch.zeros(0, dtype=torch.int64), torch.zeros(0))
     assert history.priorities().tolist() == [1, 1, 1]
+
+
+def test_of_an_empty_history_nothing_can_be_told():
+    for ask in (
+        lambda history: history.recent(3),
+        lambda history: history.at(torch.zeros(0, dtype=torch.int64)),
+    ):
+        with pytest.raises(InputError, match="the history is empty"):
+            ask(new())

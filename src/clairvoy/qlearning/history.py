@@ -346,6 +346,8 @@ class History:
         return history
 
     def _rows(self, index: Tensor, weight: Tensor | None) -> Transitions:
+        if not self._columns:
+            raise InputError("the history is empty; append steps or load one first")
         place = index.to(self.device)
         columns = {name: value[place] for name, value in self._columns.items()}
         return Transitions(
