@@ -9,7 +9,7 @@ from worlds import coin, dot, turning
 
 from clairvoy.errors import SettingsError
 from clairvoy.generative.outcomes import Outcomes
-from clairvoy.generative.transition_vae import TransitionVAE, TransitionVAESettings
+from clairvoy.generative.transition_vae import TransitionDiscriminator, TransitionVAE, TransitionVAESettings
 
 SMALL = TransitionVAESettings(latent=3, width=16, channels=8)
 
@@ -39,7 +39,7 @@ def test_the_loss_is_the_evidence_lower_bound_of_its_parts(world):
         Normal(parameters[:, :3], parameters[:, 3:].clamp(-8, 4).mul(0.5).exp())
         for parameters in (
             exact.prior(net.summary(context)),
-            exact.posterior(net.features(state, hot, outcome)),
+            exact.posterior(exact.look(state, hot, outcome)),
         )
     )
     noise = torch.randn(12, 3, generator=torch.Generator().manual_seed(4)).double()
@@ -93,18 +93,18 @@ def test_grids_of_any_size(kind, height, across, side):
 
 
 @pytest.mark.parametrize("kind", ["bits", "frames"])
-def test_the_discriminators_features_see_planes_where_they_are(kind):
+def test_the_discriminator_sees_planes_where_they_are(kind):
     """An encoded outcome has the reward before bits, but behind pixels; neither may end up in the picture."""
     draw = torch.Generator().manual_seed(0)
     raw = torch.randint(0, 256, (2, 3, 8, 8), generator=draw)
     state = raw > 127 if kind == "bits" else raw.to(torch.uint8)
     then = state.roll(1, 3)
     outcomes = Outcomes(state, then, torch.tensor([1.0, -0.25]))
-    made, told = TransitionVAE(outcomes, 2, SMALL), []
-    for part in (made.net.look, made.net.join):
+    made, told = TransitionDiscriminator(outcomes, 2, SMALL), []
+    for part in (made.look.look, made.look.join):
         part.register_forward_pre_hook(lambda module, given: told.append(given[0]))
     outcome = outcomes.encode(state, then, torch.tensor([1.0, -0.25]), torch.tensor([False, True]))
-    made.last_features(outcomes.encode_state(state), torch.tensor([1, 0]), outcome)
+    made(outcomes.encode_state(state), torch.tensor([1, 0]), outcome)
     looked, joined = told
     seen = outcomes.encode_state(then)[:, (-1 if kind == "frames" else 0) :]
     assert torch.equal(looked, torch.cat([outcomes.encode_state(state), seen], dim=1))

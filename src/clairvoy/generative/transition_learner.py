@@ -14,8 +14,11 @@ from clairvoy.generative import losses
 from clairvoy.generative.data_kinds import LEAST_LOG_SCALE
 from clairvoy.generative.learner import frozen
 from clairvoy.generative.outcomes import Outcomes
-from clairvoy.generative.row_vae import RowDiscriminator
-from clairvoy.generative.transition_vae import TransitionVAE, TransitionVAESettings
+from clairvoy.generative.transition_vae import (
+    TransitionDiscriminator,
+    TransitionVAE,
+    TransitionVAESettings,
+)
 
 
 @dataclass(frozen=True)
@@ -99,7 +102,7 @@ class TransitionLearner:
             torch.manual_seed(seed)
             self._each = [TransitionVAE(outcomes, num_actions, model) for _ in range(self.settings.members)]
             self.members = nn.ModuleList(self._each)
-            self.discriminator = RowDiscriminator(self._first.settings.width)
+            self.discriminator = TransitionDiscriminator(outcomes, num_actions, model)
         self.device = torch.device(device)
         for part in (self.members, self.discriminator, self.outcomes):
             part.to(self.device)
@@ -116,10 +119,6 @@ class TransitionLearner:
         )
         self.update_count = 0
 
-    @property
-    def _first(self) -> TransitionVAE:
-        return self._each[0]
-
     def update(self, state: Tensor, action: Tensor, outcome: Tensor) -> tuple[dict[str, float], Tensor]:
         """Learn once from real transitions; gives each term's value by name, and the loss of each transition (B,).
 
@@ -134,7 +133,7 @@ class TransitionLearner:
             judged = self._each[self.update_count // settings.judge_every % len(self._each)]
             fake = self.outcomes.draw(judged.predict(state, action, self.noise), self.noise)
             if settings.adversarial:
-                with frozen(self._first.net, self.discriminator):
+                with frozen(self.discriminator):
                     objection = losses.adversarial_loss(self._judge(state, action, fake))
                 ratio = losses.gradient_correction(total, objection, judged.last_layer)
                 terms["adversarial"] = objection.detach()
@@ -171,20 +170,18 @@ class TransitionLearner:
         return self._judge(state, action, outcome)
 
     def _judge(self, state: Tensor, action: Tensor, outcome: Tensor) -> Tensor:
-        logits: Tensor = self.discriminator(self._first.last_features(state, action, outcome))
+        logits: Tensor = self.discriminator(state, action, outcome)
         return logits
 
     def _update_discriminator(
         self, state: Tensor, action: Tensor, outcome: Tensor, fake: Tensor
     ) -> dict[str, Tensor]:
-        with torch.no_grad():
-            seen = [self._first.last_features(state, action, one) for one in (outcome, fake)]
-        seen[0].requires_grad_(bool(self.settings.r1))
-        real, made = self.discriminator(seen[0]), self.discriminator(seen[1])
+        outcome = outcome.detach().requires_grad_(bool(self.settings.r1))
+        real, made = self._judge(state, action, outcome), self._judge(state, action, fake)
         loss = losses.discriminator_loss(real, made)
         total = loss
         if self.settings.r1:
-            total = loss + self.settings.r1 * losses.r1_penalty(real, seen[0])
+            total = loss + self.settings.r1 * losses.r1_penalty(real, outcome)
         self.discriminator_optimizer.zero_grad(set_to_none=True)
         total.backward()
         self.discriminator_optimizer.step()

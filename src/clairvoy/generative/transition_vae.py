@@ -61,6 +61,7 @@ class TransitionVAE(nn.Module):
         latent = self.settings.latent
         net = _Perceptrons if outcomes.sight == "numbers" else _Convolutions
         self.net = net(outcomes, num_actions, self.settings)
+        self.look = new_look(outcomes, num_actions, self.settings)
         self.prior = nn.Linear(self.net.context_features, 2 * latent)
         self.posterior = nn.Linear(self.settings.width, 2 * latent)
         # Both begin as a standard normal.
@@ -86,7 +87,7 @@ class TransitionVAE(nn.Module):
         hot = self._hot(action)
         context = self.net.context(state, hot)
         prior = self._latent(self.prior(self.net.summary(context)))
-        posterior = self._latent(self.posterior(self.net.features(state, hot, outcome)))
+        posterior = self._latent(self.posterior(self.look(state, hot, outcome)))
         drawn = torch.randn(posterior.mean.shape, generator=noise).to(posterior.mean.device)
         z = posterior.mean + torch.exp(0.5 * posterior.log_variance) * drawn
         kind = self.outcomes.kind
@@ -104,17 +105,85 @@ class TransitionVAE(nn.Module):
         )
         return outputs
 
-    def last_features(self, state: Tensor, action: Tensor, outcome: Tensor) -> Tensor:
-        """What the discriminator's head looks at, (B, width)."""
-        features: Tensor = self.net.features(state, self._hot(action), outcome)
-        return features
-
     def _hot(self, action: Tensor) -> Tensor:
         return F.one_hot(action, self.num_actions).float()
 
     def _latent(self, parameters: Tensor) -> Latent:
         mean, log_variance = parameters.chunk(2, dim=1)
         return Latent(mean, log_variance.clamp(-8, 4))
+
+
+class TransitionDiscriminator(nn.Module):
+    """Is a transition real? Sees state, action and outcome together, with layers of its own.
+
+    Where chance decides nothing, z is empty and the posterior has no reason to look: its features would tell nothing.
+    """
+
+    def __init__(
+        self, outcomes: Outcomes, num_actions: int, settings: TransitionVAESettings | None = None
+    ) -> None:
+        super().__init__()
+        self.num_actions, settings = num_actions, settings or TransitionVAESettings()
+        self.look = new_look(outcomes, num_actions, settings)
+        self.head = nn.Linear(settings.width, 1)
+
+    def forward(self, state: Tensor, action: Tensor, outcome: Tensor) -> Tensor:
+        """Logits (B,): the log ratio of the densities of real and generated transitions."""
+        hot = F.one_hot(action, self.num_actions).float()
+        logits: Tensor = self.head(self.look(state, hot, outcome))
+        return logits[:, 0]
+
+
+def new_look(outcomes: Outcomes, num_actions: int, settings: TransitionVAESettings) -> nn.Module:
+    """Layers from encoded state, action (one-hot) and encoded outcome to features (B, width)."""
+    look = _NumbersLook if outcomes.sight == "numbers" else _GridLook
+    return look(outcomes, num_actions, settings)
+
+
+class _NumbersLook(nn.Module):
+    """Perceptrons on all of it."""
+
+    def __init__(self, outcomes: Outcomes, num_actions: int, settings: TransitionVAESettings) -> None:
+        super().__init__()
+        told, width = torch.Size(outcomes.shape).numel() + num_actions + outcomes.kind.width, settings.width
+        self.layers = nn.Sequential(nn.Linear(told, width), nn.SiLU(), nn.Linear(width, width), nn.SiLU())
+
+    def forward(self, state: Tensor, hot: Tensor, outcome: Tensor) -> Tensor:
+        features: Tensor = self.layers(torch.cat([state, hot, outcome], dim=1))
+        return features
+
+
+class _GridLook(nn.Module):
+    """Convolutions on what was and what is seen; action, reward and end join behind them."""
+
+    def __init__(self, outcomes: Outcomes, num_actions: int, settings: TransitionVAESettings) -> None:
+        super().__init__()
+        channels, height, across = outcomes.shape
+        side = _patch_side(height, across)
+        self.sight, self.predicted = outcomes.sight, outcomes.predicted
+        told = (channels + outcomes.predicted[0]) * side * side
+        self.patches = nn.PixelUnshuffle(side)
+        self.look = nn.Sequential(
+            nn.Conv2d(told, 16, 3, padding=1), nn.SiLU(), nn.Flatten(),
+            nn.Linear(16 * (height // side) * (across // side), settings.width), nn.SiLU(),
+        )  # fmt: skip
+        self.join = nn.Sequential(nn.Linear(settings.width + num_actions + 2, settings.width), nn.SiLU())
+
+    def forward(self, state: Tensor, hot: Tensor, outcome: Tensor) -> Tensor:
+        # In an encoded outcome the numbers come before the bits.
+        if self.sight == "bits":
+            scalars, seen = outcome[:, [0, -1]], outcome[:, 1:-1]
+        else:
+            scalars, seen = outcome[:, -2:], outcome[:, :-2]
+        seen = seen.reshape(-1, *self.predicted)
+        looked = self.look(torch.cat([self.patches(state), self.patches(seen)], dim=1))
+        features: Tensor = self.join(torch.cat([looked, hot, scalars], dim=1))
+        return features
+
+
+def _patch_side(height: int, across: int) -> int:
+    sides = [side for side in range(1, min(height, across) + 1) if not (height % side or across % side)]
+    return next((side for side in sides if max(height, across) // side <= CELLS), sides[-1])
 
 
 class _Perceptrons(nn.Module):
@@ -127,9 +196,6 @@ class _Perceptrons(nn.Module):
         self.context_layers = nn.Sequential(
             nn.Linear(told, width), nn.SiLU(), nn.Linear(width, width), nn.SiLU()
         )
-        self.feature_layers = nn.Sequential(
-            nn.Linear(told + outcomes.kind.width, width), nn.SiLU(), nn.Linear(width, width), nn.SiLU()
-        )
         self.decoder = nn.Sequential(nn.Linear(width + settings.latent, width), nn.SiLU())
         self.last = nn.Linear(width, outcomes.kind.width)
 
@@ -139,10 +205,6 @@ class _Perceptrons(nn.Module):
 
     def summary(self, context: Tensor) -> Tensor:
         return context
-
-    def features(self, state: Tensor, hot: Tensor, outcome: Tensor) -> Tensor:
-        told: Tensor = self.feature_layers(torch.cat([state, hot, outcome], dim=1))
-        return told
 
     def decode(self, state: Tensor, context: Tensor, z: Tensor) -> Tensor:
         outputs: Tensor = self.last(self.decoder(torch.cat([context, z], dim=1)))
@@ -155,8 +217,7 @@ class _Convolutions(nn.Module):
     def __init__(self, outcomes: Outcomes, num_actions: int, settings: TransitionVAESettings) -> None:
         super().__init__()
         channels, height, across = outcomes.shape
-        sides = [s for s in range(1, min(height, across) + 1) if not (height % s or across % s)]
-        side = next((s for s in sides if max(height, across) // s <= CELLS), sides[-1])
+        side = _patch_side(height, across)
         cells = (height // side, across // side)
         self.sight, self.predicted = outcomes.sight, outcomes.predicted
         told, width = channels * side * side, settings.channels
@@ -167,11 +228,6 @@ class _Convolutions(nn.Module):
             nn.Conv2d(told + num_actions, width, 3, padding=1), nn.SiLU(),
             nn.Conv2d(width, width, 3, padding=1), nn.SiLU(),
         )  # fmt: skip
-        self.look = nn.Sequential(
-            nn.Conv2d(told + said, 16, 3, padding=1), nn.SiLU(),
-            nn.Flatten(), nn.Linear(16 * cells[0] * cells[1], settings.width), nn.SiLU(),
-        )  # fmt: skip
-        self.join = nn.Sequential(nn.Linear(settings.width + num_actions + 2, settings.width), nn.SiLU())
         self.field = nn.Sequential(
             nn.Linear(settings.latent, 8 * cells[0] * cells[1]), nn.SiLU(), nn.Unflatten(1, (8, *cells))
         )
@@ -190,17 +246,6 @@ class _Convolutions(nn.Module):
 
     def summary(self, context: Tensor) -> Tensor:
         return torch.cat([context.amax(dim=(2, 3)), context.mean(dim=(2, 3))], dim=1)
-
-    def features(self, state: Tensor, hot: Tensor, outcome: Tensor) -> Tensor:
-        # In an encoded outcome the numbers come before the bits.
-        if self.sight == "bits":
-            scalars, seen = outcome[:, [0, -1]], outcome[:, 1:-1]
-        else:
-            scalars, seen = outcome[:, -2:], outcome[:, :-2]
-        seen = seen.reshape(-1, *self.predicted)
-        looked = self.look(torch.cat([self.patches(state), self.patches(seen)], dim=1))
-        features: Tensor = self.join(torch.cat([looked, hot, scalars], dim=1))
-        return features
 
     def decode(self, state: Tensor, context: Tensor, z: Tensor) -> Tensor:
         said = self.last(self.decoder(torch.cat([context, self.field(z)], dim=1)))

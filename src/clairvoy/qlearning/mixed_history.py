@@ -11,10 +11,12 @@ from torch import Tensor
 
 from clairvoy.errors import SettingsError
 from clairvoy.qlearning.history import History
-from clairvoy.qlearning.transitions import Observation, Transitions
+from clairvoy.qlearning.transitions import Observation, Transitions, joined
 
 HELD_OUT = 10
 """Every so-many-th single step is held out: the model never learns from it, its confidence is calibrated on it."""
+ENDS = 2000
+"""Ends of episodes that are kept apart."""
 
 
 class MixedHistory:
@@ -45,13 +47,11 @@ class MixedHistory:
             raise SettingsError(f"share is {share}; the part of generated transitions lies in [0, 1)")
         if steps.settings.n_step != 1 or held_out.settings.n_step != 1:
             raise SettingsError("n_step of steps and held_out must be 1: the model predicts single steps")
-        self.real, self.steps, self.held_out, self.generated, self.share = (
-            real,
-            steps,
-            held_out,
-            generated,
-            share,
-        )
+        self.real, self.steps, self.held_out = real, steps, held_out
+        self.generated, self.share = generated, share
+        settings = replace(steps.settings, capacity=min(ENDS, steps.settings.capacity))
+        self.ends = History(settings, steps.num_envs, steps.num_actions, torch.Generator())
+        """The steps among `steps` that ended an episode: seldom, and decisive."""
         self.appended = 0
 
     def __len__(self) -> int:
@@ -70,7 +70,13 @@ class MixedHistory:
         """Take one real step of all environments; see `History.append`."""
         told = (observation, action, reward, terminated, truncated, next_observation)
         self.appended += 1
-        (self.held_out if self.appended % HELD_OUT == 0 else self.steps).append(*told, **more)
+        if self.appended % HELD_OUT == 0:
+            self.held_out.append(*told, **more)
+        else:
+            newest = self.steps.recent(self.steps.append(*told, **more))
+            ended = (newest.discount == 0).nonzero()[:, 0]
+            if len(ended):
+                self.ends.add(newest.rows(ended))
         return self.real.append(*told, **more)
 
     def sample(
@@ -92,7 +98,7 @@ class MixedHistory:
             ],
             dim=1,
         ).flatten()
-        return join(real, generated).rows(order)
+        return joined([real, generated]).rows(order)
 
     def update_priorities(self, index: Tensor, td_error: Tensor) -> None:
         """Set priorities from TD errors, each in the history that its transition came from."""
@@ -107,29 +113,18 @@ class MixedHistory:
             history.drop_unfinished()
 
     def state_dict(self) -> dict[str, Any]:
-        """All four histories."""
+        """All histories."""
         return {
             "real": self.real.state_dict(),
             "steps": self.steps.state_dict(),
             "held_out": self.held_out.state_dict(),
             "generated": self.generated.state_dict(),
+            "ends": self.ends.state_dict(),
             "appended": self.appended,
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Continue from `state_dict`."""
-        for name in ("real", "steps", "held_out", "generated"):
+        for name in ("real", "steps", "held_out", "generated", "ends"):
             getattr(self, name).load_state_dict(state[name])
         self.appended = int(state["appended"])
-
-
-def join(first: Transitions, second: Transitions) -> Transitions:
-    """The transitions of both, one behind the other; both are of one environment, and drawn from a history."""
-
-    def both(name: str) -> Any:
-        a, b = getattr(first, name), getattr(second, name)
-        if isinstance(a, dict):
-            return {key: torch.cat([value, b[key]]) for key, value in a.items()}
-        return None if a is None or b is None else torch.cat([a, b])
-
-    return Transitions(**{name: both(name) for name in Transitions.__dataclass_fields__})

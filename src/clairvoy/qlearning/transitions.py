@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import TypeAlias
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
+from typing import Any, TypeAlias
 
 import torch
 from torch import Tensor
@@ -92,3 +93,18 @@ class Transitions:
             weight=None if self.weight is None else self.weight.to(device),
             index=None if self.index is None else self.index.to(device),
         )
+
+
+def joined(parts: Sequence[Transitions]) -> Transitions:
+    """Return the transitions of all parts, at least one, one behind the other; all of one environment.
+
+    ``weight`` and ``index`` are kept where every part has them.
+    """
+
+    def all_of(name: str) -> Any:
+        values = [getattr(part, name) for part in parts]
+        if isinstance(values[0], dict):
+            return {key: torch.cat([value[key] for value in values]) for key in values[0]}
+        return None if any(value is None for value in values) else torch.cat(values)
+
+    return Transitions(**{one.name: all_of(one.name) for one in fields(Transitions)})

@@ -21,12 +21,12 @@ from clairvoy.generative.transition_learner import TransitionLearner, Transition
 from clairvoy.generative.transition_tau import TransitionTau
 from clairvoy.generative.transition_vae import TransitionVAESettings
 from clairvoy.qlearning.dqn import DQN, DQNSettings
-from clairvoy.qlearning.encoders import network_for
+from clairvoy.qlearning.encoders import network_for, settle
 from clairvoy.qlearning.environment import BatchedEnvironment, Step
 from clairvoy.qlearning.history import History, HistorySettings
 from clairvoy.qlearning.mixed_history import MixedHistory
 from clairvoy.qlearning.qnetwork import initialise
-from clairvoy.qlearning.transitions import Transitions
+from clairvoy.qlearning.transitions import Transitions, joined
 from clairvoy.scenarios.generated_rollouts import roll_out
 
 
@@ -42,8 +42,8 @@ class WorldSettings:
     """Rollouts at each refresh."""
     fresh: int = 20
     """Refreshes whose rollouts are kept; older ones give way."""
-    exploration: float = 0.2
-    """Part of the actions in rollouts that are drawn at random."""
+    exploration: float = 0.5
+    """Part of the rollouts whose first action is drawn at random; all others are those that the agent thinks best."""
     least_tau: float = 0.5
     """Least confidence that the gate admits."""
     shuffled_gate: bool = False
@@ -56,6 +56,8 @@ class WorldSettings:
     """Updates of the generator for one of the loop's."""
     surprising: float = 0.25
     """Part of the generator's batch that is drawn by how little it understood it, and not evenly."""
+    ends: float = 0.125
+    """Part of the generator's batch that ended an episode: seldom among all steps, and worth more than any other."""
     gamma: float = 0.99
     """Discount of one step."""
     n_step: int = 1
@@ -77,7 +79,7 @@ class WorldSettings:
         for name in ("rollouts", "fresh", "batch", "generator_updates"):
             if getattr(self, name) < 1:
                 raise SettingsError(f"{name} is {getattr(self, name)}; it must be at least 1")
-        for name in ("exploration", "least_tau", "surprising"):
+        for name in ("exploration", "least_tau", "surprising", "ends"):
             if not 0 <= getattr(self, name) <= 1:
                 raise SettingsError(f"{name} is {getattr(self, name)}; it lies in [0, 1]")
 
@@ -137,6 +139,8 @@ class WorldScenario:
         self.history = self._new_history(seed)
         self.tau = TransitionTau()
         self.rng = torch.Generator().manual_seed(seed + 5)
+        self.settled = 0
+        """Steps that scales were last fitted to."""
         self.learner: TransitionLearner | None = None
         """Made as soon as the first real steps show what transitions are."""
 
@@ -147,7 +151,6 @@ class WorldScenario:
         learner, settings = self.learner, self.settings
         if learner is None or not feedback.generated_scenes or settings.share == 0:
             return {}
-        self._fit_scales(learner)
         if learner.update_count < settings.generate_after or len(self.history.held_out) < LEAST_HELD_OUT:
             return {}
         metrics = self._calibrate(learner)
@@ -158,12 +161,20 @@ class WorldScenario:
             gate="open" if not feedback.gate else "shuffled" if settings.shuffled_gate else "judged",
             least_tau=settings.least_tau, rng=self.rng,
         )  # fmt: skip
-        for transitions in made.transitions:
-            self.history.generated.add(transitions)
+        if made.transitions is not None:
+            self.history.generated.add(made.transitions)
         return metrics | made.metrics
 
     def experience(self, step: Step, feedback: Feedback) -> None:
-        """Nothing is to be noted: what the agent does lies in the history, which the generator learns from."""
+        """Each time that twice as much was seen as before, tell both what the usual range of each number is."""
+        steps = self.history.steps
+        if self.settings.batch <= len(steps) < FIT_UNTIL and len(steps) >= 2 * self.settled:
+            self.settled = len(steps)
+            seen = steps.recent(len(steps))
+            for network in (self.agent.network, self.agent.target):
+                settle(network, seen.observation)
+            if self.learner is not None:
+                self._fit(self.learner.outcomes, seen)
 
     def learn_models(self, feedback: Feedback) -> dict[str, float]:
         """Some updates of the generator, and of the discriminator when it is its turn."""
@@ -174,20 +185,13 @@ class WorldScenario:
             self.learner = self._new_learner(self.history.steps.recent(len(self.history.steps)))
         terms: dict[str, float] = {}
         for _ in range(settings.generator_updates):
-            chosen = round(settings.batch * settings.surprising) if feedback.agent_to_generator else 0
-            batch = self._uniform(settings.batch - chosen)
-            place = batch.index
-            if chosen:
-                hard = self.history.steps.sample(chosen)
-                assert place is not None
-                assert hard.index is not None
-                place = torch.cat([place, hard.index])
-                batch = self.history.steps.at(place)
+            batch, place = self._lesson(feedback)
             learnt, surprise = self.learner.update(*self._encoded(self.learner, batch))
-            if feedback.agent_to_generator and place is not None:
+            if feedback.agent_to_generator:
                 # The least understood are drawn most; none is ever out of reach.
+                surprise = surprise[: len(place)].cpu()
                 rank = surprise.argsort().argsort().double() / len(surprise)
-                self.history.steps.set_priorities(place, (rank.square() + 0.05).cpu())
+                self.history.steps.set_priorities(place, rank.square() + 0.05)
             terms |= learnt
         return {f"generator/{name}": value for name, value in terms.items()}
 
@@ -203,16 +207,16 @@ class WorldScenario:
             "learner": None if self.learner is None else self.learner.state_dict(),
             "tau": self.tau.state_dict(),
             "rng": self.rng.get_state(),
+            "settled": self.settled,
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Continue from `state_dict`."""
         if state["learner"] is not None:
-            # Scales and weights come from the state; examples are only needed for shapes and types.
-            self.learner = self._new_learner(self._examples())
-            self.learner.load_state_dict(state["learner"])
+            self.begin_learner().load_state_dict(state["learner"])
         self.tau.load_state_dict(state["tau"])
         self.rng.set_state(state["rng"])
+        self.settled = state["settled"]
 
     # How it is done.
 
@@ -247,6 +251,11 @@ class WorldScenario:
             self.device,
         )
 
+    def begin_learner(self) -> TransitionLearner:
+        """Make generators and discriminator before there are steps, for weights and scales that come from elsewhere."""
+        self.learner = self._new_learner(self._examples())
+        return self.learner
+
     def _examples(self) -> Transitions:
         spec = self.environment.observation_specs[self.name]
         seen = torch.zeros(2, *spec.shape, dtype=spec.dtype)
@@ -256,24 +265,33 @@ class WorldScenario:
             torch.ones(2, self.environment.num_actions, dtype=torch.bool), zeros.to(torch.uint8), zeros,
         )  # fmt: skip
 
-    def _fit_scales(self, learner: TransitionLearner) -> None:
-        steps = self.history.steps
-        if len(steps) < FIT_UNTIL:
-            known = steps.recent(len(steps) if learner.outcomes.sight == "numbers" else 256)
-            learner.outcomes.fit(
-                known.observation[self.name].to(self.device),
-                known.next_observation[self.name].to(self.device),
-                steps.recent(len(steps)).reward.to(self.device)
-                if learner.outcomes.sight != "numbers"
-                else known.reward.to(self.device),
-            )
+    def _fit(self, outcomes: Outcomes, steps: Transitions) -> None:
+        steps = steps.to(self.device)
+        outcomes.fit(steps.observation[self.name], steps.next_observation[self.name], steps.reward)
+
+    def _lesson(self, feedback: Feedback) -> tuple[Transitions, Tensor]:
+        """A batch for the generator, and where the first of it lie among the steps; the others are ends."""
+        settings, history = self.settings, self.history
+        ends = round(settings.batch * settings.ends) if len(history.ends) else 0
+        hard = round(settings.batch * settings.surprising) if feedback.agent_to_generator else 0
+        place = torch.randint(len(history.steps), (settings.batch - ends - hard,), generator=self.rng)
+        if hard:
+            chosen = history.steps.sample(hard).index
+            assert chosen is not None
+            place = torch.cat([place, chosen])
+        batch = history.steps.at(place)
+        if ends:
+            which = torch.randint(len(history.ends), (ends,), generator=self.rng)
+            batch = joined([batch, history.ends.at(which)])
+        return batch, place
 
     def _uniform(self, count: int) -> Transitions:
         steps = self.history.steps
         return steps.at(torch.randint(len(steps), (count,), generator=self.rng))
 
-    def _explore(self, states: Tensor) -> Tensor:
-        return self.agent.act({self.name: states}, None, self.settings.exploration, self.rng).cpu()
+    def _explore(self, states: Tensor, number: int) -> Tensor:
+        epsilon = 0.0 if number else self.settings.exploration
+        return self.agent.act({self.name: states}, None, epsilon, self.rng).cpu()
 
     def _encoded(self, learner: TransitionLearner, steps: Transitions) -> tuple[Tensor, Tensor, Tensor]:
         """States, actions and outcomes of single steps, as the generator takes them."""

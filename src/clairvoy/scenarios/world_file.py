@@ -1,0 +1,109 @@
+"""A trained world in one file: agent, generators, discriminator, tau, and the settings that they were made with."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, is_dataclass
+from pathlib import Path
+from typing import Any, TypeVar, get_type_hints
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor
+
+from clairvoy._version import __version__
+from clairvoy.atomic import replace_file
+from clairvoy.errors import SettingsError, WeightsError
+from clairvoy.qlearning.environment import BatchedEnvironment
+from clairvoy.scenarios.world import WorldScenario, WorldSettings
+
+FORMAT = "clairvoy-world-1"
+
+Settings = TypeVar("Settings")
+
+
+def save_world(path: Path, scenario: WorldScenario, notes: Mapping[str, Any] | None = None) -> None:
+    """Write what was learnt, whole or not at all; `notes` go along, as JSON.
+
+    The file holds no optimizer and no history: it is to act, to dream and to judge with, not to resume from.
+    """
+    tensors: dict[str, Tensor] = {}
+    for name, module in _modules(scenario).items():
+        tensors |= {f"{name}.{key}": value.detach().cpu().contiguous() for key, value in module.items()}
+    header = {
+        "format": FORMAT,
+        "version": __version__,
+        "settings": json.dumps(asdict(scenario.settings)),
+        "notes": json.dumps(dict(notes or {})),
+    }
+    path.parent.mkdir(parents=True, exist_ok=True)
+    replace_file(path, save(tensors, metadata=header))
+
+
+def load_world(
+    path: Path, environment: BatchedEnvironment, *, device: str | torch.device = "cpu"
+) -> WorldScenario:
+    """Read what `save_world` wrote, for an environment of the same kind, with the network made by default.
+
+    Raises
+    ------
+    WeightsError
+        No such file, not of this kind, or it does not fit the environment.
+    """
+    try:
+        with safe_open(str(path), framework="pt") as file:
+            header = file.metadata() or {}
+            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+    except (SafetensorError, OSError) as error:
+        raise WeightsError(f"{path}: not a weights file ({error}); train it again") from error
+    if header.get("format") != FORMAT:
+        raise WeightsError(
+            f"{path}: of format {header.get('format', 'none')!r}, not {FORMAT!r}; `clairvoy train world` writes those"
+        )
+    try:
+        scenario = WorldScenario(
+            environment, _settings(WorldSettings, json.loads(header["settings"])), device=device
+        )
+        if any(key.startswith("members.") for key in tensors):
+            scenario.begin_learner()
+        for name, module in _modules(scenario).items():
+            for key, value in module.items():
+                value.copy_(tensors[f"{name}.{key}"])
+        if "tau.weights" in tensors:
+            scenario.tau.load_state_dict(
+                {name: tensors[f"tau.{name}"] for name in ("mean", "spread", "weights")}
+            )
+    except (KeyError, TypeError, ValueError, RuntimeError, SettingsError) as error:
+        raise WeightsError(f"{path}: does not fit this environment or this version ({error})") from error
+    return scenario
+
+
+def notes_of(path: Path) -> dict[str, Any]:
+    """The notes that `save_world` was given."""
+    with safe_open(str(path), framework="pt") as file:
+        notes: dict[str, Any] = json.loads((file.metadata() or {}).get("notes", "{}"))
+    return notes
+
+
+def _modules(scenario: WorldScenario) -> dict[str, dict[str, Tensor]]:
+    """The tensors of each part, as they lie there: writing to them changes the part."""
+    parts = {"agent": scenario.agent.network.state_dict()}
+    if scenario.learner is not None:
+        parts["members"] = scenario.learner.members.state_dict()
+        parts["discriminator"] = scenario.learner.discriminator.state_dict()
+        parts["outcomes"] = scenario.learner.outcomes.state_dict()
+    if scenario.tau.weights is not None:
+        parts["tau"] = scenario.tau.state_dict()
+    return parts
+
+
+def _settings(kind: type[Settings], values: Mapping[str, Any]) -> Settings:
+    """Settings of settings, from what `asdict` made of them and JSON kept."""
+    hints = get_type_hints(kind)
+    made = {
+        name: _settings(hints[name], value) if is_dataclass(hints[name]) else value
+        for name, value in values.items()
+    }
+    return kind(**made)
