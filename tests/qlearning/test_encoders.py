@@ -4,7 +4,16 @@ import pytest
 import torch
 
 from clairvoy.errors import SettingsError
-from clairvoy.qlearning.encoders import FEATURES, GridEncoder, NumbersEncoder, network_for, patch_side
+from clairvoy.qlearning.encoders import (
+    FEATURES,
+    LEAST_SPREAD,
+    POWER,
+    GridEncoder,
+    NumbersEncoder,
+    network_for,
+    patch_side,
+    settle,
+)
 from clairvoy.qlearning.environment import ObservationSpec
 from clairvoy.qlearning.qnetwork import initialise
 
@@ -125,3 +134,28 @@ def test_grids_of_two_sizes_are_refused():
         GridEncoder({"a": (1, 8, 8), "b": (1, 9, 9)})
     with pytest.raises(SettingsError, match=r"the grids are \[\]"):
         GridEncoder({"a": (3,)})
+
+
+def test_settling_changes_the_units_and_not_the_values():
+    rng = torch.Generator().manual_seed(2)
+    shown = {
+        "speed": 1000 + 50 * torch.randn(200, 2, generator=rng),
+        "angle": 0.01 * torch.randn(200, 1, generator=rng),
+    }
+    network = network_for({"speed": spec(2), "angle": spec(1)}, 3)
+    initialise(network, rng)
+    with torch.no_grad():
+        before = network(shown)
+        for seen in (
+            shown,
+            {name: 2 * value + 1 for name, value in shown.items()},
+        ):  # and again, as more is seen
+            settle(network, seen)
+            torch.testing.assert_close(network(shown), before, atol=2e-3, rtol=1e-3)
+    columns = torch.cat([2 * shown["speed"] + 1, 2 * shown["angle"] + 1], dim=1)
+    torch.testing.assert_close(network.encoder.mean, columns.mean(dim=0))
+    torch.testing.assert_close(network.encoder.spread, columns.std(dim=0, correction=0) ** POWER)
+    # What never moved is told in small units, not in none.
+    settle(network, {"speed": torch.ones(5, 2), "angle": torch.zeros(5, 1)})
+    assert network.encoder.spread.tolist() == pytest.approx([LEAST_SPREAD**POWER] * 3)
+    assert bool(torch.isfinite(network(shown)).all())

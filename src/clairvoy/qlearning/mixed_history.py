@@ -83,7 +83,8 @@ class MixedHistory:
         self, batch_size: int, importance_exponent: float | None = None, batches: int = 1
     ) -> Transitions:
         """Batches with a share of generated transitions; ``index`` of those is negative, counted from -1."""
-        made = round(batch_size * self.share) if len(self.generated) else 0
+        # One real transition at least: of a batch that is all made up nothing true can be learnt.
+        made = min(round(batch_size * self.share), batch_size - 1) if len(self.generated) else 0
         real = self.real.sample(batch_size - made, importance_exponent, batches)
         if not made:
             return real

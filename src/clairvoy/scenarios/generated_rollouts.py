@@ -85,11 +85,12 @@ def roll_out(
         known = states.to(learner.device)
         step = learner.make(learner.outcomes.encode_state(known), action.to(learner.device))
         then, reward, ended = (part.cpu() for part in learner.outcomes.decode(known, step.outcome))
-        believed = tau(step)
+        # What is not finite is believed by nobody, and does not decide on the others.
+        believed, logit = tau(step).nan_to_num(0.0), step.logit.cpu().nan_to_num(-1e4)
         finite = torch.isfinite(reward) & torch.isfinite(then.float()).flatten(1).all(dim=1)
         passed = running.clone()
         if gate != "open":
-            passed &= accept(step.logit.cpu(), rng) & (believed >= least_tau)
+            passed &= accept(logit, rng) & (believed >= least_tau)
         if gate == "shuffled":
             among = running.nonzero()[:, 0]
             passed[among] = passed[among[torch.randperm(len(among), generator=rng)]]

@@ -1,0 +1,179 @@
+"""Rollouts in a world in closed form: what is added up, where they end, and who is let through."""
+
+from types import SimpleNamespace
+
+import pytest
+import torch
+
+from clairvoy.generative.transition_learner import Made
+from clairvoy.qlearning.transitions import GENERATED
+from clairvoy.scenarios.generated_rollouts import roll_out
+
+
+def count_up(x, action):
+    """From x to x + action; x is paid; it ends at 4."""
+    return x + action, x, x + action >= 4
+
+
+class FakeLearner:
+    """Says what the world does, believes it as `logit` of the state says, and notes what it was asked."""
+
+    device = torch.device("cpu")
+
+    def __init__(self, world=count_up, logit=lambda x: torch.zeros_like(x)):
+        self.world, self.logit, self.asked = world, logit, []
+        self.outcomes = SimpleNamespace(
+            encode_state=lambda state: state,
+            decode=lambda state, said: (said[:, :1], said[:, 1], said[:, 2] > 0.5),
+        )
+
+    def make(self, state, action):
+        x = state[:, 0]
+        then, reward, ended = self.world(x, action)
+        self.asked.append((x.tolist(), action.tolist()))
+        return Made(torch.stack([then, reward, ended.float()], dim=1), x, x, self.logit(x))
+
+
+def sure(made):
+    """Tau of a step from x: (9 - x) / 10."""
+    return (9 - made.spread) / 10
+
+
+def rolled(states, learner=None, tau=sure, act=None, **changes):
+    settings = {"name": "at", "num_actions": 3, "gamma": 0.5, "horizon": 3, "gate": "open", "least_tau": 0.5,
+                "rng": torch.Generator().manual_seed(0)}  # fmt: skip
+    one = torch.tensor(states, dtype=torch.float32)[:, None]
+    act = act or (lambda states, number: torch.ones(len(states), dtype=torch.int64))
+    return roll_out(learner or FakeLearner(), tau, act, one, **settings | changes)
+
+
+def told(made):
+    """(state, action, return, discount, last state, tau) of each transition, sorted."""
+    t = made.transitions
+    rows = torch.stack(
+        [t.observation["at"][:, 0], t.action, t.reward, t.discount, t.next_observation["at"][:, 0], t.tau], 1
+    )
+    return sorted(tuple(round(value, 5) for value in row) for row in rows.tolist())
+
+
+def test_rewards_are_added_up_to_where_a_rollout_ends():
+    made = rolled([0, 2, 3])
+    assert told(made) == [
+        (0, 1, 0 + 0.5 * 1 + 0.25 * 2, 0.125, 3, 0.7),
+        (1, 1, 1 + 0.5 * 2, 0.25, 3, 0.7),
+        (2, 1, 2, 0.5, 3, 0.7),  # the third step of the first
+        (2, 1, 2 + 0.5 * 3, 0, 4, 0.6),  # the first of the second; it ends at 4
+        (3, 1, 3, 0, 4, 0.6),
+        (3, 1, 3, 0, 4, 0.6),
+    ]
+    assert made.transitions.provenance.tolist() == [GENERATED] * 6
+    assert made.transitions.next_mask.all()
+    assert made.transitions.next_mask.shape == (6, 3)
+    steps = [0.9, 0.8, 0.7, 0.7, 0.6, 0.6]  # tau of each step
+    assert made.metrics == {
+        "generated/transitions": 6,
+        "generated/admitted": 1,
+        "generated/tau": pytest.approx(sum(steps) / 6),
+    }
+
+
+def test_one_step_is_a_transition_as_the_world_would_give_it():
+    assert told(rolled([1, 3], horizon=1)) == [(1, 1, 1, 0.5, 2, 0.8), (3, 1, 3, 0, 4, 0.6)]
+
+
+def test_the_agent_is_asked_anew_in_each_state_and_told_the_number_of_the_step():
+    def act(states, number):
+        numbers.append(number)
+        return (states[:, 0] == 1).long() + 1
+
+    numbers, learner = [], FakeLearner()
+    made = rolled([0, 1], learner, act=act, horizon=2)
+    assert numbers == [0, 1]
+    assert learner.asked[0] == ([0, 1], [1, 2])
+    assert learner.asked[1] == ([1, 3], [2, 1])
+    assert told(made) == [
+        (0, 1, 0 + 0.5 * 1, 0.25, 3, 0.8),
+        (1, 2, 1, 0.5, 3, 0.8),
+        (1, 2, 1 + 0.5 * 3, 0, 4, 0.6),
+        (3, 1, 3, 0, 4, 0.6),
+    ]
+
+
+def test_no_step_is_made_when_all_have_ended():
+    learner = FakeLearner()
+    rolled([3, 3], learner, horizon=5)
+    assert len(learner.asked) == 1
+
+
+def test_the_open_gate_admits_everything_that_is_finite():
+    disbelieved = FakeLearner(logit=lambda x: torch.full_like(x, -50.0))
+    made = rolled([0, 1], disbelieved, tau=lambda made: torch.zeros(len(made.spread)), horizon=2)
+    assert made.metrics["generated/admitted"] == 1
+    assert len(made.transitions) == 4
+
+
+def test_judged_admits_nothing_below_the_least_tau():
+    made = rolled([0, 1, 2, 3], gate="judged", least_tau=0.75)
+    # Tau is 0.9 from 0, 0.8 from 1, 0.7 from 2: rollouts stop in 2, and those that begin there never do.
+    assert told(made) == [(0, 1, 0.5, 0.25, 2, 0.8), (1, 1, 1, 0.5, 2, 0.8), (1, 1, 1, 0.5, 2, 0.8)]
+    # Steps made: four, then those from 1 and 2, then that from 2.
+    assert made.metrics["generated/admitted"] == pytest.approx(3 / 7)
+
+
+def test_judged_admits_nothing_that_is_disbelieved():
+    made = rolled([0, 1, 0, 1], FakeLearner(logit=lambda x: torch.where(x == 0, 50.0, -50.0)), gate="judged")
+    assert told(made) == [(0, 1, 0, 0.5, 1, 0.9)] * 2
+    assert rolled([1, 1], FakeLearner(logit=lambda x: -50 - x), gate="judged").transitions is None
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_shuffled_admits_as_many_but_any(seed):
+    states = [k / 100 for k in range(400)]
+    learner = FakeLearner(logit=lambda x: 2 - 2 * x)
+
+    def admitted(gate):
+        made = rolled(
+            states, learner, gate=gate, horizon=1, rng=torch.Generator().manual_seed(seed), least_tau=0.7
+        )
+        return made.transitions, made.metrics["generated/admitted"]
+
+    (judged, rate), (shuffled, same) = admitted("judged"), admitted("shuffled")
+    assert rate == same == len(judged) / 400 == len(shuffled) / 400
+    assert 0.1 < rate < 0.5
+    assert bool((judged.tau >= 0.7).all())
+    assert judged.observation["at"].mean() < 1
+    # Those admitted by lot lie evenly over [0, 4): a mean of 2, with a standard error of about 0.1.
+    assert shuffled.observation["at"].mean() == pytest.approx(2, abs=0.4)
+    assert bool((shuffled.tau < 0.7).any())
+
+
+@pytest.mark.parametrize("gate", ["open", "judged", "shuffled"])
+def test_what_is_not_finite_is_dropped_and_takes_nobody_with_it(gate):
+    def world(x, action):
+        then, reward, ended = count_up(x, action)
+        return torch.where(x == 1, torch.nan, then), torch.where(x == 2, torch.inf, reward), ended
+
+    learner = FakeLearner(world, lambda x: torch.where(x == 1, torch.nan, 1.0))
+    made = rolled(
+        [1, 2, 3, 3, 3, 3], learner, lambda made: torch.where(made.spread == 1, torch.nan, 0.9), gate=gate
+    )
+    rows = told(made)
+    assert set(rows) == {(3, 1, 3, 0, 4, 0.9)}
+    # By lot the one who is not admitted may be any of them.
+    assert len(rows) == 4 if gate != "shuffled" else len(rows) in (3, 4)
+    assert made.metrics["generated/tau"] == pytest.approx(0.9 * 5 / 6)
+
+
+def test_pictures_stay_what_they_are():
+    learner = FakeLearner()
+    learner.outcomes.decode = lambda state, said: (state.roll(1, 3), said[:, 1], said[:, 2] > 0.5)
+    learner.make = lambda state, action: Made(torch.zeros(len(state), 3), *torch.zeros(3, len(state)))
+    planes = torch.eye(4, dtype=torch.bool).expand(2, 1, 4, 4)
+    act = lambda states, number: torch.zeros(len(states), dtype=torch.int64)  # noqa: E731
+    made = roll_out(learner, lambda made: torch.ones(2), act, planes, name="at", num_actions=2, gamma=1.0, horizon=2,
+                    gate="open", least_tau=0.0, rng=torch.Generator())  # fmt: skip
+    t = made.transitions
+    assert t.observation["at"].dtype == torch.bool
+    for row in range(4):
+        moved = 2 - int(t.observation["at"][row, 0, 0].int().argmax())
+        assert torch.equal(t.next_observation["at"][row], t.observation["at"][row].roll(moved, 2))
