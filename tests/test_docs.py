@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import re
 import shlex
+import subprocess
+import sys
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -45,3 +48,55 @@ def test_every_command_in_the_readme_parses(monkeypatch):
         monkeypatch.setattr(module, "run", lambda args: 7)
         if "--help" not in arguments:
             assert main(arguments) == 7
+
+
+SUPPOSED = {
+    "README.md": "photo: Any = None",
+    "docs/qlearning.md": "history: Any = None\nfrom clairvoy.qlearning.qnetwork import QNetwork, VectorEncoder",
+}
+"""What the text around a document's code takes for granted."""
+
+
+def code_in(document):
+    return re.findall(r"```python\n(.*?)```", document.read_text(), re.DOTALL)
+
+
+@pytest.mark.skipif(find_spec("mypy") is None, reason="mypy is not installed: clairvoy[lint]")
+def test_code_in_the_documents_types(tmp_path):
+    """With the settings and the cache of `make lint`, which is as much the faster for it."""
+    written = {}
+    for document in DOCUMENTS:
+        name = str(document.relative_to(ROOT))
+        for number, code in enumerate(code_in(document)):
+            file = tmp_path / f"block_{len(written)}.py"
+            supposed = f"# mypy: allow-untyped-defs\nfrom typing import Any\n{SUPPOSED.get(name, '')}\n"
+            file.write_text(supposed + code)
+            written[file.name] = f"{name}, block {number + 1}"
+    assert len(written) >= 7
+    # One that must not pass: without it a mypy that looked at nothing would do.
+    (tmp_path / "wrong.py").write_text(
+        "from clairvoy.scenarios.scene_environment import Rules\n"
+        "Rules('two', lambda scene, rng: {}, lambda scene, state: {}, lambda scene, state, action: (state, action))\n"
+    )
+    command = [
+        sys.executable,
+        "-m",
+        "mypy",
+        "--config-file",
+        "pyproject.toml",
+        *map(str, tmp_path.glob("*.py")),
+    ]
+    told = subprocess.run(command, cwd=ROOT, capture_output=True, text=True).stdout
+    errors = [line for line in told.splitlines() if ": error:" in line]
+    wrong = [line for line in errors if "wrong.py" in line]
+    assert any('expected "int"' in line for line in wrong), told
+    assert any("tuple[dict[str, Tensor], Tensor, Tensor]" in line for line in wrong), told
+    rest = [f"{written.get(Path(line.split(':')[0]).name)}: {line}" for line in errors if line not in wrong]
+    assert not rest, "\n".join(rest)
+
+
+def test_the_sketches_are_about_ten_lines_each():
+    sketches = code_in(ROOT / "docs/scenarios.md")[:3]
+    for sketch in sketches:
+        lines = [line for line in sketch.splitlines() if line and not line.startswith(("import ", "from "))]
+        assert 8 <= len(lines) <= 11
