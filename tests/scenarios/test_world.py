@@ -1,0 +1,262 @@
+"""A world model in Q-learning: learns, resumes to the bit, and every arm of the ablation is what it says."""
+
+import pytest
+import torch
+from torch.nn.functional import one_hot
+
+from clairvoy.cotrain import Cotraining, CotrainSettings, Feedback, cotrain
+from clairvoy.errors import SettingsError
+from clairvoy.generative.transition_learner import TransitionLearnerSettings
+from clairvoy.generative.transition_vae import TransitionVAESettings
+from clairvoy.qlearning.environment import ObservationSpec
+from clairvoy.qlearning.online import OnlineSettings, train_online
+from clairvoy.qlearning.rollout import evaluate
+from clairvoy.qlearning.transitions import GENERATED, REAL
+from clairvoy.scenarios.toy import Corridor
+from clairvoy.scenarios.world import WorldScenario, WorldSettings
+
+RHYTHM = {"warm_up": 8, "agent_batch": 32, "refresh_every": 10, "exploration": 0.4}
+BUDGET = 60
+
+
+class Planes(Corridor):
+    """The corridor as planes of bits, 8 x 8: the cell is a column of the first."""
+
+    spec = ObservationSpec((2, 8, 8), torch.bool, 0.0, 1.0)
+
+    def __init__(self, num_envs):
+        super().__init__(num_envs)
+        self.observation_specs = {"cell": self.spec}
+
+    def _observation(self):
+        column = one_hot(self.cell, 8).bool()[:, None, None, :].expand(-1, 1, 8, 8)
+        return {"cell": torch.cat([column, torch.ones_like(column)], dim=1)}
+
+
+class Frames(Planes):
+    """The same as two frames of bytes, of which the second is the newest."""
+
+    spec = ObservationSpec((2, 8, 8), torch.uint8, 0.0, 255.0)
+
+    def _observation(self):
+        return {"cell": super()._observation()["cell"].flip(1) * torch.tensor(200, dtype=torch.uint8)}
+
+
+def world(environment=None, **changes):
+    settings = {
+        "rollouts": 32, "batch": 16, "generate_after": 20, "gamma": 0.95, "least_tau": 0.1,
+        "model": TransitionVAESettings(latent=2, width=32, channels=8),
+        "learner": TransitionLearnerSettings(members=2, learning_rate=3e-3),
+    }  # fmt: skip
+    return WorldScenario(environment or Corridor(4), WorldSettings(**settings | changes))
+
+
+def trained(scenario=None, feedback=None, seed=0, **more):
+    rhythm = CotrainSettings(**RHYTHM, seed=seed, feedback=feedback or Feedback())
+    return cotrain(scenario or world(), rhythm, **{"budget": BUDGET} | more).scenario
+
+
+def agent_of(scenario):
+    return [*scenario.agent.network.state_dict().values(), *scenario.agent.target.state_dict().values()]
+
+
+def whole_of(scenario):
+    """Everything that a run leaves: agent, generators, discriminator, scales, tau, histories."""
+    learner, histories = scenario.learner, scenario.history
+    return [
+        *agent_of(scenario), *learner.members.state_dict().values(), *learner.discriminator.state_dict().values(),
+        *learner.outcomes.state_dict().values(), scenario.tau.weights, scenario.rng.get_state(),
+        learner.noise.get_state(),
+        *(value for part in (histories.real, histories.steps, histories.held_out, histories.generated)
+          for value in part.state_dict().values()),
+    ]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def reference():
+    """A run that is only looked at."""
+    return trained()
+
+
+def same(first, second):
+    return all(torch.equal(a, b) for a, b in zip(first, second, strict=True))
+
+
+def test_it_learns_the_corridor_and_the_agent():
+    scenario = world(rollouts=64, batch=32, generate_after=60)
+    run = cotrain(scenario, CotrainSettings(**RHYTHM), budget=300)
+    corridor = Corridor(64)
+    corridor.reset(torch.Generator().manual_seed(5))
+    played = evaluate(Corridor(64), scenario.agent.act_greedily, 64, torch.Generator().manual_seed(5))
+    assert played.mean_return == pytest.approx(float(corridor.optimal_return(corridor.cell).mean()), abs=0.01)
+    # The generator was right, knew it, and said so on steps that it had never seen.
+    assert run.metrics["tau/gap"] < 0.15
+    assert run.metrics["tau/off"] < 0.15
+    assert run.metrics["generated/tau"] > 0.8
+    # Whatever it met a few times, against the corridor itself.
+    met = scenario.history.steps.recent(10**6)
+    visits = torch.bincount(met.observation["cell"].argmax(dim=1) * 2 + met.action, minlength=16)
+    pairs = (visits >= 10).nonzero()[:, 0].repeat(50)
+    assert len(pairs) >= 50 * 6
+    cells, actions = pairs // 2, pairs % 2
+    state = one_hot(cells, 8).float()
+    outcomes = scenario.learner.outcomes
+    made = scenario.learner.make(outcomes.encode_state(state), actions)
+    then, reward, ended = outcomes.decode(state, made.outcome)
+    after = cells + 2 * actions - 1
+    pay = (after == 7) * 1.0 + (after == 0) * 0.2 - 0.05
+    assert (then.argmax(dim=1) == after).float().mean() > 0.97
+    assert (reward - pay).abs().mean() < 0.1
+    assert (ended == ((after == 0) | (after == 7))).float().mean() > 0.95
+
+
+def test_every_batch_is_half_generated_once_there_is_something():
+    scenario = trained()
+    drawn = scenario.history.sample(20, batches=2)
+    assert (drawn.provenance == GENERATED).view(2, 20).sum(dim=1).tolist() == [10, 10]
+    made = scenario.history.generated.recent(10**6)
+    # Judged: nothing below the least tau comes in, and the agent trusts it by as much.
+    assert bool((made.tau >= scenario.settings.least_tau).all())
+    assert bool((made.tau < 1).all())
+    powers = torch.tensor([0.0, 0.95, 0.95**2, 0.95**3])
+    assert bool(torch.isclose(made.discount[:, None], powers).any(dim=1).all())
+    assert scenario.history.real.recent(10**6).provenance.eq(REAL).all()
+    assert scenario.learner.update_count == 2 * (
+        BUDGET - 3
+    )  # begins with the fourth, at 16 steps of 4 environments
+
+
+@pytest.mark.parametrize("environment", [Corridor, Planes, Frames], ids=["numbers", "bits", "frames"])
+def test_a_resumed_run_is_the_uninterrupted_one(environment, tmp_path):
+    whole = trained(world(environment(4)))
+    assert len(whole.history.generated) > 0
+
+    def stop(update, metrics):
+        if update == 45:
+            raise KeyboardInterrupt
+
+    file = tmp_path / "run.pt"
+    half = trained(world(environment(4)), checkpoint=file, report=stop)
+    assert len(half.history.generated) > 0
+    assert not same(agent_of(half), agent_of(whole))
+    # What counts comes from the file, not from the new scenario's own seed.
+    resumed = trained(world(environment(4), seed=9), checkpoint=file, resume=True)
+    assert same(whole_of(whole), whole_of(resumed))
+
+
+def test_the_same_seed_is_the_same_run_and_another_another(reference):
+    assert same(whole_of(reference), whole_of(trained()))
+    assert not same(agent_of(reference), agent_of(trained(world(seed=1))))
+    assert not same(agent_of(reference), agent_of(trained(seed=1)))
+
+
+def test_resume_before_there_is_a_generator(reference, tmp_path):
+    def stop(update, metrics):
+        if update == 2:
+            raise KeyboardInterrupt
+
+    file = tmp_path / "run.pt"
+    assert trained(checkpoint=file, report=stop).learner is None
+    assert same(whole_of(reference), whole_of(trained(checkpoint=file, resume=True)))
+
+
+def test_train_online_drives_it_and_resumes_exactly(tmp_path):
+    online = OnlineSettings(evaluate_every=80, episodes=16)
+
+    def training():
+        return Cotraining(world(), CotrainSettings(**RHYTHM), BUDGET)
+
+    whole, reports = training(), []
+    assert (whole.steps, whole.budget) == (0, 4 * BUDGET)
+    done = train_online(whole, Corridor(16), online, report=lambda steps, told: reports.append(steps))
+    assert done.finished
+    assert reports == [4 * round for round in range(1, BUDGET + 1)]
+    assert [steps for steps, _ in done.evaluations] == [80, 160, 240]
+    assert done.best.mean_return == max(value for _, value in done.evaluations)
+
+    def stop(steps, told):
+        if steps == 4 * 47:
+            raise KeyboardInterrupt
+
+    file = tmp_path / "run.pt"
+    assert not train_online(training(), Corridor(16), online, checkpoint=file, report=stop).finished
+    resumed = training()
+    again = train_online(resumed, Corridor(16), online, checkpoint=file, resume=True)
+    assert again.evaluations == done.evaluations
+    assert same(whole_of(whole.scenario), whole_of(resumed.scenario))
+
+
+def test_a_share_of_none_is_q_learning_alone(reference):
+    alone, off = trained(world(share=0.0)), trained(feedback=Feedback(generated_scenes=False))
+    for scenario in (alone, off):
+        assert scenario.learner is None
+        assert len(scenario.history.generated) == 0
+    assert same(agent_of(alone), agent_of(off))
+    assert not same(agent_of(alone), agent_of(reference))
+
+
+def admitted(feedback=None, **changes):
+    """Share admitted at each refresh."""
+    rates = []
+    scenario = trained(
+        world(**changes),
+        feedback,
+        report=lambda update, told: (
+            rates.append(told["generated/admitted"]) if "generated/admitted" in told else None
+        ),
+    )
+    return scenario, rates
+
+
+def test_without_the_gate_all_are_admitted():
+    scenario, rates = admitted(Feedback(gate=False), least_tau=0.99)
+    assert rates == [1.0] * len(rates)
+    assert len(rates) == 3  # at updates 40 to 60: 16 steps must have been held out
+    assert bool((scenario.history.generated.recent(10**6).tau < 0.99).any())
+
+
+def test_the_gate_and_its_shuffled_control_admit_alike():
+    judged, rates = admitted(horizon=1)
+    shuffled, control = admitted(horizon=1, shuffled_gate=True)
+    # The first refresh is that of the same models: as many, but others.
+    assert control[0] == rates[0]
+    assert 0 < rates[0] < 1
+    assert bool((judged.history.generated.recent(10**6).tau >= 0.1).all())
+    assert bool((shuffled.history.generated.recent(10**6).tau < 0.1).any())
+
+
+def test_the_generator_learns_most_from_what_it_understands_least(reference):
+    heard, deaf = reference, trained(feedback=Feedback(agent_to_generator=False))
+    assert deaf.history.steps.priorities().unique().tolist() == [1]
+    priority = heard.history.steps.priorities()
+    assert float(priority.min()) >= 0.05
+    assert float(priority.max()) <= 1.05
+    assert len(priority.unique()) > 10
+    assert not same(heard.learner.members.state_dict().values(), deaf.learner.members.state_dict().values())
+
+
+def test_errors():
+    class Two(Corridor):
+        def __init__(self):
+            super().__init__(2)
+            self.observation_specs |= {"clock": ObservationSpec((1,), torch.float32, 0.0, 1.0)}
+
+    with pytest.raises(
+        SettingsError, match="the environment shows cell, clock; a generator of transitions takes one"
+    ):
+        WorldScenario(Two())
+    with pytest.raises(SettingsError, match=r"share is 1\.0"):
+        world(share=1.0)
+    for changes, text in (
+        ({"horizon": 0}, "horizon is 0; rollouts take 1 to 5 steps"),
+        ({"horizon": 6}, "horizon is 6"),
+        ({"rollouts": 0}, "rollouts is 0; it must be at least 1"),
+        ({"fresh": 0}, "fresh is 0"),
+        ({"batch": 0}, "batch is 0"),
+        ({"generator_updates": 0}, "generator_updates is 0"),
+        ({"least_tau": 1.5}, r"least_tau is 1\.5; it lies in \[0, 1\]"),
+        ({"exploration": -0.1}, r"exploration is -0\.1"),
+        ({"surprising": 2}, "surprising is 2"),
+    ):
+        with pytest.raises(SettingsError, match=text):
+            WorldSettings(**changes)
