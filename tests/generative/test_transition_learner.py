@@ -34,7 +34,7 @@ def test_it_learns_a_world_of_bits():
     world, unseen = dot(2000), dot(300, seed=5)
     learning = learner(world, members=1, learning_rate=3e-3)
     assert gaps(learning, unseen).mean() > 0.9
-    train(learning, world, 400, batch=32)
+    train(learning, world, 300, batch=32)
     assert gaps(learning, unseen).mean() < 0.15
     state, _, then, reward, ended = unseen
     said, paid, over = learning.outcomes.decode(state, learning.make(*encoded(learning, unseen)[:2]).outcome)
