@@ -20,7 +20,7 @@ from clairvoy.apps.outputs import write_bytes
 from clairvoy.errors import ClairvoyError, FileError
 
 METRICS, PICTURES = "metrics.jsonl", "pictures"
-SHOWN = ("reconstruction", "transmission", "agent/return")
+SHOWN = ("reconstruction", "transmission", "agent/return", "evaluation/return", "tau/gap")
 """The metrics that progress shows."""
 SECONDS_BETWEEN_LINES = 60.0
 """Where stderr is no terminal, progress is a line this often instead of a bar."""
@@ -42,7 +42,7 @@ class RunLog:
     quiet
         No progress; files are written all the same.
     draw
-        Gives pictures of the present state, PNG or GIF files by their name.
+        Gives pictures of the present state, PNG or GIF files by their name; other files lie beside them.
 
     Raises
     ------
@@ -134,7 +134,8 @@ class RunLog:
         self.drawn = update
         for name, data in self.draw().items():
             write_bytes(self.folder / PICTURES / name, data)
-            _show_image(self.board, Path(name).stem, data, update)
+            if name.endswith((".png", ".gif")):
+                _show_image(self.board, Path(name).stem, data, update)
 
 
 def read_metrics(folder: Path) -> list[dict[str, Any]]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import argparse
 import hashlib
+import json
 import os
 import platform
 import subprocess
@@ -15,7 +17,7 @@ from typing import Any
 import torch
 
 from clairvoy import __version__
-from clairvoy.errors import FileError
+from clairvoy.errors import FileError, SettingsError
 
 PACKAGES = ("torch", "numpy", "opencv-python-headless", "pillow", "safetensors", "tifffile")
 """Those that a result can depend on."""
@@ -43,6 +45,39 @@ def describe(settings: Mapping[str, Any], folders: Mapping[str, Sequence[Path]])
         "machine": machine(),
         "data": {name: summary(files) for name, files in folders.items()},
     }
+
+
+def asked(args: argparse.Namespace, names: Sequence[str]) -> dict[str, Any]:
+    """What the user asked for and a resumed run must share, as JSON holds it."""
+    values: dict[str, Any] = json.loads(
+        json.dumps({name: getattr(args, name) for name in names}, default=str)
+    )
+    return values
+
+
+def refuse_other_settings(folder: Path, now: Mapping[str, Any]) -> dict[str, Any]:
+    """Read the settings that the run in a folder began with.
+
+    Raises
+    ------
+    FileError
+        There is no run.
+    SettingsError
+        It began with other values than these.
+    """
+    try:
+        began: dict[str, Any] = json.loads((folder / "settings.json").read_text())
+    except (OSError, ValueError) as error:
+        raise FileError(
+            f"{folder}: no run to resume here (no settings.json that can be read); leave --resume out to begin one"
+        ) from error
+    for name, value in now.items():
+        if value != began.get(name):
+            raise SettingsError(
+                f"{folder} began with --{name} {began.get(name)}, not {value}; "
+                "give the same to resume it, or name another folder"
+            )
+    return began
 
 
 def versions() -> dict[str, str | None]:

@@ -1,9 +1,8 @@
-"""`clairvoy train haze`: co-train generator, discriminator and agent on photographs of your own."""
+"""`clairvoy train`: a scenario; and `train haze`, which co-trains all parts of the dehazer on your photographs."""
 
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 import time
 from dataclasses import asdict
@@ -13,9 +12,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from clairvoy.apps import train_search, train_world
 from clairvoy.apps.outputs import check_writable, to_json, write_bytes
 from clairvoy.apps.run_log import RunLog
-from clairvoy.apps.run_record import describe, listing, summary
+from clairvoy.apps.run_record import asked, describe, listing, refuse_other_settings, summary
 from clairvoy.checkpoint import choose_device, load_weights, save_weights
 from clairvoy.cotrain import CotrainSettings, Feedback, Run, cotrain
 from clairvoy.errors import FileError, InputError, SettingsError
@@ -32,12 +32,19 @@ PATHS = ("agent_to_generator", "generated_scenes", "beliefs", "gate")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Define the command line."""
-    parser.add_argument(
-        "scenario",
-        choices=["haze", "search"],
-        help="haze: generator, discriminator and agent together; search: the search agent of --start alone",
+    """Define the command line: a scenario, and its own options."""
+    scenarios = parser.add_subparsers(dest="scenario", metavar="SCENARIO", required=True)
+    haze = scenarios.add_parser("haze", help="generator, discriminator and agent of the dehazer together")
+    _add_haze(haze)
+    train_search.add_arguments(scenarios.add_parser("search", help="the search agent of --start alone"))
+    train_world.add_arguments(
+        scenarios.add_parser(
+            "world", help="an environment or a game: an agent that also learns in what a generator makes up"
+        )
     )
+
+
+def _add_haze(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--clear",
         type=Path,
@@ -79,7 +86,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=4000,
         help="updates of the generator (default: %(default)s); 0: calibrate the weights of --start, and no more",
     )
-    parser.add_argument("--steps", type=int, help="search: steps of all episodes together (default: 800,000)")
     parser.add_argument(
         "--learning-rate",
         type=float,
@@ -108,10 +114,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Train; 0 when the budget is spent, 130 after Ctrl-C."""
-    if args.scenario == "search":
-        from clairvoy.apps import train_search
-
-        return train_search.run(args)
+    if args.scenario != "haze":
+        return {"search": train_search, "world": train_world}[args.scenario].run(args)
     checkpoint, weights = args.out / "checkpoint.pt", args.out / "weights.safetensors"
     if args.updates < 0 or (args.updates == 0 and not args.start):
         raise SettingsError(
@@ -173,28 +177,15 @@ SAME = (
 
 
 def _asked(args: argparse.Namespace) -> dict[str, Any]:
-    """What the user asked for and a resumed run must share, as JSON holds it."""
-    asked: dict[str, Any] = json.loads(json.dumps({name: getattr(args, name) for name in SAME}, default=str))
-    return asked
+    return asked(args, SAME)
 
 
 def _refuse_another_run(args: argparse.Namespace) -> None:
     """A run that goes on with other photographs or another seed would be no run that anybody could repeat."""
-    try:
-        began = json.loads((args.out / "settings.json").read_text())
-    except (OSError, ValueError) as error:
-        raise FileError(
-            f"{args.out}: no run to resume here (no settings.json that can be read); leave --resume out to begin one"
-        ) from error
-    asked = _asked(args)
-    for name in SAME:
-        if asked[name] != began.get(name):
-            raise SettingsError(
-                f"{args.out} began with --{name} {began.get(name)}, not {asked[name]}; "
-                "give the same to resume it, or name another folder"
-            )
-    held = began.get("data")
-    for name, files in _files(args).items() if isinstance(held, dict) else ():
+    held = refuse_other_settings(args.out, _asked(args)).get("data")
+    if not isinstance(held, dict):
+        return
+    for name, files in _files(args).items():
         if summary(files) != held.get(name):
             raise FileError(
                 f"--{name}: not the files that {args.out} began with, which its data.json lists; put them back to "

@@ -20,6 +20,26 @@ from clairvoy.scenarios.search_training import SearchTraining, SearchTrainingSet
 SECONDS_BETWEEN_LINES = 30.0
 
 
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Define the command line."""
+    parser.add_argument(
+        "--clear",
+        type=Path,
+        required=True,
+        metavar="DIR",
+        help="photographs without haze, subfolders included",
+    )
+    parser.add_argument(
+        "--start",
+        metavar="NAME|FILE",
+        help="weights whose generator and discriminator are kept, such as fast",
+    )
+    parser.add_argument("--out", type=Path, required=True, metavar="RUN", help="folder for weights and log")
+    parser.add_argument("--steps", type=int, help="steps of all episodes together (default: 800,000)")
+    parser.add_argument("--seed", type=int, default=0, help="of all randomness (default: %(default)s)")
+    parser.add_argument("--quiet", action="store_true", help="no progress")
+
+
 def run(args: argparse.Namespace) -> int:
     """Train the agent of `--start` anew; 0 when the budget is spent."""
     weights = args.out / "weights.safetensors"

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
@@ -24,11 +27,19 @@ class Agent:
         self.device = torch.device(device)
         self.network = network.to(self.device)
 
+    @property
+    def acting(self) -> nn.Module:
+        """The network that acts where nothing is explored, and that is kept: the one that learns, or its average."""
+        return self.network
+
+    def take_weights(self, weights: Mapping[str, Any]) -> None:
+        """Act by weights that `acting` had before."""
+        self.network.load_state_dict(weights)
+
     @torch.no_grad()
     def q_values(self, observation: Observation) -> Tensor:
         """Q-values ``(N, A)`` of the network, without gradient."""
-        q: Tensor = self.network({name: value.to(self.device) for name, value in observation.items()})
-        return q
+        return self._values(self.network, observation)
 
     def act(
         self,
@@ -42,4 +53,9 @@ class Agent:
 
     def act_greedily(self, observation: Observation, mask: Tensor | None = None) -> Tensor:
         """Actions ``(N,)`` for evaluation: no exploration, no randomness."""
-        return greedy(self.q_values(observation), mask)
+        return greedy(self._values(self.acting, observation), mask)
+
+    @torch.no_grad()
+    def _values(self, network: nn.Module, observation: Observation) -> Tensor:
+        q: Tensor = network({name: value.to(self.device) for name, value in observation.items()})
+        return q

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -33,19 +33,24 @@ class DQNSettings:
     """Share of the online network that moves into the target network, in (0, 1]; 1 copies it."""
     target_period: int = 1
     """Updates between two moves of the target network."""
+    average: float = 1.0
+    """Share of the online network that moves into an average of it after each update, in (0, 1]; below 1 the average
+    acts where nothing is explored. A policy jumps from update to update, far more than its values do; the average of
+    the weights does not (Izmailov et al., *Averaging Weights*, UAI 2018)."""
     tau_exponent: float = 1.0
     """A generated transition counts tau ** this in the loss; at 0 it counts as much as a real one."""
     double: bool = True
     """Whether the online network chooses the next action; off, the target network does, a third cheaper."""
 
     def __post_init__(self) -> None:
-        for name in ("learning_rate", "huber_delta", "max_grad_norm", "polyak", "target_period"):
+        for name in ("learning_rate", "huber_delta", "max_grad_norm", "target_period"):
             if not getattr(self, name) > 0:
                 raise SettingsError(f"{name} is {getattr(self, name)}; it must be above 0")
         if not self.tau_exponent >= 0:
             raise SettingsError(f"tau_exponent is {self.tau_exponent}; it must be at least 0")
-        if self.polyak > 1:
-            raise SettingsError(f"polyak is {self.polyak}; it is a share, at most 1")
+        for name in ("polyak", "average"):
+            if not 0 < getattr(self, name) <= 1:
+                raise SettingsError(f"{name} is {getattr(self, name)}; it is a share, above 0 and at most 1")
 
 
 def double_q_target(
@@ -124,9 +129,27 @@ class DQN(Agent):
         self.settings = settings or DQNSettings()
         self.target = copy.deepcopy(self.network).requires_grad_(False)
         self.parameters = [p for p in self.network.parameters() if p.requires_grad]
+        self.averaged: nn.Module | None = None
+        if self.settings.average < 1:
+            self.averaged = copy.deepcopy(self.network).requires_grad_(False)
         self.optimizer = torch.optim.Adam(self.parameters, lr=self.settings.learning_rate, fused=True)
         self.updates = 0
         self.td_error = torch.zeros(0, device=self.device)
+
+    @property
+    def acting(self) -> nn.Module:
+        """The network that acts greedily: the average, if there is one."""
+        return self.network if self.averaged is None else self.averaged
+
+    @property
+    def networks(self) -> list[nn.Module]:
+        """All networks: what learns, the target, the average."""
+        return [self.network, self.target, *([] if self.averaged is None else [self.averaged])]
+
+    def take_weights(self, weights: Mapping[str, Any]) -> None:
+        """Act, and go on learning, by weights that `acting` had before."""
+        for network in {self.network, self.acting}:
+            network.load_state_dict(weights)
 
     def update(self, transitions: Transitions) -> dict[str, float]:
         """One step of the optimizer on a batch.
@@ -167,6 +190,11 @@ class DQN(Agent):
         self.updates += 1
         if self.updates % self.settings.target_period == 0:
             self._move_target()
+        if self.averaged is not None:
+            with torch.no_grad():
+                torch._foreach_lerp_(
+                    list(self.averaged.parameters()), list(self.network.parameters()), self.settings.average
+                )
         return {"loss": told[0], "td_error": told[1], "q": told[2], "grad_norm": grad_norm}
 
     def loss_and_gradient(self, q: Tensor, action: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
@@ -203,8 +231,10 @@ class DQN(Agent):
 
     def state_dict(self) -> dict[str, Any]:
         """Both networks, the optimizer and the count of updates: copies, untouched by later updates."""
+        averaged = {} if self.averaged is None else {"averaged": self.averaged.state_dict()}
         return copy.deepcopy(
-            {
+            averaged
+            | {
                 "network": self.network.state_dict(),
                 "target": self.target.state_dict(),
                 "optimizer": self.optimizer.state_dict(),
@@ -216,6 +246,8 @@ class DQN(Agent):
         """Restore what `state_dict` returned; further updates are those of the uninterrupted run."""
         self.network.load_state_dict(state["network"])
         self.target.load_state_dict(state["target"])
+        if self.averaged is not None:
+            self.averaged.load_state_dict(state["averaged"])
         self.optimizer.load_state_dict(copy.deepcopy(state["optimizer"]))
         self.updates = int(state["updates"])
 

@@ -16,7 +16,6 @@ FEATURES = 128
 """Width of what the encoders here return."""
 LEAST_SPREAD = 1e-3
 """A number that hardly changed so far is told in these units."""
-POWER = 0.5
 CELLS = 16
 """A grid wider than this is first cut into patches, so that convolutions see at most about so many cells across."""
 
@@ -74,13 +73,14 @@ class GridEncoder(nn.Module):
 class NumbersEncoder(nn.Module):
     """`VectorEncoder` of numbers in any units, or of bytes, which it divides by 255.
 
-    `settle` fits the scale of each number to what was seen. It changes the first layer along, so that what the network
-    computes stays the same, and can be called again as more is seen (as Pop-Art does for outputs: van Hasselt et al.,
-    *Learning values across many orders of magnitude*, NeurIPS 2016).
+    Once `settle` has seen what is usual, numbers are told in units of their spread, and what is far outside of it by its
+    logarithm: sign(x) log(1 + abs(x)) (symlog; Hafner et al., *Mastering Diverse Domains through World Models*, 2023).
+    An agent that gets better goes where random play never was, and no number may drown the others there.
     """
 
     mean: Tensor
     spread: Tensor
+    settled: Tensor
 
     def __init__(self, shapes: Mapping[str, tuple[int, ...]], features: int = FEATURES) -> None:
         super().__init__()
@@ -89,31 +89,31 @@ class NumbersEncoder(nn.Module):
         self.encoder = VectorEncoder({"numbers": (numbers,)}, features)
         self.register_buffer("mean", torch.zeros(numbers))
         self.register_buffer("spread", torch.ones(numbers))
+        self.register_buffer("settled", torch.zeros((), dtype=torch.bool))
 
     def forward(self, observation: Observation) -> Tensor:
         """Features ``(N, features)``, float32, at least 0."""
-        told = (self._numbers(observation) - self.mean) / self.spread
-        features: Tensor = self.encoder({"numbers": told})
+        numbers = self._numbers(observation)
+        if self.settled:
+            units = (numbers - self.mean) / self.spread
+            numbers = units.sign() * units.abs().log1p()
+        features: Tensor = self.encoder({"numbers": numbers})
         return features
 
     @torch.no_grad()
     def settle(self, observation: Observation) -> None:
-        """Fit the scale of each number to observations ``(N, ...)``, N >= 2."""
+        """Take the units from observations ``(N, ...)``, N >= 2, of random play, before anything is learnt."""
         numbers = self._numbers({name: value.to(self.mean.device) for name, value in observation.items()})
-        mean, spread = numbers.mean(dim=0), numbers.std(dim=0, correction=0).clamp(min=LEAST_SPREAD) ** POWER
-        first = self.encoder.layers[0]
-        assert isinstance(first, nn.Linear)
-        first.bias.add_(first.weight @ ((mean - self.mean) / self.spread))
-        first.weight.mul_(spread / self.spread)
-        self.mean.copy_(mean)
-        self.spread.copy_(spread)
+        self.mean.copy_(numbers.mean(dim=0))
+        self.spread.copy_(numbers.std(dim=0, correction=0).clamp(min=LEAST_SPREAD))
+        self.settled.fill_(True)
 
     def _numbers(self, observation: Observation) -> Tensor:
         return torch.cat([_as_numbers(observation[name]).flatten(1) for name in self.names], dim=1)
 
 
 def settle(network: nn.Module, observation: Observation) -> None:
-    """Call `NumbersEncoder.settle` wherever there is one in a network; what the network computes stays the same."""
+    """Call `NumbersEncoder.settle` wherever there is one in a network."""
     for module in network.modules():
         if isinstance(module, NumbersEncoder):
             module.settle(observation)

@@ -25,10 +25,15 @@ from clairvoy.run_file import load_run, save_run
 class Training(Protocol):
     """What learns in rounds: `pqn.PQNTraining` and `dqn_training.DQNTraining`."""
 
-    steps: int
-    """Steps of all environments together so far."""
-    budget: int
-    """Steps to train for."""
+    @property
+    def steps(self) -> int:
+        """Steps of all environments together so far."""
+        ...
+
+    @property
+    def budget(self) -> int:
+        """Steps to train for."""
+        ...
 
     @property
     def agent(self) -> Agent:
@@ -151,7 +156,7 @@ def train_online(
     if checkpoint is not None and run.whole:
         save_run(checkpoint, run.state_dict())
     if run.best.network:
-        training.agent.network.load_state_dict(run.best.network)
+        training.agent.take_weights(run.best.network)
     return Trained(run.best, run.evaluations, run.over and not interrupted)
 
 
@@ -195,7 +200,7 @@ class _Run:
         self.evaluations.append((self.training.steps, played.mean_return))
         if played.mean_return > self.best.mean_return:
             self.best = Best(
-                played.mean_return, self.training.steps, copy.deepcopy(agent.network.state_dict())
+                played.mean_return, self.training.steps, copy.deepcopy(agent.acting.state_dict())
             )
         return played.mean_return
 

@@ -166,15 +166,21 @@ class WorldScenario:
         return metrics | made.metrics
 
     def experience(self, step: Step, feedback: Feedback) -> None:
-        """Each time that twice as much was seen as before, tell both what the usual range of each number is."""
+        """Tell agent and generator in what units numbers are.
+
+        The agent is told once, by random play; the generator each time
+        that twice as much was seen as before.
+        """
         steps = self.history.steps
-        if self.settings.batch <= len(steps) < FIT_UNTIL and len(steps) >= 2 * self.settled:
-            self.settled = len(steps)
-            seen = steps.recent(len(steps))
-            for network in (self.agent.network, self.agent.target):
+        if not self.settings.batch <= len(steps) < FIT_UNTIL or len(steps) < 2 * self.settled:
+            return
+        seen = steps.recent(len(steps))
+        if not self.settled:
+            for network in self.agent.networks:
                 settle(network, seen.observation)
-            if self.learner is not None:
-                self._fit(self.learner.outcomes, seen)
+        self.settled = len(steps)
+        if self.learner is not None:
+            self._fit(self.learner.outcomes, seen)
 
     def learn_models(self, feedback: Feedback) -> dict[str, float]:
         """Some updates of the generator, and of the discriminator when it is its turn."""

@@ -71,6 +71,7 @@ def load_world(
         for name, module in _modules(scenario).items():
             for key, value in module.items():
                 value.copy_(tensors[f"{name}.{key}"])
+        scenario.agent.take_weights(scenario.agent.acting.state_dict())
         if "tau.weights" in tensors:
             scenario.tau.load_state_dict(
                 {name: tensors[f"tau.{name}"] for name in ("mean", "spread", "weights")}
@@ -89,7 +90,7 @@ def notes_of(path: Path) -> dict[str, Any]:
 
 def _modules(scenario: WorldScenario) -> dict[str, dict[str, Tensor]]:
     """The tensors of each part, as they lie there: writing to them changes the part."""
-    parts = {"agent": scenario.agent.network.state_dict()}
+    parts = {"agent": scenario.agent.acting.state_dict()}
     if scenario.learner is not None:
         parts["members"] = scenario.learner.members.state_dict()
         parts["discriminator"] = scenario.learner.discriminator.state_dict()

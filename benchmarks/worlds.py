@@ -1,0 +1,224 @@
+"""Does generated experience make Q-learning learn sooner? Runs to a file of lines, then a table and a figure of them.
+
+python benchmarks/worlds.py run --env CartPole-v1 --steps 5000 --every 250 --seeds 0 1 2 3 4 --out worlds.jsonl
+python benchmarks/worlds.py report worlds.jsonl --env CartPole-v1 --goal 475 --figure docs/images/cartpole.png
+
+Arms, all with the same agent, the same settings and the same number of updates for a real step (`clairvoy train world`):
+
+    real      Q-learning alone
+    ungated   whatever the generator makes up is learnt from
+    gated     what discriminator and tau admit
+    random    as many as they would admit, but any
+
+Every so many real steps the agent plays 20 episodes without exploring, the same ones each time; the best of these
+evaluations is kept, and plays 100 other episodes at the end. Seconds are those of the CPU, one thread, evaluations
+left out. A run that is in the file already is not run again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from clairvoy.cotrain import Cotraining, Feedback
+from clairvoy.qlearning.online import OnlineSettings, train_online
+from clairvoy.qlearning.rollout import evaluate
+from clairvoy.scenarios.own_parts import as_environment
+from clairvoy.scenarios.world import WorldScenario
+from clairvoy.scenarios.world_presets import NUM_ENVS, preset
+
+ARMS = {
+    "real": Feedback(generated_scenes=False),
+    "ungated": Feedback(gate=False),
+    "gated": Feedback(),
+    "random": Feedback(),
+}
+EPISODES, FINAL_EPISODES, FRESH = 20, 100, 900_000
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description="Q-learning with and without generated experience.")
+    commands = parser.add_subparsers(dest="command", required=True)
+    run = commands.add_parser("run", help="train, and append a line for each run")
+    run.add_argument("--env", required=True)
+    run.add_argument("--arms", nargs="+", default=list(ARMS), choices=ARMS)
+    run.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2, 3, 4])
+    run.add_argument("--steps", type=int, required=True)
+    run.add_argument("--every", type=int, required=True, help="real steps between two evaluations")
+    run.add_argument("--out", type=Path, required=True, metavar="FILE", help="lines of JSON, appended to")
+    report = commands.add_parser("report", help="table on stdout, figure to a file")
+    report.add_argument("file", type=Path, nargs="+")
+    report.add_argument("--env", required=True)
+    report.add_argument("--goal", type=float, help="return whose first evaluation at or above it is told")
+    report.add_argument("--figure", type=Path)
+    args = parser.parse_args()
+    torch.set_num_threads(1)
+    return _run(args) if args.command == "run" else _report(args)
+
+
+# Runs.
+
+
+def _run(args: argparse.Namespace) -> int:
+    done = {_key(line) for line in _lines([args.out])}
+    for seed in args.seeds:
+        for arm in args.arms:
+            if (args.env, arm, seed, args.steps) in done:
+                continue
+            line = train(args.env, arm, seed, args.steps, args.every)
+            with args.out.open("a") as file:
+                file.write(json.dumps(line) + "\n")
+            print(
+                f"{args.env} {arm} seed {seed}: {line['return']:.1f}, {line['seconds']:.0f} s",
+                file=sys.stderr,
+            )
+    return 0
+
+
+class _Timed:
+    """A training that counts the CPU seconds of its rounds."""
+
+    def __init__(self, training: Cotraining) -> None:
+        self.training, self.seconds = training, 0.0
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.training, name)
+
+    def round(self) -> dict[str, float]:
+        began = time.process_time()
+        metrics = self.training.round()
+        self.seconds += time.process_time() - began
+        return metrics
+
+
+def train(env: str, arm: str, seed: int, steps: int, every: int) -> dict[str, Any]:
+    """One run of one arm."""
+    environment = as_environment(env, NUM_ENVS)
+    world, rhythm = preset(environment, steps, seed, ARMS[arm])
+    scenario = WorldScenario(environment, replace(world, shuffled_gate=arm == "random"))
+    training = _Timed(Cotraining(scenario, rhythm))
+    last: dict[str, float] = {}
+    trained = train_online(
+        training,
+        as_environment(env, EPISODES),
+        OnlineSettings(evaluate_every=every, episodes=EPISODES),
+        report=lambda steps, metrics: last.update(metrics),
+    )
+    played = evaluate(
+        as_environment(env, EPISODES),
+        scenario.agent.act_greedily,
+        FINAL_EPISODES,
+        torch.Generator().manual_seed(seed + FRESH),
+    )
+    told = ("tau/gap", "tau/off", "generated/admitted", "generator/discriminator_accuracy")
+    return {
+        "env": env, "arm": arm, "seed": seed, "steps": steps, "evaluations": trained.evaluations,
+        "return": played.mean_return, "best_at_step": trained.best.steps, "seconds": training.seconds,
+        "metrics": {name: last[name] for name in told if name in last},
+    }  # fmt: skip
+
+
+# Report.
+
+
+def _report(args: argparse.Namespace) -> int:
+    lines = [line for line in _lines(args.file) if line["env"] == args.env]
+    if not lines:
+        print(f"no run of {args.env} in {', '.join(map(str, args.file))}", file=sys.stderr)
+        return 2
+    arms = list(dict.fromkeys(line["arm"] for line in lines))
+    goal = f"steps to {args.goal:g}" if args.goal is not None else "steps to goal"
+    print(
+        f"| arm | seeds | {goal} | reached | best kept, 100 fresh episodes | mean of all evaluations | CPU s |"
+    )
+    print("|---|---|---|---|---|---|---|")
+    for arm in arms:
+        mine = [line for line in lines if line["arm"] == arm]
+        reached = [_first(line, args.goal) for line in mine]
+        # A run that never got there counts with its whole budget: the mean is then a lower bound.
+        steps = [first or line["steps"] for first, line in zip(reached, mine, strict=True)]
+        missed = "≥ " if None in reached else ""
+        area = [float(np.mean([value for _, value in line["evaluations"]])) for line in mine]
+        cells = [
+            arm, str(len(mine)), missed + _interval(steps, 0) if args.goal is not None else "",
+            f"{sum(first is not None for first in reached)} of {len(mine)}",
+            _interval([line["return"] for line in mine], 1), _interval(area, 1),
+            f"{np.mean([line['seconds'] for line in mine]):.0f}",
+        ]  # fmt: skip
+        print("| " + " | ".join(cells) + " |")
+    _paired(lines, arms, args.goal)
+    if args.figure:
+        _figure(lines, arms, args)
+    return 0
+
+
+def _paired(lines: list[dict[str, Any]], arms: list[str], goal: float | None) -> None:
+    """Each arm against real data alone, seed by seed."""
+    by = {(line["arm"], line["seed"]): line for line in lines}
+    for arm in arms:
+        pairs = [(by[arm, s], by["real", s]) for a, s in by if a == arm and ("real", s) in by]
+        if arm == "real" or not pairs:
+            continue
+        told = [f"return {_interval([one['return'] - two['return'] for one, two in pairs], 1)}"]
+        if goal is not None:
+            ratios = [
+                (_first(one, goal) or one["steps"]) / (_first(two, goal) or two["steps"])
+                for one, two in pairs
+            ]
+            told.append(f"steps to goal as a part of real's {_interval(ratios, 2)}")
+        print(f"\n{arm} - real over {len(pairs)} seeds: {'; '.join(told)}")
+
+
+def _figure(lines: list[dict[str, Any]], arms: list[str], args: argparse.Namespace) -> None:
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    figure, axes = plt.subplots(figsize=(7, 4), layout="constrained")
+    for index, arm in enumerate(arms):
+        curves = [np.array(line["evaluations"]) for line in lines if line["arm"] == arm]
+        points = min(len(curve) for curve in curves)
+        steps = curves[0][:points, 0]
+        values = np.array([curve[:points, 1] for curve in curves])
+        axes.plot(steps, values.mean(axis=0), label=f"{arm} ({len(curves)} seeds)", color=f"C{index}")
+        axes.fill_between(steps, values.min(axis=0), values.max(axis=0), alpha=0.13, color=f"C{index}", lw=0)
+    if args.goal is not None:
+        axes.axhline(args.goal, color="grey", lw=0.8, ls=":")
+    axes.set(title=args.env, xlabel="real steps", ylabel="return, 20 greedy episodes")
+    axes.legend(frameon=False)
+    figure.savefig(args.figure, dpi=110)
+
+
+def _first(line: dict[str, Any], goal: float | None) -> int | None:
+    if goal is None:
+        return None
+    return next((int(steps) for steps, value in line["evaluations"] if value >= goal), None)
+
+
+def _interval(values: list[float], digits: int) -> str:
+    """Mean and a 95 % bootstrap interval of it over seeds."""
+    data = np.asarray(values, dtype=np.float64)
+    means = np.random.default_rng(0).choice(data, (10_000, len(data))).mean(axis=1)
+    low, high = np.quantile(means, [0.025, 0.975])
+    return f"{data.mean():,.{digits}f} [{low:,.{digits}f}, {high:,.{digits}f}]"
+
+
+def _key(line: dict[str, Any]) -> tuple[Any, ...]:
+    return line["env"], line["arm"], line["seed"], line["steps"]
+
+
+def _lines(files: list[Path]) -> list[dict[str, Any]]:
+    return [json.loads(row) for file in files if file.exists() for row in file.read_text().splitlines()]
+
+
+if __name__ == "__main__":
+    sys.exit(main())

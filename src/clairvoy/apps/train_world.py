@@ -1,0 +1,137 @@
+"""`clairvoy train world`: an agent and a generator of transitions, in any environment with a name."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+
+import torch
+
+from clairvoy.apps.outputs import check_writable, to_json, write_bytes
+from clairvoy.apps.run_log import RunLog
+from clairvoy.apps.run_record import asked, describe, refuse_other_settings
+from clairvoy.checkpoint import choose_device
+from clairvoy.cotrain import Cotraining, Feedback
+from clairvoy.errors import FileError, SettingsError
+from clairvoy.qlearning.online import OnlineSettings, Trained, train_online
+from clairvoy.qlearning.rollout import evaluate
+from clairvoy.scenarios.dream_pictures import dream_pictures
+from clairvoy.scenarios.own_parts import as_environment
+from clairvoy.scenarios.world import WorldScenario
+from clairvoy.scenarios.world_file import save_world
+from clairvoy.scenarios.world_presets import NUM_ENVS, preset
+
+PATHS = ("agent_to_generator", "generated_scenes", "gate")
+SAME = ("scenario", "env", "steps", "seed", "without")
+"""What a resumed run must share with the one that it continues."""
+EVALUATIONS, EPISODES = 20, 20
+"""Evaluations in a run, and episodes of each."""
+FINAL_EPISODES = 100
+FRESH = 900_000
+"""Added to the seed for the last evaluation: episodes that no choice of weights has seen."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Define the command line."""
+    parser.add_argument(
+        "--env",
+        required=True,
+        metavar="NAME",
+        help="CartPole-v1 or another id of gymnasium with discrete actions, MinAtar/Breakout, ALE/Pong-v5",
+    )
+    parser.add_argument(
+        "--out",
+        type=Path,
+        required=True,
+        metavar="RUN",
+        help="folder for checkpoint, weights, pictures and logs",
+    )
+    parser.add_argument(
+        "--steps", type=int, default=10_000, help="real steps of the environment (default: %(default)s)"
+    )
+    parser.add_argument("--minutes", type=float, help="stop after this time; go on later with --resume")
+    parser.add_argument("--seed", type=int, default=0, help="of all randomness (default: %(default)s)")
+    parser.add_argument("--device", default="cpu", help="auto, cpu, cuda or mps (default: %(default)s)")
+    parser.add_argument("--resume", action="store_true", help="continue the run in --out exactly")
+    parser.add_argument(
+        "--without",
+        action="append",
+        default=[],
+        choices=PATHS,
+        help="switch a feedback path off; without generated_scenes it is plain Q-learning; may be repeated",
+    )
+    parser.add_argument("--quiet", action="store_true", help="no progress bar")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Train; 0 when the steps are spent, 130 after Ctrl-C."""
+    checkpoint, weights = args.out / "checkpoint.pt", args.out / "weights.safetensors"
+    if args.steps < EVALUATIONS * NUM_ENVS:
+        raise SettingsError(f"--steps is {args.steps}; give at least {EVALUATIONS * NUM_ENVS}")
+    if args.minutes is not None and not args.minutes > 0:
+        raise SettingsError(f"--minutes is {args.minutes:g}; give more than 0")
+    device = choose_device(args.device)
+    environment = as_environment(args.env, NUM_ENVS)
+    if not args.resume and checkpoint.exists():
+        raise FileError(
+            f"{args.out}: holds a run already; add --resume to continue it, or name another folder"
+        )
+    check_writable([checkpoint])
+    same = asked(args, SAME)
+    if args.resume:
+        refuse_other_settings(args.out, same)
+    world, rhythm = preset(environment, args.steps, args.seed, Feedback(**dict.fromkeys(args.without, False)))
+    scenario = WorldScenario(environment, world, device=device)
+    loop = Cotraining(scenario, rhythm)
+    args.out.mkdir(parents=True, exist_ok=True)
+    if not args.resume:
+        settings = {"cotrain": asdict(rhythm), "scenario": asdict(world), "device": str(device)}
+        write_bytes(
+            args.out / "settings.json", to_json(same | {"updates": loop.total} | describe(settings, {}))
+        )
+    shown = as_environment(args.env, 1)
+    log = RunLog(args.out, loop.total, args.quiet, lambda: dream_pictures(scenario, shown))
+
+    def report(steps: int, metrics: Mapping[str, float]) -> None:
+        log(loop.update, {**metrics, "agent/steps": float(steps)})
+
+    trained = train_online(
+        loop,
+        as_environment(args.env, EPISODES),
+        OnlineSettings(evaluate_every=args.steps // EVALUATIONS, episodes=EPISODES),
+        checkpoint=checkpoint,
+        resume=args.resume,
+        report=report,
+        deadline=time.monotonic() + args.minutes * 60 if args.minutes else None,
+    )
+    log.close()
+    if not trained.finished:
+        print(f"stopped after {loop.steps} of {args.steps} steps; continue with --resume", file=sys.stderr)
+        return 0 if args.minutes else 130
+    return _finish(args, scenario, trained, weights)
+
+
+def _finish(args: argparse.Namespace, scenario: WorldScenario, trained: Trained, weights: Path) -> int:
+    """Measure the agent that was kept on episodes that did not choose it, and write what was learnt."""
+    played = evaluate(
+        as_environment(args.env, EPISODES),
+        scenario.agent.act_greedily,
+        FINAL_EPISODES,
+        torch.Generator().manual_seed(args.seed + FRESH),
+    )
+    notes = {
+        "env": args.env, "steps": args.steps, "seed": args.seed, "without": args.without,
+        "best_at_step": trained.best.steps, "return": played.mean_return, "episodes": FINAL_EPISODES,
+        "evaluations": trained.evaluations,
+    }  # fmt: skip
+    save_world(weights, scenario, notes)
+    print(
+        f"trained: {weights}; return {played.mean_return:.1f} over {FINAL_EPISODES} fresh episodes, best kept after "
+        f"{trained.best.steps} of {args.steps} steps",
+        file=sys.stderr,
+    )
+    return 0

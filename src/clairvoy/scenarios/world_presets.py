@@ -1,0 +1,70 @@
+"""Settings of a world by what it shows, chosen on seeds that no published figure is from."""
+
+from __future__ import annotations
+
+from clairvoy.cotrain import CotrainSettings, Feedback
+from clairvoy.generative.transition_learner import TransitionLearnerSettings
+from clairvoy.generative.transition_vae import TransitionVAESettings
+from clairvoy.qlearning.dqn import DQNSettings
+from clairvoy.qlearning.environment import BatchedEnvironment
+from clairvoy.scenarios.world import WorldSettings
+
+NUM_ENVS = 8
+"""Copies of the environment that the agent acts in."""
+
+
+def preset(
+    environment: BatchedEnvironment, steps: int, seed: int = 0, feedback: Feedback | None = None
+) -> tuple[WorldSettings, CotrainSettings]:
+    """Settings of a `WorldScenario` and of its `Cotraining`.
+
+    Parameters
+    ----------
+    environment
+        Tells by its observation what kind of world it is.
+    steps
+        Real steps to train for, of all copies together.
+    seed
+        Of all randomness.
+    feedback
+        Paths that are switched off; without ``generated_scenes`` this is Q-learning alone, with all else the same.
+    """
+    feedback = feedback or Feedback()
+    grids = any(len(spec.shape) == 3 for spec in environment.observation_specs.values())
+    agent = DQNSettings(learning_rate=5e-4, huber_delta=20.0, polyak=0.02, average=0.002)
+    if grids:
+        world = WorldSettings(
+            share=0.5 if feedback.generated_scenes else 0.0,
+            horizon=3,
+            rollouts=256,
+            generator_updates=4,
+            batch=64,
+            n_step=3,
+            seed=seed,
+            agent=agent,
+            model=TransitionVAESettings(channels=16),
+            learner=TransitionLearnerSettings(members=2),
+        )
+        updates, batch, fall = 4, 64, 0.4
+    else:
+        world = WorldSettings(
+            share=0.75 if feedback.generated_scenes else 0.0,
+            horizon=5,
+            rollouts=256,
+            generator_updates=8,
+            n_step=3,
+            seed=seed,
+            agent=agent,
+        )
+        updates, batch, fall = 32, 128, 0.2
+    rhythm = CotrainSettings(
+        budget=-(-steps // environment.num_envs),
+        agent_updates=updates,
+        agent_batch=batch,
+        warm_up=40,
+        refresh_every=10,
+        exploration=fall,
+        seed=seed,
+        feedback=feedback,
+    )
+    return world, rhythm
