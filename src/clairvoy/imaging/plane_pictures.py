@@ -6,7 +6,7 @@ import colorsys
 
 import numpy as np
 
-from clairvoy.errors import InputError
+from clairvoy.errors import InputError, SettingsError
 
 GROUND = (24, 26, 30)
 """Where no plane has anything."""
@@ -40,7 +40,11 @@ def picture_of_planes(planes: np.ndarray, scale: int = 1) -> np.ndarray:
     ------
     InputError
         Not three dimensions, or values outside of [0, 1].
+    SettingsError
+        A cell is less than a pixel.
     """
+    if scale < 1:
+        raise SettingsError(f"scale is {scale}; a cell is at least 1 pixel wide")
     values = np.asarray(planes, dtype=np.float64)
     if values.ndim != 3 or (values.size and not (values.min() >= 0 and values.max() <= 1)):
         raise InputError(f"planes have shape {values.shape}; give (C, H, W) with values in [0, 1]")

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from clairvoy.errors import InputError, SettingsError
+from clairvoy.scenarios.by_name import environment_by_name
 from clairvoy.scenarios.replayed import Replayed
 from clairvoy.scenarios.scenario import ObservationSpec
 
@@ -19,10 +20,10 @@ def as_environment(environment: Any, num_envs: int) -> Any:
     Raises
     ------
     SettingsError
-        It lacks something, or its name is not known to Gymnasium.
+        It lacks something, or there is no environment of this name.
     """
     if isinstance(environment, str):
-        environment = _by_name(environment, num_envs)
+        environment = environment_by_name(environment, num_envs)
     if hasattr(environment, "single_action_space"):
         from clairvoy.scenarios.from_gymnasium import FromGymnasium
 
@@ -35,22 +36,6 @@ def as_environment(environment: Any, num_envs: int) -> Any:
             "clairvoy.scenarios.scenario, or play rows with a SceneEnvironment"
         )
     return environment if hasattr(environment, "load_state_dict") else Replayed(environment)
-
-
-def _by_name(name: str, num_envs: int) -> Any:
-    try:
-        import gymnasium
-    except ImportError as error:
-        raise SettingsError(
-            f"{name!r} is an environment of gymnasium, which is not there: install clairvoy[train]"
-        ) from error
-    mode = gymnasium.vector.AutoresetMode.SAME_STEP
-    try:
-        return gymnasium.make_vec(
-            name, num_envs, vectorization_mode="sync", vector_kwargs={"autoreset_mode": mode}
-        )
-    except gymnasium.error.Error as error:
-        raise SettingsError(f"gymnasium has no {name!r}: {error}; give an id or an environment") from error
 
 
 def takes_scenes(environment: Any, real: Tensor) -> bool:
