@@ -1,5 +1,6 @@
 """A world model in Q-learning: learns, resumes to the bit, and every arm of the ablation is what it says."""
 
+import gymnasium
 import pytest
 import torch
 from torch.nn.functional import one_hot
@@ -9,9 +10,11 @@ from clairvoy.errors import SettingsError
 from clairvoy.generative.transition_learner import TransitionLearnerSettings
 from clairvoy.generative.transition_vae import TransitionVAESettings
 from clairvoy.qlearning.environment import ObservationSpec
+from clairvoy.qlearning.mixed_history import HELD_OUT
 from clairvoy.qlearning.online import OnlineSettings, train_online
 from clairvoy.qlearning.rollout import evaluate
 from clairvoy.qlearning.transitions import GENERATED, REAL
+from clairvoy.scenarios.from_gymnasium import FromGymnasium
 from clairvoy.scenarios.toy import Corridor
 from clairvoy.scenarios.world import WorldScenario, WorldSettings
 
@@ -186,6 +189,20 @@ def test_train_online_drives_it_and_resumes_exactly(tmp_path):
     assert same(whole_of(whole.scenario), whole_of(resumed.scenario))
 
 
+def test_an_environment_that_cannot_tell_its_state_resumes_too(tmp_path):
+    def cartpole():
+        return world(FromGymnasium(gymnasium.make_vec("CartPole-v1", 4, vectorization_mode="sync")))
+
+    def stop(update, metrics):
+        if update == 45:
+            raise KeyboardInterrupt
+
+    file, whole = tmp_path / "run.pt", trained(cartpole())
+    trained(cartpole(), checkpoint=file, report=stop)
+    assert same(whole_of(whole), whole_of(trained(cartpole(), checkpoint=file, resume=True)))
+    assert len(whole.history.generated) > 0
+
+
 def test_a_share_of_none_is_q_learning_alone(reference):
     alone, off = trained(world(share=0.0)), trained(feedback=Feedback(generated_scenes=False))
     for scenario in (alone, off):
@@ -233,6 +250,31 @@ def test_the_generator_learns_most_from_what_it_understands_least(reference):
     assert float(priority.max()) <= 1.05
     assert len(priority.unique()) > 10
     assert not same(heard.learner.members.state_dict().values(), deaf.learner.members.state_dict().values())
+
+
+def test_tau_is_told_on_steps_that_it_was_not_fitted_on():
+    scenario = trained()
+    histories, learner = scenario.history, scenario.learner
+    assert scenario.fitted_on == histories.appended // HELD_OUT == 6
+    assert "tau/off" not in scenario._calibrate(learner)  # nothing new since
+    new = histories.held_out.recent(8)
+    over = new.discount[:4] == 0
+    for k in range(2 * HELD_OUT):  # two more steps of four environments are held out
+        part = new.rows(slice(0, 4)) if k < HELD_OUT else new.rows(slice(4, 8))
+        histories.append(
+            part.observation, part.action, part.reward + 3, over, over & False, part.next_observation
+        )
+    noise, before = learner.noise.get_state(), scenario.tau.state_dict()
+    told = scenario._calibrate(learner)
+    learner.noise.set_state(noise)
+    scenario.tau.load_state_dict(before)
+    held = histories.held_out.recent(1000)
+    state, action, outcome = scenario._encoded(learner, held)
+    made = learner.make(state, action)
+    gap = learner.outcomes.gap(held.observation["cell"], made.outcome, outcome)
+    assert gap[-8:].tolist() == [1] * 8  # rewards that never were: beyond the largest
+    assert told["tau/gap"] == pytest.approx(float(gap.mean()))
+    assert told["tau/off"] == pytest.approx(float(scenario.tau(made)[-8:].mean()), abs=1e-6)
 
 
 def test_errors():

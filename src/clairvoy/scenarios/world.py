@@ -24,10 +24,11 @@ from clairvoy.qlearning.dqn import DQN, DQNSettings
 from clairvoy.qlearning.encoders import network_for, settle
 from clairvoy.qlearning.environment import BatchedEnvironment, Step
 from clairvoy.qlearning.history import History, HistorySettings
-from clairvoy.qlearning.mixed_history import MixedHistory
+from clairvoy.qlearning.mixed_history import HELD_OUT, MixedHistory
 from clairvoy.qlearning.qnetwork import initialise
 from clairvoy.qlearning.transitions import Transitions, joined
 from clairvoy.scenarios.generated_rollouts import roll_out
+from clairvoy.scenarios.replayed import Replayed
 
 
 @dataclass(frozen=True)
@@ -120,11 +121,10 @@ class WorldScenario:
         network: nn.Module | None = None,
         device: str | torch.device = "cpu",
     ) -> None:
-        self.settings, self.environment, self.device = (
-            settings or WorldSettings(),
-            environment,
-            torch.device(device),
-        )
+        self.settings, self.device = settings or WorldSettings(), torch.device(device)
+        # One that cannot tell its state is resumed by playing its actions again.
+        tells = hasattr(environment, "load_state_dict")
+        self.environment: Any = environment if tells else Replayed(environment)
         specs = environment.observation_specs
         if len(specs) != 1:
             raise SettingsError(
@@ -137,7 +137,7 @@ class WorldScenario:
             initialise(network, torch.Generator().manual_seed(seed))
         self.agent = DQN(network, self.settings.agent, device)
         self.history = self._new_history(seed)
-        self.tau = TransitionTau()
+        self.tau, self.fitted_on = TransitionTau(), 0
         self.rng = torch.Generator().manual_seed(seed + 5)
         self.settled = 0
         """Steps that scales were last fitted to."""
@@ -202,7 +202,7 @@ class WorldScenario:
         return {f"generator/{name}": value for name, value in terms.items()}
 
     def finish(self) -> dict[str, float]:
-        """The last calibration of tau, told on steps that it was not fitted on."""
+        """The last calibration of tau, and how far off the one before was on steps that it had not seen."""
         if self.learner is None or len(self.history.held_out) < 2 * LEAST_HELD_OUT:
             return {}
         return self._calibrate(self.learner)
@@ -212,6 +212,7 @@ class WorldScenario:
         return {
             "learner": None if self.learner is None else self.learner.state_dict(),
             "tau": self.tau.state_dict(),
+            "fitted_on": self.fitted_on,
             "rng": self.rng.get_state(),
             "settled": self.settled,
         }
@@ -221,6 +222,7 @@ class WorldScenario:
         if state["learner"] is not None:
             self.begin_learner().load_state_dict(state["learner"])
         self.tau.load_state_dict(state["tau"])
+        self.fitted_on = state["fitted_on"]
         self.rng.set_state(state["rng"])
         self.settled = state["settled"]
 
@@ -307,14 +309,16 @@ class WorldScenario:
         return learner.outcomes.encode_state(state), steps.action, outcome
 
     def _calibrate(self, learner: TransitionLearner) -> dict[str, float]:
-        """Fit tau on the steps held out; before that, tell how far off the fit so far is on the newest of them."""
+        """Fit tau on the steps held out; before that, tell how far off the fit so far is on those that it has not seen."""
         held = self.history.held_out.recent(CALIBRATED_ON)
         state, action, outcome = self._encoded(learner, held)
         made = learner.make(state, action)
         gap = learner.outcomes.gap(held.observation[self.name].to(self.device), made.outcome, outcome).cpu()
         metrics = {"tau/gap": float(gap.mean())}
-        if self.tau.weights is not None:
-            newest = slice(-len(held) // 4, None)
-            metrics["tau/off"] = float((1 - self.tau(made) - gap)[newest].mean().abs())
+        appended = self.history.appended // HELD_OUT
+        new = min(len(held), (appended - self.fitted_on) * self.environment.num_envs)
+        if self.tau.weights is not None and new:
+            metrics["tau/off"] = float((1 - self.tau(made) - gap)[-new:].mean().abs())
+        self.fitted_on = appended
         self.tau.fit(made, gap)
         return metrics
