@@ -2,10 +2,12 @@
 
 import pytest
 import torch
+from gymnasium.utils.env_checker import check_env
 
 from clairvoy.errors import InputError, SettingsError, WeightsError
 from clairvoy.qlearning.rollout import evaluate
 from clairvoy.scenarios.atari_games import AtariGames, AtariSettings, known_games
+from clairvoy.scenarios.gymnasium_env import GymnasiumEnv
 from clairvoy.scenarios.replayed import Replayed
 
 ale_py = pytest.importorskip("ale_py")
@@ -70,6 +72,10 @@ def test_points_are_not_clipped():
     rewards = torch.stack([invaders.step(some).reward for some in actions(invaders, 250)])
     assert rewards.max() >= 5
     assert not (rewards % 5).any()  # 5 to 30 points for an alien
+
+
+def test_gymnasium_finds_nothing_wrong_with_it():
+    check_env(GymnasiumEnv(AtariGames("Freeway", 1)), skip_render_check=True)
 
 
 def test_a_run_is_resumed_by_playing_it_again():

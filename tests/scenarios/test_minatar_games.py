@@ -5,10 +5,12 @@ import io
 import numpy as np
 import pytest
 import torch
+from gymnasium.utils.env_checker import check_env
 
 from clairvoy.errors import InputError, SettingsError, WeightsError
 from clairvoy.qlearning.history import History, HistorySettings
 from clairvoy.qlearning.rollout import collect, evaluate
+from clairvoy.scenarios.gymnasium_env import GymnasiumEnv
 from clairvoy.scenarios.minatar_games import GAMES, MinAtarGames, MinAtarSettings
 
 minatar = pytest.importorskip("minatar")
@@ -138,6 +140,11 @@ def test_nothing_shown_changes_afterwards():
         games.step(some)
     assert torch.equal(shown, before)
     assert torch.equal(first.observation["planes"], kept)
+
+
+@pytest.mark.parametrize("game", GAMES)
+def test_gymnasium_finds_nothing_wrong_with_it(game):
+    check_env(GymnasiumEnv(MinAtarGames(game, 1)), skip_render_check=True)
 
 
 def test_it_fills_a_history_and_is_measured():
