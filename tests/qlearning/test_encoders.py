@@ -1,14 +1,12 @@
 """Encoders of grids: patches, scaling, and which network an observation asks for."""
 
-import math
-
 import pytest
 import torch
 
 from clairvoy.errors import SettingsError
 from clairvoy.qlearning.encoders import (
     FEATURES,
-    LEAST_SPREAD,
+    LEAST_UNIT,
     GridEncoder,
     NumbersEncoder,
     network_for,
@@ -137,26 +135,30 @@ def test_grids_of_two_sizes_are_refused():
         GridEncoder({"a": (3,)})
 
 
-def test_numbers_are_told_in_units_of_what_was_usual_and_far_ones_by_their_logarithm():
-    encoder = seeded(NumbersEncoder({"speed": (2,), "angle": (1,)}, 8))
+def test_settling_changes_the_units_and_not_the_values():
+    rng = torch.Generator().manual_seed(2)
     shown = {
-        "speed": torch.randn(40, 2, generator=torch.Generator().manual_seed(1)) * 30 + 5,
-        "angle": torch.linspace(-0.1, 0.1, 40)[:, None],
+        "speed": 50 * torch.randn(200, 2, generator=rng),
+        "angle": 0.01 * torch.randn(200, 1, generator=rng),
     }
-    columns = torch.cat([shown["speed"], shown["angle"]], dim=1)
-    # As it is, until it has seen what is usual.
-    torch.testing.assert_close(encoder(shown), encoder.encoder({"numbers": columns}))
-    settle(torch.nn.Sequential(encoder), shown)
-    torch.testing.assert_close(encoder.mean, columns.mean(dim=0))
-    torch.testing.assert_close(encoder.spread, columns.std(dim=0, correction=0))
-    # A hundred spreads away: log(101) units.
-    far = {"speed": (encoder.mean - 100 * encoder.spread)[None, :2], "angle": encoder.mean[None, 2:]}
-    units = torch.tensor([[-math.log(101.0), -math.log(101.0), 0.0]])
-    torch.testing.assert_close(encoder(far), encoder.encoder({"numbers": units}))
-    # What never moved is told in small units, not in none.
-    encoder.settle({"speed": torch.ones(5, 2), "angle": torch.zeros(5, 1)})
-    assert encoder.spread.tolist() == pytest.approx([LEAST_SPREAD] * 3)
-    assert bool(torch.isfinite(encoder(shown)).all())
+    network = network_for({"speed": spec(2), "angle": spec(1)}, 3)
+    initialise(network, rng)
+    with torch.no_grad():
+        before = network(shown)
+        for seen in (shown, {name: 2 * value for name, value in shown.items()}):  # and again, as more is seen
+            settle(network, seen)
+            torch.testing.assert_close(network(shown), before, atol=1e-4, rtol=1e-4)
+    columns = torch.cat([2 * shown["speed"], 2 * shown["angle"]], dim=1)
+    torch.testing.assert_close(network.encoder.unit, columns.abs().amax(dim=0))
+    # The first layer is told numbers in [-1, 1].
+    told = []
+    network.encoder.encoder.register_forward_pre_hook(lambda module, given: told.append(given[0]["numbers"]))
+    network({name: 2 * value for name, value in shown.items()})
+    torch.testing.assert_close(told[0].abs().amax(dim=0), torch.ones(3))
+    # What was always 0 is told in small units, not in none.
+    settle(network, {"speed": torch.zeros(5, 2), "angle": torch.zeros(5, 1)})
+    assert network.encoder.unit.tolist() == pytest.approx([LEAST_UNIT] * 3)
+    assert bool(torch.isfinite(network(shown)).all())
 
 
 def test_units_are_part_of_the_weights():

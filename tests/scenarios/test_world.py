@@ -48,6 +48,7 @@ class Frames(Planes):
 def world(environment=None, **changes):
     settings = {
         "rollouts": 32, "batch": 16, "generate_after": 20, "gamma": 0.95, "least_tau": 0.1,
+        "least_events": 1,
         "model": TransitionVAESettings(latent=2, width=32, channels=8),
         "learner": TransitionLearnerSettings(members=2, learning_rate=3e-3),
     }  # fmt: skip
@@ -302,3 +303,16 @@ def test_errors():
     ):
         with pytest.raises(SettingsError, match=text):
             WorldSettings(**changes)
+
+
+def test_nothing_is_made_up_before_something_has_happened():
+    """Rewards other than the usual one, and ends; the corridor has both."""
+
+    def made(least_events):
+        scenario = trained(world(least_events=least_events), budget=120)
+        return len(scenario.history.generated), scenario.met_events
+
+    assert made(10_000) == (0, False)
+    generated, met = made(1)
+    assert generated > 0
+    assert met

@@ -118,6 +118,8 @@ class TransitionLearner:
             self.discriminator.parameters(), lr=self.settings.discriminator_learning_rate, betas=(0.5, 0.99)
         )
         self.update_count = 0
+        self.end_shift = 0.0
+        """Log odds by which ends come more often in what it learns from than in the world; taken off what it says."""
 
     def update(self, state: Tensor, action: Tensor, outcome: Tensor) -> tuple[dict[str, float], Tensor]:
         """Learn once from real transitions; gives each term's value by name, and the loss of each transition (B,).
@@ -154,6 +156,9 @@ class TransitionLearner:
     def make(self, state: Tensor, action: Tensor) -> Made:
         """Draw what follows encoded states (B, ...) and actions (B,), each from a member chosen by chance."""
         outputs = torch.stack([member.predict(state, action, self.noise) for member in self._each])
+        # The correction of a logistic model for the share of rare cases in its sample (King and Zeng, Logistic
+        # Regression in Rare Events Data, 2001, eq. 7): what is sure stays sure, what is chance gets its true odds.
+        outputs[..., -1] -= self.end_shift
         kind = self.outcomes.kind
         numbers = len(kind.numbers)
         means = torch.cat([outputs[..., :numbers], torch.sigmoid(outputs[..., numbers:])], dim=2)
@@ -192,11 +197,15 @@ class TransitionLearner:
         """Everything that the next update depends on: copies, untouched by later updates."""
         parts = ("outcomes", "members", "discriminator", "optimizer", "discriminator_optimizer")
         state = {name: copy.deepcopy(getattr(self, name).state_dict()) for name in parts}
-        return state | {"update_count": self.update_count, "noise": self.noise.get_state()}
+        return state | {
+            "update_count": self.update_count,
+            "noise": self.noise.get_state(),
+            "end_shift": self.end_shift,
+        }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Continue where `state_dict` was taken."""
         for name in ("outcomes", "members", "discriminator", "optimizer", "discriminator_optimizer"):
             getattr(self, name).load_state_dict(copy.deepcopy(state[name]))
-        self.update_count = state["update_count"]
+        self.update_count, self.end_shift = state["update_count"], state["end_shift"]
         self.noise.set_state(state["noise"])

@@ -14,8 +14,8 @@ from clairvoy.qlearning.transitions import Observation
 
 FEATURES = 128
 """Width of what the encoders here return."""
-LEAST_SPREAD = 1e-3
-"""A number that hardly changed so far is told in these units."""
+LEAST_UNIT = 1e-3
+"""A number that was hardly ever other than 0 is told in these units."""
 CELLS = 16
 """A grid wider than this is first cut into patches, so that convolutions see at most about so many cells across."""
 
@@ -73,40 +73,35 @@ class GridEncoder(nn.Module):
 class NumbersEncoder(nn.Module):
     """`VectorEncoder` of numbers in any units, or of bytes, which it divides by 255.
 
-    Once `settle` has seen what is usual, numbers are told in units of their spread, and what is far outside of it by its
-    logarithm: sign(x) log(1 + abs(x)) (symlog; Hafner et al., *Mastering Diverse Domains through World Models*, 2023).
-    An agent that gets better goes where random play never was, and no number may drown the others there.
+    `settle` takes the largest of each number that was seen for its unit. It changes the first layer along, so that what
+    the network computes stays the same, and is called again as more is seen: an agent that gets better goes where random
+    play never was (as Pop-Art does for outputs: van Hasselt et al., *Learning values across many orders of magnitude*,
+    NeurIPS 2016).
     """
 
-    mean: Tensor
-    spread: Tensor
-    settled: Tensor
+    unit: Tensor
 
     def __init__(self, shapes: Mapping[str, tuple[int, ...]], features: int = FEATURES) -> None:
         super().__init__()
         self.names = tuple(shapes)
         numbers = sum(torch.Size(shape).numel() for shape in shapes.values())
         self.encoder = VectorEncoder({"numbers": (numbers,)}, features)
-        self.register_buffer("mean", torch.zeros(numbers))
-        self.register_buffer("spread", torch.ones(numbers))
-        self.register_buffer("settled", torch.zeros((), dtype=torch.bool))
+        self.register_buffer("unit", torch.ones(numbers))
 
     def forward(self, observation: Observation) -> Tensor:
         """Features ``(N, features)``, float32, at least 0."""
-        numbers = self._numbers(observation)
-        if self.settled:
-            units = (numbers - self.mean) / self.spread
-            numbers = units.sign() * units.abs().log1p()
-        features: Tensor = self.encoder({"numbers": numbers})
+        features: Tensor = self.encoder({"numbers": self._numbers(observation) / self.unit})
         return features
 
     @torch.no_grad()
     def settle(self, observation: Observation) -> None:
-        """Take the units from observations ``(N, ...)``, N >= 2, of random play, before anything is learnt."""
-        numbers = self._numbers({name: value.to(self.mean.device) for name, value in observation.items()})
-        self.mean.copy_(numbers.mean(dim=0))
-        self.spread.copy_(numbers.std(dim=0, correction=0).clamp(min=LEAST_SPREAD))
-        self.settled.fill_(True)
+        """Take the units from observations ``(N, ...)``, N >= 1."""
+        numbers = self._numbers({name: value.to(self.unit.device) for name, value in observation.items()})
+        unit = numbers.abs().amax(dim=0).clamp(min=LEAST_UNIT)
+        first = self.encoder.layers[0]
+        assert isinstance(first, nn.Linear)
+        first.weight.mul_(unit / self.unit)
+        self.unit.copy_(unit)
 
     def _numbers(self, observation: Observation) -> Tensor:
         return torch.cat([_as_numbers(observation[name]).flatten(1) for name in self.names], dim=1)

@@ -52,7 +52,7 @@ class MixedHistory:
         settings = replace(steps.settings, capacity=min(ENDS, steps.settings.capacity))
         self.ends = History(settings, steps.num_envs, steps.num_actions, torch.Generator())
         """The steps among `steps` that ended an episode: seldom, and decisive."""
-        self.appended = 0
+        self.appended, self.stepped, self.ended = 0, 0, 0
 
     def __len__(self) -> int:
         return len(self.real)
@@ -75,9 +75,15 @@ class MixedHistory:
         else:
             newest = self.steps.recent(self.steps.append(*told, **more))
             ended = (newest.discount == 0).nonzero()[:, 0]
+            self.stepped, self.ended = self.stepped + len(newest), self.ended + len(ended)
             if len(ended):
                 self.ends.add(newest.rows(ended))
         return self.real.append(*told, **more)
+
+    @property
+    def end_rate(self) -> float:
+        """Part of the single steps that ended an episode; half a step of either kind is added to what was seen."""
+        return (self.ended + 0.5) / (self.stepped + 1)
 
     def sample(
         self, batch_size: int, importance_exponent: float | None = None, batches: int = 1
@@ -121,11 +127,11 @@ class MixedHistory:
             "held_out": self.held_out.state_dict(),
             "generated": self.generated.state_dict(),
             "ends": self.ends.state_dict(),
-            "appended": self.appended,
+            "counts": [self.appended, self.stepped, self.ended],
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Continue from `state_dict`."""
         for name in ("real", "steps", "held_out", "generated", "ends"):
             getattr(self, name).load_state_dict(state[name])
-        self.appended = int(state["appended"])
+        self.appended, self.stepped, self.ended = (int(count) for count in state["counts"])

@@ -7,6 +7,7 @@ Dyna, 1991, with rollouts as short as in Janner et al., *When to Trust Your Mode
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -45,6 +46,8 @@ class WorldSettings:
     """Refreshes whose rollouts are kept; older ones give way."""
     exploration: float = 0.5
     """Part of the rollouts whose first action is drawn at random; all others are those that the agent thinks best."""
+    least_events: int = 10
+    """Ends, or rewards other than the usual one, that the generator has seen before the agent meets anything of it."""
     least_tau: float = 0.5
     """Least confidence that the gate admits."""
     shuffled_gate: bool = False
@@ -139,6 +142,8 @@ class WorldScenario:
         self.history = self._new_history(seed)
         self.tau, self.fitted_on = TransitionTau(), 0
         self.rng = torch.Generator().manual_seed(seed + 5)
+        self.met_events = False
+        """Whether the generator has seen `least_events`."""
         self.settled = 0
         """Steps that scales were last fitted to."""
         self.learner: TransitionLearner | None = None
@@ -152,6 +157,8 @@ class WorldScenario:
         if learner is None or not feedback.generated_scenes or settings.share == 0:
             return {}
         if learner.update_count < settings.generate_after or len(self.history.held_out) < LEAST_HELD_OUT:
+            return {}
+        if not self._eventful():
             return {}
         metrics = self._calibrate(learner)
         starts = self._uniform(settings.rollouts).observation[self.name]
@@ -168,17 +175,15 @@ class WorldScenario:
     def experience(self, step: Step, feedback: Feedback) -> None:
         """Tell agent and generator in what units numbers are.
 
-        The agent is told once, by random play; the generator each time
-        that twice as much was seen as before.
+        Each time that twice as much was seen as before; what the agent computes stays the same.
         """
         steps = self.history.steps
         if not self.settings.batch <= len(steps) < FIT_UNTIL or len(steps) < 2 * self.settled:
             return
         seen = steps.recent(len(steps))
-        if not self.settled:
-            for network in self.agent.networks:
-                settle(network, seen.observation)
         self.settled = len(steps)
+        for network in self.agent.networks:
+            settle(network, seen.observation)
         if self.learner is not None:
             self._fit(self.learner.outcomes, seen)
 
@@ -215,6 +220,7 @@ class WorldScenario:
             "fitted_on": self.fitted_on,
             "rng": self.rng.get_state(),
             "settled": self.settled,
+            "met_events": self.met_events,
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
@@ -224,9 +230,21 @@ class WorldScenario:
         self.tau.load_state_dict(state["tau"])
         self.fitted_on = state["fitted_on"]
         self.rng.set_state(state["rng"])
-        self.settled = state["settled"]
+        self.settled, self.met_events = state["settled"], state["met_events"]
 
     # How it is done.
+
+    def _eventful(self) -> bool:
+        """Whether enough has happened that a generator can know what matters in this world.
+
+        One that has never seen an end or a reward would only teach that nothing ever happens, more convincingly than a
+        few real steps can, and the agent would stop looking.
+        """
+        if not self.met_events:
+            steps = self.history.steps.recent(len(self.history.steps))
+            events = (steps.discount == 0) | (steps.reward != steps.reward.median())
+            self.met_events = int(events.sum()) >= self.settings.least_events
+        return self.met_events
 
     def _new_history(self, seed: int) -> MixedHistory:
         settings, environment = self.settings, self.environment
@@ -288,6 +306,8 @@ class WorldScenario:
             assert chosen is not None
             place = torch.cat([place, chosen])
         batch = history.steps.at(place)
+        if self.learner is not None:
+            self.learner.end_shift = _shift(history.end_rate, ends / settings.batch)
         if ends:
             which = torch.randint(len(history.ends), (ends,), generator=self.rng)
             batch = joined([batch, history.ends.at(which)])
@@ -322,3 +342,9 @@ class WorldScenario:
         self.fitted_on = appended
         self.tau.fit(made, gap)
         return metrics
+
+
+def _shift(rate: float, share: float) -> float:
+    """How much the log odds of an end grow where a share of a batch is drawn from ends alone."""
+    drawn = share + (1 - share) * rate
+    return math.log(drawn / (1 - drawn)) - math.log(rate / (1 - rate))

@@ -37,13 +37,13 @@ def preset(
             share=0.5 if feedback.generated_scenes else 0.0,
             horizon=3,
             rollouts=256,
-            generator_updates=4,
+            generator_updates=1,
             batch=64,
             n_step=3,
             seed=seed,
             agent=agent,
             model=TransitionVAESettings(channels=16),
-            learner=TransitionLearnerSettings(members=2),
+            learner=TransitionLearnerSettings(members=2, learning_rate=3e-3),
         )
         updates, batch, fall = 4, 64, 0.4
     else:
