@@ -46,8 +46,8 @@ def main() -> int:
         "--evaluate-every", type=int, default=5000, help="steps between two evaluations (5000)"
     )
     parser.add_argument("--episodes", type=int, default=20, help="episodes of an evaluation (20)")
-    parser.add_argument("--exploration", type=float, default=0.4, help="part in which epsilon falls (0.4)")
-    parser.add_argument("--learning-rate", type=float, default=2.5e-4)
+    parser.add_argument("--exploration", type=float, default=0.2, help="part in which epsilon falls (0.2)")
+    parser.add_argument("--learning-rate", type=float, default=2.5e-4, help="of Adam (2.5e-4)")
     args = parser.parse_args()
     if min(args.steps, args.evaluate_every, args.episodes) < 1 or not 0 < args.exploration <= 1:
         parser.error(
