@@ -90,7 +90,7 @@ def test_several_grids_are_planes_of_one():
 
 
 def test_bytes_are_divided_by_255():
-    encoder = seeded(NumbersEncoder({"bytes": (4,), "numbers": (2,)}))
+    encoder = seeded(NumbersEncoder({"bytes": spec(4, dtype=torch.uint8), "numbers": spec(2)}))
     numbers = torch.tensor([[0.5, -3.0]])
     with torch.no_grad():
         told = encoder({"bytes": torch.tensor([[0, 51, 102, 255]], dtype=torch.uint8), "numbers": numbers})
@@ -100,6 +100,19 @@ def test_bytes_are_divided_by_255():
 
 def spec(*shape, dtype=torch.float32):
     return ObservationSpec(shape, dtype, 0.0, 1.0)
+
+
+def free(*shape):
+    return ObservationSpec(shape, torch.float32, -torch.inf, torch.inf)
+
+
+def test_bounds_are_units_and_stay_so():
+    """As of CartPole: positions are bounded, speeds are not."""
+    space = ObservationSpec((4,), torch.float32, -torch.inf, torch.inf, (4.8, torch.inf, 0.42, 3.4e38))
+    encoder = NumbersEncoder({"state": space, "bits": spec(1, dtype=torch.bool)}, 8)
+    assert encoder.unit.tolist() == pytest.approx([4.8, 1, 0.42, 1, 1])
+    encoder.settle({"state": torch.tensor([[0.1, -3.0, 0.1, 2.0]]), "bits": torch.tensor([[False]])})
+    assert encoder.unit.tolist() == pytest.approx([4.8, 3, 0.42, 2, 1])
 
 
 @pytest.mark.parametrize(
@@ -141,7 +154,7 @@ def test_settling_changes_the_units_and_not_the_values():
         "speed": 50 * torch.randn(200, 2, generator=rng),
         "angle": 0.01 * torch.randn(200, 1, generator=rng),
     }
-    network = network_for({"speed": spec(2), "angle": spec(1)}, 3)
+    network = network_for({"speed": free(2), "angle": free(1)}, 3)
     initialise(network, rng)
     with torch.no_grad():
         before = network(shown)
@@ -162,7 +175,7 @@ def test_settling_changes_the_units_and_not_the_values():
 
 
 def test_units_are_part_of_the_weights():
-    one, other = (seeded(NumbersEncoder({"speed": (2,)}, 8), seed) for seed in (0, 1))
+    one, other = (seeded(NumbersEncoder({"speed": free(2)}, 8), seed) for seed in (0, 1))
     shown = {"speed": torch.tensor([[1.0, -3.0], [2.0, 5.0]])}
     one.settle(shown)
     other.load_state_dict(one.state_dict())

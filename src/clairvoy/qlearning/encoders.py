@@ -14,6 +14,8 @@ from clairvoy.qlearning.transitions import Observation
 
 FEATURES = 128
 """Width of what the encoders here return."""
+UNBOUNDED = 1e6
+"""A bound beyond this is none."""
 LEAST_UNIT = 1e-3
 """A number that was hardly ever other than 0 is told in these units."""
 CELLS = 16
@@ -73,20 +75,29 @@ class GridEncoder(nn.Module):
 class NumbersEncoder(nn.Module):
     """`VectorEncoder` of numbers in any units, or of bytes, which it divides by 255.
 
-    `settle` takes the largest of each number that was seen for its unit. It changes the first layer along, so that what
-    the network computes stays the same, and is called again as more is seen: an agent that gets better goes where random
-    play never was (as Pop-Art does for outputs: van Hasselt et al., *Learning values across many orders of magnitude*,
-    NeurIPS 2016).
+    The unit of each number is its bound, as far as the environment says one. `settle` takes the largest that was seen
+    for the others. It changes the first layer along, so that what the network computes stays the same, and is called
+    again as more is seen: an agent that gets better goes where random play never was (as Pop-Art does for outputs: van
+    Hasselt et al., *Learning values across many orders of magnitude*, NeurIPS 2016).
+
+    Parameters
+    ----------
+    specs
+        Shapes and bounds of all that is shown, by name.
+    features
+        Width of what is returned.
     """
 
     unit: Tensor
+    bounded: Tensor
 
-    def __init__(self, shapes: Mapping[str, tuple[int, ...]], features: int = FEATURES) -> None:
+    def __init__(self, specs: Mapping[str, ObservationSpec], features: int = FEATURES) -> None:
         super().__init__()
-        self.names = tuple(shapes)
-        numbers = sum(torch.Size(shape).numel() for shape in shapes.values())
-        self.encoder = VectorEncoder({"numbers": (numbers,)}, features)
-        self.register_buffer("unit", torch.ones(numbers))
+        self.names = tuple(specs)
+        bounds = torch.cat([_bounds(spec) for spec in specs.values()])
+        self.encoder = VectorEncoder({"numbers": (len(bounds),)}, features)
+        self.register_buffer("bounded", (bounds > 0) & (bounds < UNBOUNDED))
+        self.register_buffer("unit", torch.where(self.bounded, bounds, 1.0))
 
     def forward(self, observation: Observation) -> Tensor:
         """Features ``(N, features)``, float32, at least 0."""
@@ -97,7 +108,8 @@ class NumbersEncoder(nn.Module):
     def settle(self, observation: Observation) -> None:
         """Take the units from observations ``(N, ...)``, N >= 1."""
         numbers = self._numbers({name: value.to(self.unit.device) for name, value in observation.items()})
-        unit = numbers.abs().amax(dim=0).clamp(min=LEAST_UNIT)
+        seen = numbers.abs().amax(dim=0).clamp(min=LEAST_UNIT)
+        unit = torch.where(self.bounded, self.unit, seen)
         first = self.encoder.layers[0]
         assert isinstance(first, nn.Linear)
         first.weight.mul_(unit / self.unit)
@@ -119,8 +131,17 @@ def network_for(specs: Mapping[str, ObservationSpec], num_actions: int) -> Dueli
     shapes = {name: spec.shape for name, spec in specs.items()}
     grids = {shape[1:] for shape in shapes.values() if len(shape) == 3 and min(shape[1:]) >= 8}
     flat = all(len(shape) != 3 or shape[1:] in grids for shape in shapes.values())
-    encoder = GridEncoder(shapes) if len(grids) == 1 and flat else NumbersEncoder(shapes)
+    encoder = GridEncoder(shapes) if len(grids) == 1 and flat else NumbersEncoder(specs)
     return DuelingQNetwork(encoder, FEATURES, num_actions)
+
+
+def _bounds(spec: ObservationSpec) -> Tensor:
+    """Largest magnitude of each number of a part, as a network is told it, (numbers,)."""
+    count = torch.Size(spec.shape).numel()
+    if spec.dtype in (torch.uint8, torch.bool):
+        return torch.ones(count)
+    largest = spec.largest or (max(abs(spec.low), abs(spec.high)),) * count
+    return torch.tensor(largest, dtype=torch.float32)
 
 
 def _as_numbers(value: Tensor) -> Tensor:

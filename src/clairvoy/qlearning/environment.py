@@ -20,6 +20,8 @@ class ObservationSpec:
     dtype: torch.dtype
     low: float
     high: float
+    largest: tuple[float, ...] | None = None
+    """Largest magnitude of each number, flattened, infinite where nothing bounds it; None: `low` and `high` say all."""
 
 
 @dataclass(frozen=True)

@@ -71,6 +71,9 @@ def spec_of(name: str, space: spaces.Space[Any]) -> ObservationSpec:
         torch.float32 if dtype == torch.float64 else dtype,
         float(space.low.min()),
         float(space.high.max()),
+        tuple(np.maximum(np.abs(space.low), np.abs(space.high)).astype(float).ravel().tolist())
+        if len(space.shape) == 1
+        else None,
     )
 
 

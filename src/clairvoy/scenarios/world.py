@@ -46,7 +46,7 @@ class WorldSettings:
     """Refreshes whose rollouts are kept; older ones give way."""
     exploration: float = 0.5
     """Part of the rollouts whose first action is drawn at random; all others are those that the agent thinks best."""
-    least_events: int = 10
+    least_events: int = 2
     """Ends, or rewards other than the usual one, that the generator has seen before the agent meets anything of it."""
     least_tau: float = 0.5
     """Least confidence that the gate admits."""
