@@ -2,6 +2,9 @@
 
 python benchmarks/worlds.py run --env CartPole-v1 --steps 5000 --every 250 --seeds 0 1 2 3 4 --out worlds.jsonl
 python benchmarks/worlds.py report worlds.jsonl --env CartPole-v1 --goal 475 --figure docs/images/cartpole.png
+python benchmarks/worlds.py report worlds.jsonl games.jsonl --env MinAtar/Breakout --against stable-baselines3
+
+The last one takes the lines of `games_peer.py` along.
 
 Arms, all with the same agent, the same settings and the same number of updates for a real step (`clairvoy train world`):
 
@@ -58,6 +61,9 @@ def main() -> int:
     report.add_argument("file", type=Path, nargs="+")
     report.add_argument("--env", required=True)
     report.add_argument("--goal", type=float, help="return whose first evaluation at or above it is told")
+    report.add_argument(
+        "--against", default="real", metavar="ARM", help="what the others are compared with (real)"
+    )
     report.add_argument("--figure", type=Path)
     args = parser.parse_args()
     torch.set_num_threads(1)
@@ -154,18 +160,18 @@ def _report(args: argparse.Namespace) -> int:
             f"{np.mean([line['seconds'] for line in mine]):.0f}",
         ]  # fmt: skip
         print("| " + " | ".join(cells) + " |")
-    _paired(lines, arms, args.goal)
+    _paired(lines, arms, args.goal, args.against)
     if args.figure:
         _figure(lines, arms, args)
     return 0
 
 
-def _paired(lines: list[dict[str, Any]], arms: list[str], goal: float | None) -> None:
-    """Each arm against real data alone, seed by seed."""
+def _paired(lines: list[dict[str, Any]], arms: list[str], goal: float | None, against: str) -> None:
+    """Each arm against one of them, seed by seed."""
     by = {(line["arm"], line["seed"]): line for line in lines}
     for arm in arms:
-        pairs = [(by[arm, s], by["real", s]) for a, s in by if a == arm and ("real", s) in by]
-        if arm == "real" or not pairs:
+        pairs = [(by[arm, s], by[against, s]) for a, s in by if a == arm and (against, s) in by]
+        if arm == against or not pairs:
             continue
         told = [f"return {_interval([one['return'] - two['return'] for one, two in pairs], 1)}"]
         if goal is not None:
@@ -173,8 +179,8 @@ def _paired(lines: list[dict[str, Any]], arms: list[str], goal: float | None) ->
                 (_first(one, goal) or one["steps"]) / (_first(two, goal) or two["steps"])
                 for one, two in pairs
             ]
-            told.append(f"steps to goal as a part of real's {_interval(ratios, 2)}")
-        print(f"\n{arm} - real over {len(pairs)} seeds: {'; '.join(told)}")
+            told.append(f"steps to goal as a part of {against}'s {_interval(ratios, 2)}")
+        print(f"\n{arm} - {against} over {len(pairs)} seeds: {'; '.join(told)}")
 
 
 def _figure(lines: list[dict[str, Any]], arms: list[str], args: argparse.Namespace) -> None:
