@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from clairvoy.checkpoint import Parts
-from clairvoy.cotrain import CotrainSettings, Feedback, cotrain
+from clairvoy.cotrain import Cotraining, CotrainSettings, Feedback, cotrain
 from clairvoy.errors import SettingsError
 from clairvoy.generative.learner import LearnerSettings
 from clairvoy.imaging.files import Picture, write
@@ -84,3 +84,11 @@ def test_each_feedback_path_changes_the_run(scenario):
 def test_bad_settings():
     with pytest.raises(SettingsError, match="budget"):
         CotrainSettings(budget=0)
+
+
+@pytest.mark.parametrize("budget", [0, -1])
+def test_a_budget_of_nothing_is_refused_and_not_taken_for_the_default(scenario, budget):
+    with pytest.raises(SettingsError, match=f"budget is {budget}; it must be at least 1"):
+        cotrain(scenario(), SETTINGS, budget=budget)
+    with pytest.raises(SettingsError, match=f"budget is {budget}; it must be at least 1"):
+        Cotraining(scenario(), SETTINGS, budget)

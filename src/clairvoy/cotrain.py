@@ -194,7 +194,7 @@ def cotrain(
     scenario
         Its parts are trained in place.
     settings, budget
-        See `CotrainSettings`; `budget` overrides that of the settings.
+        See `CotrainSettings`; `budget`, at least 1, overrides that of the settings.
     checkpoint
         File that the whole state is saved to every few minutes, at the end, and at Ctrl-C.
     resume
@@ -210,10 +210,10 @@ def cotrain(
         Interrupted or finished.
     """
     settings = settings or CotrainSettings()
-    total = budget or settings.budget
     if resume and checkpoint is None:
         raise SettingsError("resume needs a checkpoint; name the file to continue from")
-    loop = Cotraining(scenario, settings, total)
+    loop = Cotraining(scenario, settings, budget)
+    total = loop.total
     if resume and checkpoint is not None:
         loop.load_state_dict(load_run(checkpoint))
     interrupted, saved = False, time.monotonic()
@@ -260,8 +260,10 @@ class Cotraining:
         self, scenario: CotrainableScenario, settings: CotrainSettings | None = None, total: int | None = None
     ) -> None:
         self.scenario, self.settings = scenario, settings or CotrainSettings()
-        self.total = total or self.settings.budget
         settings = self.settings
+        self.total = settings.budget if total is None else total
+        if self.total < 1:
+            raise SettingsError(f"budget is {self.total}; it must be at least 1")
         self.exploration = torch.Generator().manual_seed(settings.seed)
         self.episodes = torch.Generator().manual_seed(settings.seed + 1)
         self.update, self.acted, self.whole = 0, 0, True

@@ -300,6 +300,7 @@ def test_errors():
         ({"least_tau": 1.5}, r"least_tau is 1\.5; it lies in \[0, 1\]"),
         ({"exploration": -0.1}, r"exploration is -0\.1"),
         ({"surprising": 2}, "surprising is 2"),
+        ({"surprising": 0.5, "ends": 0.5}, r"surprising is 0\.5 and ends 0\.5; something must be left"),
     ):
         with pytest.raises(SettingsError, match=text):
             WorldSettings(**changes)
@@ -316,3 +317,30 @@ def test_nothing_is_made_up_before_something_has_happened():
     generated, met = made(1)
     assert generated > 0
     assert met
+
+
+class Forbidding(Corridor):
+    """One may not go left from the second cell."""
+
+    def action_mask(self):
+        mask = super().action_mask()
+        mask[:, 0] = self.cell != 1
+        return mask
+
+
+def test_an_environment_that_forbids_actions_is_refused():
+    with pytest.raises(SettingsError, match="the environment forbids actions in some states"):
+        trained(world(Forbidding(4)))
+    # Without anything made up nobody needs to know what is allowed there.
+    scenario = trained(world(Forbidding(4)), Feedback(generated_scenes=False))
+    met = scenario.history.real.recent(10**6)
+    left_of_second = (met.observation["cell"][:, 1] == 1) & (met.action == 0)
+    assert len(met) > 100
+    assert not left_of_second.any()
+
+
+def test_a_batch_of_the_generator_is_never_of_ends_and_surprises_alone():
+    scenario = trained(world(batch=1, ends=0.6, surprising=0.3))
+    _, place = scenario._lesson(Feedback())
+    assert len(place) == 1
+    assert scenario.learner.end_shift == 0.0

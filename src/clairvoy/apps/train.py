@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from clairvoy.apps import train_search, train_world
+from clairvoy.apps.between_rounds import interrupts_between_rounds
 from clairvoy.apps.outputs import check_writable, to_json, write_bytes
 from clairvoy.apps.run_log import RunLog
 from clairvoy.apps.run_record import asked, describe, listing, refuse_other_settings, summary
@@ -152,9 +153,15 @@ def run(args: argparse.Namespace) -> int:
         _record(args, scenario, settings)
     log = RunLog(args.out, args.updates, args.quiet, lambda: pictures(scenario))
     deadline = time.monotonic() + args.minutes * 60 if args.minutes else None
-    done = cotrain(
-        scenario, settings, checkpoint=checkpoint, resume=args.resume, report=log, deadline=deadline
-    )
+    with interrupts_between_rounds() as interrupts:
+
+        def report(update: int, metrics: dict[str, float]) -> None:
+            log(update, metrics)
+            interrupts.check()
+
+        done = cotrain(
+            scenario, settings, checkpoint=checkpoint, resume=args.resume, report=report, deadline=deadline
+        )
     log.close()
     return _say(done, scenario, args, weights)
 

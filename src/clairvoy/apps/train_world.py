@@ -11,6 +11,7 @@ from pathlib import Path
 
 import torch
 
+from clairvoy.apps.between_rounds import interrupts_between_rounds
 from clairvoy.apps.outputs import check_writable, to_json, write_bytes
 from clairvoy.apps.run_log import RunLog
 from clairvoy.apps.run_record import asked, describe, refuse_other_settings
@@ -87,31 +88,39 @@ def run(args: argparse.Namespace) -> int:
     world, rhythm = preset(environment, args.steps, args.seed, Feedback(**dict.fromkeys(args.without, False)))
     scenario = WorldScenario(environment, world, device=device)
     loop = Cotraining(scenario, rhythm)
+    shown = as_environment(args.env, 1)
+    shown.reset(torch.Generator().manual_seed(args.seed))
+    scenario.check_mask(shown.action_mask(), rhythm.feedback)
     args.out.mkdir(parents=True, exist_ok=True)
     if not args.resume:
         settings = {"cotrain": asdict(rhythm), "scenario": asdict(world), "device": str(device)}
         write_bytes(
             args.out / "settings.json", to_json(same | {"updates": loop.total} | describe(settings, {}))
         )
-    shown = as_environment(args.env, 1)
     log = RunLog(args.out, loop.total, args.quiet, lambda: dream_pictures(scenario, shown))
 
-    def report(steps: int, metrics: Mapping[str, float]) -> None:
-        log(loop.update, {**metrics, "agent/steps": float(steps)})
+    with interrupts_between_rounds() as interrupts:
 
-    trained = train_online(
-        loop,
-        as_environment(args.env, EPISODES),
-        OnlineSettings(evaluate_every=args.steps // EVALUATIONS, episodes=EPISODES),
-        checkpoint=checkpoint,
-        resume=args.resume,
-        report=report,
-        deadline=time.monotonic() + args.minutes * 60 if args.minutes else None,
-    )
+        def report(steps: int, metrics: Mapping[str, float]) -> None:
+            log(loop.update, {**metrics, "agent/steps": float(steps)})
+            interrupts.check()
+
+        trained = train_online(
+            loop,
+            as_environment(args.env, EPISODES),
+            OnlineSettings(evaluate_every=args.steps // EVALUATIONS, episodes=EPISODES),
+            checkpoint=checkpoint,
+            resume=args.resume,
+            report=report,
+            deadline=time.monotonic() + args.minutes * 60 if args.minutes else None,
+        )
     log.close()
     if not trained.finished:
+        if not checkpoint.exists():
+            print("stopped inside a round, before anything was saved; begin again", file=sys.stderr)
+            return 130
         print(f"stopped after {loop.steps} of {args.steps} steps; continue with --resume", file=sys.stderr)
-        return 0 if args.minutes else 130
+        return 0 if args.minutes and not interrupts.pressed else 130
     return _finish(args, scenario, trained, weights)
 
 

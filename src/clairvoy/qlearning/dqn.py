@@ -147,8 +147,12 @@ class DQN(Agent):
         return [self.network, self.target, *([] if self.averaged is None else [self.averaged])]
 
     def take_weights(self, weights: Mapping[str, Any]) -> None:
-        """Act, and go on learning, by weights that `acting` had before."""
-        for network in {self.network, self.acting}:
+        """Act, and go on learning, by weights that `acting` had before.
+
+        The target takes them too: networks that were told numbers in other units than these (`encoders.settle`) could
+        not be mixed with them. The optimizer stays as it is.
+        """
+        for network in self.networks:
             network.load_state_dict(weights)
 
     def update(self, transitions: Transitions) -> dict[str, float]:
@@ -195,6 +199,8 @@ class DQN(Agent):
                 torch._foreach_lerp_(
                     list(self.averaged.parameters()), list(self.network.parameters()), self.settings.average
                 )
+                for kept, now in zip(self.averaged.buffers(), self.network.buffers(), strict=True):
+                    kept.copy_(now)
         return {"loss": told[0], "td_error": told[1], "q": told[2], "grad_norm": grad_norm}
 
     def loss_and_gradient(self, q: Tensor, action: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:

@@ -86,6 +86,10 @@ class WorldSettings:
         for name in ("exploration", "least_tau", "surprising", "ends"):
             if not 0 <= getattr(self, name) <= 1:
                 raise SettingsError(f"{name} is {getattr(self, name)}; it lies in [0, 1]")
+        if self.surprising + self.ends >= 1:
+            raise SettingsError(
+                f"surprising is {self.surprising} and ends {self.ends}; something must be left of the batch to draw evenly"
+            )
 
 
 CALIBRATED_ON = 1000
@@ -113,7 +117,7 @@ class WorldScenario:
     Raises
     ------
     SettingsError
-        The environment shows several things at once.
+        The environment shows several things at once; later, that it forbids actions.
     """
 
     def __init__(
@@ -177,6 +181,10 @@ class WorldScenario:
 
         Each time that twice as much was seen as before; what the agent computes stays the same.
         """
+        self.check_mask(
+            step.final_action_mask & self.environment.action_mask().to(step.final_action_mask.device),
+            feedback,
+        )
         steps = self.history.steps
         if not self.settings.batch <= len(steps) < FIT_UNTIL or len(steps) < 2 * self.settled:
             return
@@ -186,6 +194,20 @@ class WorldScenario:
             settle(network, seen.observation)
         if self.learner is not None:
             self._fit(self.learner.outcomes, seen)
+
+    def check_mask(self, mask: Tensor, feedback: Feedback) -> None:
+        """Refuse environments that forbid actions, ``(N, A)`` bool: in a state made up, nobody knows which.
+
+        Raises
+        ------
+        SettingsError
+            Some action is not allowed, and the agent is to learn in what is made up.
+        """
+        if self.settings.share and feedback.generated_scenes and not bool(mask.all()):
+            raise SettingsError(
+                "the environment forbids actions in some states (its action_mask), and a generator of transitions cannot "
+                "know them; let them do nothing, at a price, or switch generated_scenes off"
+            )
 
     def learn_models(self, feedback: Feedback) -> dict[str, float]:
         """Some updates of the generator, and of the discriminator when it is its turn."""
@@ -298,8 +320,9 @@ class WorldScenario:
     def _lesson(self, feedback: Feedback) -> tuple[Transitions, Tensor]:
         """A batch for the generator, and where the first of it lie among the steps; the others are ends."""
         settings, history = self.settings, self.history
-        ends = round(settings.batch * settings.ends) if len(history.ends) else 0
-        hard = round(settings.batch * settings.surprising) if feedback.agent_to_generator else 0
+        # Rounded down: of a batch that is drawn by neither, something is left.
+        ends = int(settings.batch * settings.ends) if len(history.ends) else 0
+        hard = int(settings.batch * settings.surprising) if feedback.agent_to_generator else 0
         place = torch.randint(len(history.steps), (settings.batch - ends - hard,), generator=self.rng)
         if hard:
             chosen = history.steps.sample(hard).index

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import torch
+
 from clairvoy.cotrain import CotrainSettings, Feedback
 from clairvoy.generative.transition_learner import TransitionLearnerSettings
 from clairvoy.generative.transition_vae import TransitionVAESettings
 from clairvoy.qlearning.dqn import DQNSettings
 from clairvoy.qlearning.environment import BatchedEnvironment
-from clairvoy.scenarios.world import WorldSettings
+from clairvoy.qlearning.mixed_history import ENDS
+from clairvoy.scenarios.world import CALIBRATED_ON, WorldSettings
 
 NUM_ENVS = 8
 """Copies of the environment that the agent acts in."""
+MEMORY = 2_000_000_000
+"""Bytes that the observations of all histories together may take."""
 
 
 def preset(
@@ -57,6 +64,7 @@ def preset(
             agent=agent,
         )
         updates, batch, fall = 32, 128, 0.2
+    world = _within_memory(world, environment)
     rhythm = CotrainSettings(
         budget=-(-steps // environment.num_envs),
         agent_updates=updates,
@@ -68,3 +76,19 @@ def preset(
         feedback=feedback,
     )
     return world, rhythm
+
+
+def _within_memory(world: WorldSettings, environment: BatchedEnvironment) -> WorldSettings:
+    """Keep fewer transitions where observations are large, so that all fit into `MEMORY`.
+
+    Every transition holds two observations. Generated ones get a quarter at most, by keeping fewer refreshes; what those
+    held out and the ends leave is shared by the real steps of agent and model, which lie in a history each. Our stacks
+    of four Atari frames, 7 kB each, leave 62,000 steps; MinAtar planes and vectors all that `WorldSettings` asks for.
+    """
+    each = 2 * sum(
+        torch.Size(spec.shape).numel() * spec.dtype.itemsize
+        for spec in environment.observation_specs.values()
+    )
+    fresh = min(world.fresh, max(1, MEMORY // (4 * each * world.rollouts * world.horizon)))
+    left = MEMORY // each - fresh * world.rollouts * world.horizon - CALIBRATED_ON - ENDS
+    return replace(world, fresh=fresh, capacity=min(world.capacity, max(1000, left // 2)))

@@ -1,0 +1,52 @@
+"""Ctrl-C in a training: the round that runs is finished first, so that the whole state can be saved behind it."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+
+class Interrupts:
+    """Whether Ctrl-C was pressed."""
+
+    def __init__(self) -> None:
+        self.pressed = False
+
+    def check(self) -> None:
+        """Call it between two rounds.
+
+        Raises
+        ------
+        KeyboardInterrupt
+            Ctrl-C was pressed during the last one.
+        """
+        if self.pressed:
+            raise KeyboardInterrupt
+
+
+@contextmanager
+def interrupts_between_rounds() -> Iterator[Interrupts]:
+    """Hold a Ctrl-C back until `Interrupts.check`; the second one takes effect at once.
+
+    An interrupt inside a round leaves networks, history and environment at odds with each other, and nothing to resume
+    from. Outside of the main thread signals are not ours, and nothing is held back.
+    """
+    interrupts = Interrupts()
+    before = signal.getsignal(signal.SIGINT)
+    # Only what Python does by default is put off: a handler of somebody else's stays.
+    if threading.current_thread() is not threading.main_thread() or before is not signal.default_int_handler:
+        yield interrupts
+        return
+
+    def note(number: int, frame: FrameType | None) -> None:
+        interrupts.pressed = True
+        signal.signal(signal.SIGINT, before)
+
+    signal.signal(signal.SIGINT, note)
+    try:
+        yield interrupts
+    finally:
+        signal.signal(signal.SIGINT, before)
