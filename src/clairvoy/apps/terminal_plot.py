@@ -14,26 +14,38 @@ _DOTS = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))
 """The bit of each dot of a braille character, by row and column."""
 
 
+Span = tuple[float, float]
+
+
 def plot(
-    x: Sequence[float], y: Sequence[float], width: int, height: int, *, braille: bool = True
+    x: Sequence[float],
+    y: Sequence[float],
+    width: int,
+    height: int,
+    *,
+    braille: bool = True,
+    across: Span | None = None,
+    up: Span | None = None,
 ) -> list[str]:
     """Draw a curve on `height` lines of `width` characters; 2 x 4 dots in each with braille, else one ``*``.
 
     Parameters
     ----------
     x, y
-        (n,) each, `x` increasing. The curve fills the width; where several points share a column of dots, all show.
+        (n,) each, `x` increasing. Where several points share a column of dots, all show.
     width, height
         Characters, at least 1.
     braille
         Whether the terminal can show them.
+    across, up
+        What the width and the height stand for, lowest and highest; None: the curve fills them. It must lie within.
     """
-    across, down = (2, 4) if braille else (1, 1)
-    dots = np.zeros((height * down, width * across), dtype=bool)
+    wide, high = (2, 4) if braille else (1, 1)
+    dots = np.zeros((height * high, width * wide), dtype=bool)
     points = [(a, b) for a, b in zip(x, y, strict=True) if math.isfinite(b)]
     if points:
-        column = _scaled([a for a, _ in points], dots.shape[1])
-        row = dots.shape[0] - 1 - _scaled([b for _, b in points], dots.shape[0])
+        column = _scaled([a for a, _ in points], dots.shape[1], across)
+        row = dots.shape[0] - 1 - _scaled([b for _, b in points], dots.shape[0], up)
         for k in range(len(points)):
             before = max(0, k - 1)
             steps = max(1, abs(column[k] - column[before]), abs(row[k] - row[before]))
@@ -56,14 +68,22 @@ def plot(
 
 
 def titled_plot(
-    title: str, x: Sequence[float], y: Sequence[float], width: int, height: int, *, braille: bool = True
+    title: str,
+    x: Sequence[float],
+    y: Sequence[float],
+    width: int,
+    height: int,
+    *,
+    braille: bool = True,
+    across: Span | None = None,
+    up: Span | None = None,
 ) -> list[str]:
     """`plot` under a line that says title, latest value and range; each line is exactly `width` characters."""
     known = [value for value in y if math.isfinite(value)]
     told = f"{known[-1]:.3g}  ({min(known):.3g} to {max(known):.3g})" if known else "nothing yet"
     room = max(0, width - len(told) - 1)
     head = f"{title[:room]:<{room}} {told}"[:width]
-    return [f"{head:<{width}}", *plot(x, y, width, height, braille=braille)]
+    return [f"{head:<{width}}", *plot(x, y, width, height, braille=braille, across=across, up=up)]
 
 
 def beside(left: Sequence[str], right: Sequence[str], gap: int = 3) -> list[str]:
@@ -114,9 +134,9 @@ def can_write(stream: TextIO, text: str) -> bool:
     return True
 
 
-def _scaled(values: Sequence[float], count: int) -> np.ndarray:
+def _scaled(values: Sequence[float], count: int, span: Span | None) -> np.ndarray:
     """Whole numbers from 0 to count - 1, in proportion; the middle where all values are one."""
-    low, high = min(values), max(values)
+    low, high = span or (min(values), max(values))
     if high - low <= 1e-12 * max(1.0, abs(high)):
         return np.full(len(values), (count - 1) // 2)
     return np.asarray([round((value - low) / (high - low) * (count - 1)) for value in values])

@@ -12,9 +12,11 @@ from typing import Any
 
 from clairvoy.apps.run_log import METRICS, PICTURES, read_metrics
 from clairvoy.apps.terminal_plot import beside, blocks, can_write, colours_of, titled_plot
+from clairvoy.apps.watch_dream import dream_lines
 from clairvoy.errors import FileError, SettingsError
 
 CURVES = {
+    "evaluation/return": "return, greedy",
     "agent/return": "agent's return",
     "agent/loss": "agent's loss",
     "models/reconstruction": "restoration error",
@@ -23,6 +25,10 @@ CURVES = {
     "tau/too_sure": "tau: too sure by",
     "models/discriminator_accuracy": "discriminator right",
     "simulated/admitted": "simulated admitted",
+    "generator/loss": "generator loss",
+    "tau/gap": "generated: gap",
+    "tau/off": "tau: off by",
+    "generated/admitted": "generated: admitted",
 }
 """What is drawn, two side by side; what a run does not have is left out."""
 HEIGHT = 4
@@ -67,7 +73,8 @@ def run(args: argparse.Namespace) -> int:
             last = lines[-1]["update"] if lines else 0
             if screen:
                 # What is longer than the screen would push its own head out of sight.
-                shown = render(folder, settings, lines, width)[: get_terminal_size().lines - 1]
+                room = get_terminal_size().lines - 1
+                shown = render(folder, settings, lines, width, room)[:room]
                 text = "\x1b[K\n".join(shown)
                 sys.stdout.write(f"{CLEAR_SCREEN if told < 0 else ''}{HOME}{text}\n{CLEAR_BELOW}")
             elif not args.follow or (finished and told < 0):
@@ -85,8 +92,17 @@ def run(args: argparse.Namespace) -> int:
         return 0
 
 
-def render(folder: Path, settings: dict[str, Any], lines: list[dict[str, Any]], width: int) -> list[str]:
-    """The whole picture of a run as lines of at most `width` characters."""
+def render(
+    folder: Path,
+    settings: dict[str, Any],
+    lines: list[dict[str, Any]],
+    width: int,
+    room: int | None = None,
+) -> list[str]:
+    """The whole picture of a run as lines of at most `width` characters.
+
+    Where a dream is shown and `room` lines do not hold all, the last curves are left out, and not the dream.
+    """
     shown = [f"{folder}"[:width], _heading(folder, settings, lines)[:width], ""]
     if not lines:
         return [*shown, "nothing is written yet; look again after 20 updates, or add --follow"]
@@ -101,9 +117,15 @@ def render(folder: Path, settings: dict[str, Any], lines: list[dict[str, Any]], 
             y = [line["metrics"][name] for line in there]
             curves.append(titled_plot(title, x, y, each, HEIGHT, braille=braille))
     step = 2 if two else 1
+    drawn = []
     for index in range(0, len(curves), step):
         pair = curves[index : index + step]
-        shown += [*(beside(pair[0], pair[1]) if len(pair) == 2 else pair[0]), ""]
+        drawn.append([*(beside(pair[0], pair[1]) if len(pair) == 2 else pair[0]), ""])
+    dream = dream_lines(folder / PICTURES, width, braille=braille, colours=colours_of(sys.stdout))
+    if dream and room is not None:
+        while len(drawn) > 1 and len(shown) + sum(map(len, drawn)) + len(dream) > room:
+            drawn.pop()
+    shown += [line for curve in drawn for line in curve] + dream
     sample = folder / PICTURES / "sample.png"
     if sample.exists():
         colours = colours_of(sys.stdout)
@@ -149,6 +171,9 @@ def _heading(folder: Path, settings: dict[str, Any], lines: list[dict[str, Any]]
     done = lines[-1]["update"] if lines else 0
     total = int(settings.get("updates") or 0)
     told = f"update {done}" + (f" of {total}" if total else "")
+    if lines and "agent/steps" in lines[-1]["metrics"]:
+        # Of a stretch its mean is told; so many steps to an update are taken all along.
+        told += f", {round(int(settings.get('steps') or 0) * done / max(1, total))} steps"
     if lines:
         told += f"  {_time(lines[-1]['seconds'])}"
     if _finished(folder, settings, lines):

@@ -15,17 +15,23 @@ from clairvoy.scenarios.world import WorldScenario
 class Dream:
     """T steps of one episode, played and dreamed."""
 
+    begin: int
+    """Steps into the episode that the dream begins after."""
     game: Tensor
     """What was seen, (T + 1, ...)."""
     dream: Tensor
-    """What the generator went on to see, (U + 1, ...) with U <= T: it stops where it dreams of an end. The first is
-    that of `game`."""
+    """What the generator went on to see, (U + 1, ...) with U <= T: it stops where it dreams of an end, or of what is no
+    number. The first is that of `game`."""
     rewards: Tensor
     """Of the game, (T,)."""
     dreamed_rewards: Tensor
     """(U,)."""
-    tau: Tensor
-    """Confidence in each step of the dream, (U,)."""
+    tau: Tensor | None
+    """Confidence in each step of the dream, (U,); None before it was ever calibrated."""
+    ended: bool
+    """Whether the episode ended with the last step of `game`, by its own rules or cut off."""
+    dreamed_end: bool
+    """Whether the dream's last step is an end."""
 
 
 def dream(
@@ -40,7 +46,7 @@ def dream(
     environment
         Of the scenario's kind, and not the one trained in; its first copy is played.
     steps
-        T, at most: it ends where the game does.
+        T, at most, and at least 1: it ends where the game does.
     begin
         Steps into the episode that the dream begins after, as far as it is so long; else as late as it can.
     seed
@@ -49,41 +55,39 @@ def dream(
     learner = scenario.learner
     if learner is None:
         return None
-    seen, actions, rewards = _play(scenario, environment, begin + steps, seed)
+    seen, actions, rewards, over = _play(scenario, environment, begin + steps, seed)
     first = max(0, min(begin, len(actions) - steps))
     seen, actions, rewards = seen[first:], actions[first:], rewards[first:]
     # The dream has a source of noise of its own, so that looking at it changes nothing in the training.
     kept, learner.noise = learner.noise, torch.Generator().manual_seed(seed)
-    state, dreamed, told, sure = seen[:1], [seen[:1]], [], []
+    state, dreamed, told, sure, ends = seen[:1], [seen[:1]], [], [], False
     try:
         for action in actions:
             known = state.to(learner.device)
             made = learner.make(learner.outcomes.encode_state(known), action.view(1).to(learner.device))
             then, reward, ended = learner.outcomes.decode(known, made.outcome)
+            if not bool(torch.isfinite(reward).all() & torch.isfinite(then.float()).all()):
+                break
             state = then.cpu()
             dreamed.append(state)
             told.append(reward.cpu())
             sure.append(scenario.tau(made))
-            if bool(ended):
+            ends = bool(ended)
+            if ends:
                 break
     finally:
         learner.noise = kept
     empty = torch.zeros(0)
-    return Dream(
-        seen,
-        torch.cat(dreamed),
-        rewards,
-        torch.cat(told) if told else empty,
-        torch.cat(sure) if sure else empty,
-    )
+    tau = None if scenario.tau.weights is None else torch.cat([empty, *sure])
+    return Dream(first, seen, torch.cat(dreamed), rewards, torch.cat([empty, *told]), tau, over, ends)
 
 
 def _play(
     scenario: WorldScenario, environment: BatchedEnvironment, steps: int, seed: int
-) -> tuple[Tensor, Tensor, Tensor]:
-    """States (T + 1, ...), actions (T,) and rewards (T,) of the first copy, at most one episode."""
+) -> tuple[Tensor, Tensor, Tensor, bool]:
+    """States (T + 1, ...), actions (T,) and rewards (T,) of the first copy, at most one episode; whether it ended."""
     observation = environment.reset(torch.Generator().manual_seed(seed))
-    seen, actions, rewards = [observation[scenario.name][:1].cpu().clone()], [], []
+    seen, actions, rewards, over = [observation[scenario.name][:1].cpu().clone()], [], [], False
     for _ in range(steps):
         action = scenario.agent.act_greedily(observation, environment.action_mask()).cpu()
         step = environment.step(action)
@@ -91,6 +95,7 @@ def _play(
         seen.append(step.final_observation[scenario.name][:1].cpu().clone())
         actions.append(action[:1])
         rewards.append(step.reward[:1].cpu())
-        if bool((step.terminated | step.truncated)[0]):
+        over = bool((step.terminated | step.truncated)[0])
+        if over:
             break
-    return torch.cat(seen), torch.cat(actions), torch.cat(rewards)
+    return torch.cat(seen), torch.cat(actions), torch.cat(rewards), over

@@ -37,6 +37,7 @@ def save_world(path: Path, scenario: WorldScenario, notes: Mapping[str, Any] | N
         "version": __version__,
         "settings": json.dumps(asdict(scenario.settings)),
         "notes": json.dumps(dict(notes or {})),
+        "end_shift": json.dumps(0.0 if scenario.learner is None else scenario.learner.end_shift),
     }
     path.parent.mkdir(parents=True, exist_ok=True)
     replace_file(path, save(tensors, metadata=header))
@@ -52,25 +53,19 @@ def load_world(
     WeightsError
         No such file, not of this kind, or it does not fit the environment.
     """
-    try:
-        with safe_open(str(path), framework="pt") as file:
-            header = file.metadata() or {}
-            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
-    except (SafetensorError, OSError) as error:
-        raise WeightsError(f"{path}: not a weights file ({error}); train it again") from error
-    if header.get("format") != FORMAT:
-        raise WeightsError(
-            f"{path}: of format {header.get('format', 'none')!r}, not {FORMAT!r}; `clairvoy train world` writes those"
-        )
+    header, tensors = _read(path)
     try:
         scenario = WorldScenario(
             environment, _settings(WorldSettings, json.loads(header["settings"])), device=device
         )
         if any(key.startswith("members.") for key in tensors):
-            scenario.begin_learner()
+            scenario.begin_learner().end_shift = float(json.loads(header["end_shift"]))
         for name, module in _modules(scenario).items():
             for key, value in module.items():
-                value.copy_(tensors[f"{name}.{key}"])
+                held = tensors[f"{name}.{key}"]
+                if held.shape != value.shape:
+                    raise ValueError(f"{name}.{key} is {tuple(held.shape)}, not {tuple(value.shape)}")
+                value.copy_(held)
         scenario.agent.take_weights(scenario.agent.acting.state_dict())
         if "tau.weights" in tensors:
             scenario.tau.load_state_dict(
@@ -82,10 +77,30 @@ def load_world(
 
 
 def notes_of(path: Path) -> dict[str, Any]:
-    """The notes that `save_world` was given."""
-    with safe_open(str(path), framework="pt") as file:
-        notes: dict[str, Any] = json.loads((file.metadata() or {}).get("notes", "{}"))
+    """The notes that `save_world` was given.
+
+    Raises
+    ------
+    WeightsError
+        No such file, or not of this kind.
+    """
+    header, _ = _read(path, tensors=False)
+    notes: dict[str, Any] = json.loads(header["notes"])
     return notes
+
+
+def _read(path: Path, tensors: bool = True) -> tuple[dict[str, str], dict[str, Tensor]]:
+    try:
+        with safe_open(str(path), framework="pt") as file:
+            header: dict[str, str] = file.metadata() or {}
+            held = {key: file.get_tensor(key) for key in file.keys() if tensors}  # noqa: SIM118
+    except (SafetensorError, OSError) as error:
+        raise WeightsError(f"{path}: not a weights file ({error}); train it again") from error
+    if header.get("format") != FORMAT:
+        raise WeightsError(
+            f"{path}: of format {header.get('format', 'none')!r}, not {FORMAT!r}; `clairvoy train world` writes those"
+        )
+    return header, held
 
 
 def _modules(scenario: WorldScenario) -> dict[str, dict[str, Tensor]]:
