@@ -44,6 +44,8 @@ class WorldSettings:
     """Rollouts at each refresh."""
     fresh: int = 20
     """Refreshes whose rollouts are kept; older ones give way."""
+    widen: float = 0.0
+    """How far from real states rollouts begin, in units of how much a step changes them; of numbers only."""
     exploration: float = 0.5
     """Part of the rollouts whose first action is drawn at random; all others are those that the agent thinks best."""
     least_events: int = 2
@@ -83,6 +85,8 @@ class WorldSettings:
         for name in ("rollouts", "fresh", "batch", "generator_updates"):
             if getattr(self, name) < 1:
                 raise SettingsError(f"{name} is {getattr(self, name)}; it must be at least 1")
+        if not self.widen >= 0:
+            raise SettingsError(f"widen is {self.widen}; it must be at least 0")
         for name in ("exploration", "least_tau", "surprising", "ends"):
             if not 0 <= getattr(self, name) <= 1:
                 raise SettingsError(f"{name} is {getattr(self, name)}; it lies in [0, 1]")
@@ -165,7 +169,7 @@ class WorldScenario:
         if not self._eventful():
             return {}
         metrics = self._calibrate(learner)
-        starts = self._uniform(settings.rollouts).observation[self.name]
+        starts = self._starts(learner)
         made = roll_out(
             learner, self.tau, self._explore, starts,
             name=self.name, num_actions=self.environment.num_actions, gamma=settings.gamma, horizon=settings.horizon,
@@ -339,6 +343,14 @@ class WorldScenario:
     def _uniform(self, count: int) -> Transitions:
         steps = self.history.steps
         return steps.at(torch.randint(len(steps), (count,), generator=self.rng))
+
+    def _starts(self, learner: TransitionLearner) -> Tensor:
+        """Real states, or for numbers states around them: what nearly happened."""
+        states = self._uniform(self.settings.rollouts).observation[self.name]
+        if self.settings.widen == 0 or learner.outcomes.sight != "numbers":
+            return states
+        step = learner.outcomes.kind.spread[:-1].view(learner.outcomes.shape).cpu()
+        return states + self.settings.widen * step * torch.randn(states.shape, generator=self.rng)
 
     def _explore(self, states: Tensor, number: int) -> Tensor:
         epsilon = 0.0 if number else self.settings.exploration

@@ -57,6 +57,7 @@ def preset(
         world = WorldSettings(
             share=0.75 if feedback.generated_scenes else 0.0,
             horizon=5,
+            widen=3.0,
             rollouts=256,
             generator_updates=8,
             n_step=3,
