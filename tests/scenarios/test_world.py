@@ -344,3 +344,23 @@ def test_a_batch_of_the_generator_is_never_of_ends_and_surprises_alone():
     _, place = scenario._lesson(Feedback())
     assert len(place) == 1
     assert scenario.learner.end_shift == 0.0
+
+
+def test_rollouts_begin_around_real_states():
+    """By `widen` times what a step changes, each number for itself; and in real states where it is 0."""
+
+    def starts(widen):
+        environment = FromGymnasium(gymnasium.make_vec("CartPole-v1", 4, vectorization_mode="sync"))
+        scenario = trained(world(environment, widen=widen, rollouts=4000), budget=30)
+        assert scenario.learner is not None
+        scenario.rng.manual_seed(3)
+        return scenario._starts(scenario.learner), scenario
+
+    real, scenario = starts(0.0)
+    seen = scenario.history.steps.recent(1000).observation["observation"]
+    assert bool((real[:, None] == seen[None]).all(dim=2).any(dim=1).all())
+    around, scenario = starts(2.0)
+    step = scenario.learner.outcomes.kind.spread[:4]
+    torch.testing.assert_close((around - real).std(dim=0), 2 * step, rtol=0.05, atol=0)
+    with pytest.raises(SettingsError, match=r"widen is -1\.0; it must be at least 0"):
+        WorldSettings(widen=-1.0)
