@@ -343,7 +343,8 @@ class Cotraining:
             "observation": self.observation,
             "running": self.running,
             "exploration": self.exploration.get_state(),
-            "environment": self.scenario.environment.state_dict(),
+            # Before the first round no episode has begun, and there is no state to tell.
+            "environment": self.scenario.environment.state_dict() if self.observation else None,
             "agent": self.scenario.agent.state_dict(),
             "history": self.scenario.history.state_dict(),
             "scenario": self.scenario.state_dict(),
@@ -355,6 +356,7 @@ class Cotraining:
         self.observation, self.running = state["observation"], state["running"]
         self.exploration.set_state(state["exploration"])
         self.scenario.load_state_dict(state["scenario"])
-        self.scenario.environment.load_state_dict(state["environment"], self.episodes)
+        if state["environment"] is not None:
+            self.scenario.environment.load_state_dict(state["environment"], self.episodes)
         self.scenario.agent.load_state_dict(state["agent"])
         self.scenario.history.load_state_dict(state["history"])

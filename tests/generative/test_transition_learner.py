@@ -112,6 +112,43 @@ def test_spread_and_doubt_are_those_of_what_the_members_say():
     assert made.outcome[:, 1:].mul(1e5).round().unique().tolist() == [0, 1e5]  # bits are drawn hard
 
 
+def test_ends_drawn_too_often_are_put_back_to_their_odds():
+    """`end_shift` is taken off the log odds of an end, and off nothing else (King and Zeng 2001, eq. 7)."""
+    world = turning(4000)
+    learning = learner(world)
+    train(learning, world, 5)
+    state, action, _ = encoded(learning, world)
+    start = learning.noise.get_state()
+    with torch.no_grad():
+        said = torch.stack([member.predict(state, action, learning.noise) for member in learning.members])
+    made = {}
+    for shift in (0.0, 1.5):
+        learning.noise.set_state(start)
+        learning.end_shift = shift
+        made[shift] = learning.make(state, action)
+    # Of a world of numbers the end is the only bit: doubt is p (1 - p), p the mean of the members' corrected chances.
+    odds = said[..., -1].double().exp() / torch.tensor(1.5, dtype=torch.float64).exp()
+    chance = (odds / (1 + odds)).mean(dim=0)
+    torch.testing.assert_close(made[1.5].doubt.double(), chance * (1 - chance), rtol=1e-4, atol=1e-7)
+    ended = {shift: (step.outcome[:, -1] > 0.5).double() for shift, step in made.items()}
+    assert float(ended[1.5].mean()) == pytest.approx(
+        float(chance.mean()), abs=0.02
+    )  # error of 4000 draws: 0.008
+    assert float(ended[0.0].mean()) > float(ended[1.5].mean()) + 0.1
+    assert torch.equal(made[0.0].outcome[:, :-1], made[1.5].outcome[:, :-1])
+
+
+def test_what_is_sure_to_end_stays_sure():
+    world = turning(64)
+    learning = learner(world, members=1)
+    learning.members[0].predict = lambda state, action, noise: torch.tensor([0.0, 0.0, 0.0, 30.0]).expand(
+        64, 4
+    )
+    learning.end_shift = 3.0
+    state, action, _ = encoded(learning, world)
+    assert bool((learning.make(state, action).outcome[:, -1] > 0.5).all())
+
+
 def test_the_discriminator_tells_made_from_real():
     world, unseen = turning(500), turning(400, seed=5)
     # A generator that hardly learns: what it makes stays easy to tell.
@@ -175,6 +212,7 @@ def state_of(learning):
 def test_resume_and_the_same_seed(make):
     world = make(64)
     whole, same, half, resumed, other = (learner(world, seed=seed) for seed in (0, 0, 0, 9, 1))
+    half.end_shift = 0.75
     for learning in (whole, same, other):
         train(learning, world, 5, batch=16)
         train(learning, world, 5, batch=16, seed=2)
@@ -183,7 +221,7 @@ def test_resume_and_the_same_seed(make):
     train(half, world, 3, batch=16, seed=7)  # what was saved is a copy: going on does not change it
     resumed.load_state_dict(saved)
     train(resumed, world, 5, batch=16, seed=2)
-    assert resumed.update_count == 10
+    assert (resumed.update_count, resumed.end_shift) == (10, 0.75)
     for a, b, c in zip(state_of(whole), state_of(same), state_of(resumed), strict=True):
         assert torch.equal(a, b)
         assert torch.equal(a, c)

@@ -4,12 +4,11 @@ from types import SimpleNamespace
 
 import pytest
 import torch
-from test_world import Frames, Planes, same, trained, whole_of, world
+from test_world import same, whole_of
 
 from clairvoy.generative.transition_learner import Made
 from clairvoy.qlearning.environment import ObservationSpec, Step
 from clairvoy.scenarios.dream import dream
-from clairvoy.scenarios.toy import Corridor
 
 
 class Counting:
@@ -122,9 +121,9 @@ def test_without_a_generator_or_a_calibration():
     assert dream(made, Counting(), steps=4, begin=0, seed=0) is None
 
 
-@pytest.fixture(scope="module", params=[Corridor, Planes, Frames], ids=["numbers", "bits", "frames"])
-def learnt(request):
-    return trained(world(request.param(4))), request.param
+@pytest.fixture(params=["numbers", "bits", "frames"])
+def learnt(request, learnt_worlds):
+    return learnt_worlds(request.param)
 
 
 def test_looking_changes_nothing_and_sees_the_same_twice(learnt):

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from test_world import Planes, trained, world
+from test_world import Planes, world
 
 from clairvoy.imaging.plane_pictures import GROUND, colours
 from clairvoy.scenarios.dream import Dream
@@ -23,7 +23,6 @@ from clairvoy.scenarios.dream_pictures import (
     rows,
     told,
 )
-from clairvoy.scenarios.toy import Corridor
 
 
 def of_frames(dtype=torch.bool):
@@ -142,11 +141,11 @@ def test_a_number_that_never_changes_and_a_dream_of_nothing():
     assert (picture == GAME).all(axis=2).any()
 
 
-@pytest.mark.parametrize("kind", [Corridor, Planes], ids=["numbers", "bits"])
-def test_files_of_a_training(kind):
-    scenario = world(kind(4))
-    assert dream_pictures(scenario, kind(1)) == {}
-    files = dream_pictures(trained(scenario), kind(1))
+@pytest.mark.parametrize("name", ["numbers", "bits"])
+def test_files_of_a_training(name, learnt_worlds):
+    scenario, kind = learnt_worlds(name)
+    assert dream_pictures(world(kind(4)), kind(1)) == {}  # there is no generator yet
+    files = dream_pictures(scenario, kind(1))
     assert set(files) == {"dream.png", "dream.json"}
     said = json.loads(files["dream.json"])
     with Image.open(BytesIO(files["dream.png"])) as picture:

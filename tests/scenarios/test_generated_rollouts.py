@@ -7,7 +7,7 @@ import torch
 
 from clairvoy.generative.transition_learner import Made
 from clairvoy.qlearning.transitions import GENERATED
-from clairvoy.scenarios.generated_rollouts import roll_out
+from clairvoy.scenarios.generated_rollouts import _Steps, _to_the_end, roll_out
 
 
 def count_up(x, action):
@@ -177,3 +177,33 @@ def test_pictures_stay_what_they_are():
     for row in range(4):
         moved = 2 - int(t.observation["at"][row, 0, 0].int().argmax())
         assert torch.equal(t.next_observation["at"][row], t.observation["at"][row].roll(moved, 2))
+
+
+def test_three_steps_by_hand():
+    """Five rollouts: whole; ended in the second step; not admitted at the third, the second, and the first."""
+    gamma = 0.5
+    at = torch.tensor([[10.0, 20, 30, 40, 50], [11.0, 21, 31, 41, 50], [12.0, 22, 32, 41, 50]])
+    reward = torch.tensor([[1.0, 2, 3, 4, 5], [10.0, 20, 30, 40, 50], [100.0, 200, 300, 400, 500]])
+    tau = torch.tensor([[0.9, 0.8, 0.7, 0.6, 0.5], [0.8, 0.9, 0.6, 0.1, 0.1], [0.95, 0.1, 0.1, 0.1, 0.1]])
+    ended = torch.zeros(3, 5, dtype=torch.bool)
+    ended[1, 1] = ended[2, 2] = ended[1, 3] = ended[0, 4] = True  # of these only the first was admitted
+    admitted = torch.tensor([[1, 1, 1, 1, 0], [1, 1, 1, 0, 0], [1, 0, 0, 0, 0]]).bool()
+    last = torch.tensor([13.0, 22, 32, 41, 50])[:, None]
+    steps = [
+        _Steps(at[k][:, None], torch.full((5,), k), reward[k], ended[k], tau[k], admitted[k])
+        for k in range(3)
+    ]
+    made = _to_the_end(steps, last, "at", 3, gamma)
+    assert told(SimpleNamespace(transitions=made)) == [
+        (10, 0, 1 + 0.5 * 10 + 0.25 * 100, 0.125, 13, 0.8),
+        (11, 1, 10 + 0.5 * 100, 0.25, 13, 0.8),
+        (12, 2, 100, 0.5, 13, 0.95),
+        (20, 0, 2 + 0.5 * 20, 0, 22, 0.8),
+        (21, 1, 20, 0, 22, 0.9),
+        (30, 0, 3 + 0.5 * 30, 0.25, 32, 0.6),
+        (31, 1, 30, 0.5, 32, 0.6),
+        (40, 0, 4, 0.5, 41, 0.6),
+    ]
+    for step in range(3):
+        steps[step] = steps[step]._replace(admitted=torch.zeros(5, dtype=torch.bool))
+    assert _to_the_end(steps, last, "at", 3, gamma) is None

@@ -9,14 +9,14 @@ from clairvoy.cotrain import Cotraining, CotrainSettings, Feedback, cotrain
 from clairvoy.errors import SettingsError
 from clairvoy.generative.transition_learner import TransitionLearnerSettings
 from clairvoy.generative.transition_vae import TransitionVAESettings
-from clairvoy.qlearning.environment import ObservationSpec
+from clairvoy.qlearning.environment import ObservationSpec, Step
 from clairvoy.qlearning.mixed_history import HELD_OUT
 from clairvoy.qlearning.online import OnlineSettings, train_online
 from clairvoy.qlearning.rollout import evaluate
 from clairvoy.qlearning.transitions import GENERATED, REAL
 from clairvoy.scenarios.from_gymnasium import FromGymnasium
 from clairvoy.scenarios.toy import Corridor
-from clairvoy.scenarios.world import WorldScenario, WorldSettings
+from clairvoy.scenarios.world import WorldScenario, WorldSettings, _shift
 
 RHYTHM = {"warm_up": 8, "agent_batch": 32, "refresh_every": 10, "exploration": 0.4}
 BUDGET = 60
@@ -364,3 +364,56 @@ def test_rollouts_begin_around_real_states():
     torch.testing.assert_close((around - real).std(dim=0), 2 * step, rtol=0.05, atol=0)
     with pytest.raises(SettingsError, match=r"widen is -1\.0; it must be at least 0"):
         WorldSettings(widen=-1.0)
+
+
+def test_the_shift_of_odds_is_that_of_the_batch():
+    """What is seen tells more or less of an end; the log odds in a batch and in the world differ by one number."""
+    rate, share = 0.03, 0.25
+    of_ends, of_others = torch.tensor([0.7, 0.2, 0.1]).double(), torch.tensor([0.1, 0.3, 0.6]).double()
+    world_ends, world_others = rate * of_ends, (1 - rate) * of_others
+    batch_ends = share * of_ends + (1 - share) * world_ends
+    batch_others = (1 - share) * world_others
+    shift = (batch_ends / batch_others).log() - (world_ends / world_others).log()
+    assert _shift(rate, share) == pytest.approx(shift.tolist()[0])
+    assert shift.tolist() == pytest.approx([_shift(rate, share)] * 3)
+    assert _shift(rate, 0.0) == 0
+
+
+class Chance:
+    """Eight points that the action pushes; chance alone ends one step in twenty."""
+
+    num_envs, num_actions = 8, 2
+    observation_specs: dict = {"at": ObservationSpec((1,), torch.float32, -9.0, 9.0)}  # noqa: RUF012
+
+    def reset(self, generator):
+        self.generator, self.at = generator, torch.zeros(8, 1)
+        return {"at": self.at.clone()}
+
+    def step(self, actions):
+        self.at = 0.8 * self.at + (actions - 0.5)[:, None]
+        over = torch.rand(8, generator=self.generator) < 0.05
+        final = {"at": self.at.clone()}
+        self.at = torch.where(over[:, None], torch.rand(8, 1, generator=self.generator) - 0.5, self.at)
+        mask = self.action_mask()
+        return Step({"at": self.at.clone()}, torch.zeros(8), over, torch.zeros_like(over), final, mask)
+
+    def action_mask(self):
+        return torch.ones(8, 2, dtype=torch.bool)
+
+
+def test_generated_steps_end_as_often_as_real_ones():
+    """An eighth of the generator's batch are ends, and yet it makes them as seldom as they are."""
+    scenario = trained(world(Chance(), surprising=0.0, batch=64), budget=130)
+    learner, history = scenario.learner, scenario.history
+    seen = history.steps.recent(10**6)
+    assert history.end_rate == pytest.approx(float((seen.discount == 0).float().mean()), abs=1e-3)
+    assert learner.end_shift == pytest.approx(_shift(history.end_rate, 0.125))
+    state = torch.linspace(-2, 2, 8000)[:, None]
+
+    def ends():
+        made = learner.make(learner.outcomes.encode_state(state), torch.arange(8000) % 2)
+        return float(learner.outcomes.decode(state, made.outcome)[2].float().mean())
+
+    assert ends() == pytest.approx(history.end_rate, abs=0.02)
+    learner.end_shift = 0.0
+    assert ends() > 0.12

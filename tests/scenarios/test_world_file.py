@@ -5,7 +5,7 @@ import json
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
-from test_world import Planes, trained, world
+from test_world import Planes, trained
 
 from clairvoy.cotrain import Feedback
 from clairvoy.errors import WeightsError
@@ -15,13 +15,13 @@ from clairvoy.scenarios.toy import Corridor, CorridorSettings
 from clairvoy.scenarios.world_file import FORMAT, load_world, notes_of, save_world
 
 
-@pytest.fixture(scope="module", params=[Corridor, Planes], ids=["numbers", "bits"])
-def saved(request, tmp_path_factory):
+@pytest.fixture(params=["numbers", "bits"])
+def saved(request, tmp_path, learnt_worlds):
     """A scenario, its file, and its kind of environment."""
-    file = tmp_path_factory.mktemp("world") / "deep" / "weights.safetensors"
-    scenario = trained(world(request.param(4)))
+    file = tmp_path / "world" / "deep" / "weights.safetensors"
+    scenario, kind = learnt_worlds(request.param)
     save_world(file, scenario, {"env": "corridor", "return": 0.5})
-    return scenario, file, request.param
+    return scenario, file, kind
 
 
 def test_it_acts_dreams_and_judges_as_before(saved):
