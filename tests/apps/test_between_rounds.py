@@ -8,7 +8,7 @@ import pytest
 from clairvoy.apps.between_rounds import interrupts_between_rounds
 
 
-def test_the_first_waits_for_the_end_of_the_round():
+def test_the_first_waits_for_the_end_of_the_round_and_says_so(capfd):
     done = []
 
     def train():
@@ -23,6 +23,7 @@ def test_the_first_waits_for_the_end_of_the_round():
     with pytest.raises(KeyboardInterrupt):
         train()
     assert done == ["the rest of the round"]
+    assert capfd.readouterr().err == "\nfinishing this update first; Ctrl-C again stops at once\n"
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 

@@ -235,6 +235,9 @@ def test_time_that_is_up_is_no_failure_and_an_interrupt_is(tmp_path, capsys, mon
         assert call(tmp_path / "run", "--resume", "--minutes", "9", steps=160) == 130
     assert "stopped after 24 of 160 steps" in capsys.readouterr().err
     assert call(tmp_path / "run", "--resume", steps=160) == 0
+    # It had not even begun when it was first stopped, and is the uninterrupted run all the same.
+    assert call(tmp_path / "whole", steps=160) == 0
+    same(load_run(tmp_path / "whole" / "checkpoint.pt"), load_run(tmp_path / "run" / "checkpoint.pt"))
 
 
 def test_a_second_interrupt_in_the_first_round_leaves_nothing_to_resume(tmp_path, capsys, monkeypatch):

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
 
 
@@ -44,6 +46,9 @@ def interrupts_between_rounds() -> Iterator[Interrupts]:
     def note(number: int, frame: FrameType | None) -> None:
         interrupts.pressed = True
         signal.signal(signal.SIGINT, before)
+        # Not by print: what runs may be printing itself.
+        with suppress(OSError, ValueError, AttributeError):
+            os.write(sys.stderr.fileno(), b"\nfinishing this update first; Ctrl-C again stops at once\n")
 
     signal.signal(signal.SIGINT, note)
     try:
