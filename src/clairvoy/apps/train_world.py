@@ -18,6 +18,7 @@ from clairvoy.apps.run_record import asked, describe, refuse_other_settings
 from clairvoy.checkpoint import choose_device
 from clairvoy.cotrain import Cotraining, Feedback
 from clairvoy.errors import FileError, SettingsError
+from clairvoy.qlearning.environment import BatchedEnvironment
 from clairvoy.qlearning.online import OnlineSettings, Trained, train_online
 from clairvoy.qlearning.rollout import evaluate
 from clairvoy.scenarios.dream_pictures import dream_pictures
@@ -29,9 +30,10 @@ from clairvoy.scenarios.world_presets import NUM_ENVS, preset
 PATHS = ("agent_to_generator", "generated_scenes", "gate")
 SAME = ("scenario", "env", "steps", "seed", "without")
 """What a resumed run must share with the one that it continues."""
-EVALUATIONS, EPISODES = 20, 20
-"""Evaluations in a run, and episodes of each."""
-FINAL_EPISODES = 100
+EVALUATIONS, EPISODES, FINAL_EPISODES = 20, 20, 100
+"""Evaluations in a run, episodes of each, and of the last one."""
+FEW_EVALUATIONS, FEW_EPISODES, FEW_FINAL_EPISODES = 5, 4, 8
+"""The same where stacked frames are seen: an episode of Atari is thousands of pictures."""
 FRESH = 900_000
 """Added to the seed for the last evaluation: episodes that no choice of weights has seen."""
 
@@ -83,6 +85,7 @@ def run(args: argparse.Namespace) -> int:
         )
     check_writable([checkpoint])
     same = asked(args, SAME)
+    evaluations, episodes, final_episodes = _effort(environment)
     if args.resume:
         refuse_other_settings(args.out, same)
     world, rhythm = preset(environment, args.steps, args.seed, Feedback(**dict.fromkeys(args.without, False)))
@@ -107,8 +110,8 @@ def run(args: argparse.Namespace) -> int:
 
         trained = train_online(
             loop,
-            as_environment(args.env, EPISODES),
-            OnlineSettings(evaluate_every=args.steps // EVALUATIONS, episodes=EPISODES),
+            as_environment(args.env, episodes),
+            OnlineSettings(evaluate_every=args.steps // evaluations, episodes=episodes),
             checkpoint=checkpoint,
             resume=args.resume,
             report=report,
@@ -121,25 +124,36 @@ def run(args: argparse.Namespace) -> int:
             return 130
         print(f"stopped after {loop.steps} of {args.steps} steps; continue with --resume", file=sys.stderr)
         return 0 if args.minutes and not interrupts.pressed else 130
-    return _finish(args, scenario, trained, weights)
+    return _finish(args, scenario, trained, weights, final_episodes)
 
 
-def _finish(args: argparse.Namespace, scenario: WorldScenario, trained: Trained, weights: Path) -> int:
+def _effort(environment: BatchedEnvironment) -> tuple[int, int, int]:
+    frames = any(
+        spec.dtype == torch.uint8 and len(spec.shape) == 3 for spec in environment.observation_specs.values()
+    )
+    if frames:
+        return FEW_EVALUATIONS, FEW_EPISODES, FEW_FINAL_EPISODES
+    return EVALUATIONS, EPISODES, FINAL_EPISODES
+
+
+def _finish(
+    args: argparse.Namespace, scenario: WorldScenario, trained: Trained, weights: Path, episodes: int
+) -> int:
     """Measure the agent that was kept on episodes that did not choose it, and write what was learnt."""
     played = evaluate(
-        as_environment(args.env, EPISODES),
+        as_environment(args.env, min(episodes, EPISODES)),
         scenario.agent.act_greedily,
-        FINAL_EPISODES,
+        episodes,
         torch.Generator().manual_seed(args.seed + FRESH),
     )
     notes = {
         "env": args.env, "steps": args.steps, "seed": args.seed, "without": args.without,
-        "best_at_step": trained.best.steps, "return": played.mean_return, "episodes": FINAL_EPISODES,
+        "best_at_step": trained.best.steps, "return": played.mean_return, "episodes": episodes,
         "evaluations": trained.evaluations,
     }  # fmt: skip
     save_world(weights, scenario, notes)
     print(
-        f"trained: {weights}; return {played.mean_return:.1f} over {FINAL_EPISODES} fresh episodes, best kept after "
+        f"trained: {weights}; return {played.mean_return:.1f} over {episodes} fresh episodes, best kept after "
         f"{trained.best.steps} of {args.steps} steps",
         file=sys.stderr,
     )
