@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -118,3 +119,11 @@ def clear(dehazer, folder, capsys) -> Callable[..., tuple[int, str]]:
 def tree(folder) -> Callable[[], list[str]]:
     """List every file in the folder of the test."""
     return lambda: sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
+
+
+@pytest.fixture(autouse=True)
+def _interrupts_as_in_a_terminal():
+    """Where the tests were begun in the background, SIGINT is ignored, and so was every Ctrl-C that a test makes."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
