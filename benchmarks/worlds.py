@@ -57,6 +57,13 @@ def main() -> int:
     run.add_argument("--steps", type=int, required=True)
     run.add_argument("--every", type=int, required=True, help="real steps between two evaluations")
     run.add_argument("--out", type=Path, required=True, metavar="FILE", help="lines of JSON, appended to")
+    run.add_argument("--until", type=float, metavar="RETURN", help="stop at an evaluation as good as this")
+    run.add_argument(
+        "--schedule",
+        type=int,
+        metavar="STEPS",
+        help="explore as in a run of so many steps: goes on with such a run",
+    )
     report = commands.add_parser("report", help="table on stdout, figure to a file")
     report.add_argument("file", type=Path, nargs="+")
     report.add_argument("--env", required=True)
@@ -82,7 +89,7 @@ def _run(args: argparse.Namespace) -> int:
         for arm in args.arms:
             if (args.env, arm, seed, args.steps) in done:
                 continue
-            line = train(args.env, arm, seed, args.steps, args.every)
+            line = train(args.env, arm, seed, args.steps, args.every, args.until, args.schedule)
             with args.out.open("a") as file:
                 file.write(json.dumps(line) + "\n")
             print(
@@ -108,17 +115,26 @@ class _Timed:
         return metrics
 
 
-def train(env: str, arm: str, seed: int, steps: int, every: int) -> dict[str, Any]:
+def train(
+    env: str,
+    arm: str,
+    seed: int,
+    steps: int,
+    every: int,
+    until: float | None = None,
+    schedule: int | None = None,
+) -> dict[str, Any]:
     """One run of one arm."""
     environment = as_environment(env, NUM_ENVS)
     world, rhythm = preset(environment, steps, seed, ARMS[arm])
+    rhythm = replace(rhythm, exploration=rhythm.exploration * (schedule or steps) / steps)
     scenario = WorldScenario(environment, replace(world, shuffled_gate=arm == "random"))
     training = _Timed(Cotraining(scenario, rhythm))
     last: dict[str, float] = {}
     trained = train_online(
         training,
         as_environment(env, EPISODES),
-        OnlineSettings(evaluate_every=every, episodes=EPISODES),
+        OnlineSettings(evaluate_every=every, episodes=EPISODES, stop_at=until),
         report=lambda steps, metrics: last.update(metrics),
     )
     played = evaluate(
