@@ -17,6 +17,7 @@ from clairvoy.apps.between_rounds import interrupts_between_rounds
 from clairvoy.apps.outputs import check_writable, to_json, write_bytes
 from clairvoy.apps.run_log import RunLog
 from clairvoy.apps.run_record import asked, describe, listing, refuse_other_settings, summary
+from clairvoy.apps.train_options import add_clear, add_run
 from clairvoy.checkpoint import choose_device, load_weights, save_weights
 from clairvoy.cotrain import CotrainSettings, Feedback, Run, cotrain
 from clairvoy.errors import FileError, InputError, SettingsError
@@ -46,13 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_haze(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--clear",
-        type=Path,
-        required=True,
-        metavar="DIR",
-        help="photographs without haze, subfolders included",
-    )
+    add_clear(parser)
     parser.add_argument(
         "--depth",
         type=Path,
@@ -99,18 +94,12 @@ def _add_haze(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="compute convolutions in bfloat16: a third less time on CPUs that have it (always on a GPU)",
     )
-    parser.add_argument("--minutes", type=float, help="stop after this time; go on later with --resume")
-    parser.add_argument("--seed", type=int, default=0, help="of all randomness (default: %(default)s)")
-    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps (default: %(default)s)")
-    parser.add_argument("--resume", action="store_true", help="continue the run in --out exactly")
-    parser.add_argument(
-        "--without",
-        action="append",
-        default=[],
-        choices=PATHS,
-        help="switch a feedback path off; may be repeated",
+    add_run(
+        parser,
+        PATHS,
+        device="auto",
+        without="switch a feedback path off; may be repeated",
     )
-    parser.add_argument("--quiet", action="store_true", help="no progress bar")
 
 
 def run(args: argparse.Namespace) -> int:

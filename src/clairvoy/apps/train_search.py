@@ -11,6 +11,7 @@ from pathlib import Path
 
 from clairvoy.apps.outputs import check_writable
 from clairvoy.apps.progress import Progress
+from clairvoy.apps.train_options import add_clear
 from clairvoy.checkpoint import load_weights, save_weights
 from clairvoy.errors import FileError, SettingsError
 from clairvoy.imaging.files import find_photographs
@@ -22,13 +23,7 @@ SECONDS_BETWEEN_LINES = 30.0
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Define the command line."""
-    parser.add_argument(
-        "--clear",
-        type=Path,
-        required=True,
-        metavar="DIR",
-        help="photographs without haze, subfolders included",
-    )
+    add_clear(parser)
     parser.add_argument(
         "--start",
         metavar="NAME|FILE",

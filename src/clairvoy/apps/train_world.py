@@ -15,6 +15,7 @@ from clairvoy.apps.between_rounds import interrupts_between_rounds
 from clairvoy.apps.outputs import check_writable, to_json, write_bytes
 from clairvoy.apps.run_log import RunLog
 from clairvoy.apps.run_record import asked, describe, refuse_other_settings
+from clairvoy.apps.train_options import add_run
 from clairvoy.checkpoint import choose_device
 from clairvoy.cotrain import Cotraining, Feedback
 from clairvoy.errors import FileError, SettingsError
@@ -56,18 +57,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--steps", type=int, default=10_000, help="real steps of the environment (default: %(default)s)"
     )
-    parser.add_argument("--minutes", type=float, help="stop after this time; go on later with --resume")
-    parser.add_argument("--seed", type=int, default=0, help="of all randomness (default: %(default)s)")
-    parser.add_argument("--device", default="cpu", help="auto, cpu, cuda or mps (default: %(default)s)")
-    parser.add_argument("--resume", action="store_true", help="continue the run in --out exactly")
-    parser.add_argument(
-        "--without",
-        action="append",
-        default=[],
-        choices=PATHS,
-        help="switch a feedback path off; without generated_scenes it is plain Q-learning; may be repeated",
+    add_run(
+        parser,
+        PATHS,
+        device="cpu",
+        without="switch a feedback path off; without generated_scenes it is plain Q-learning; may be repeated",
     )
-    parser.add_argument("--quiet", action="store_true", help="no progress bar")
 
 
 def run(args: argparse.Namespace) -> int:
