@@ -23,7 +23,7 @@ from clairvoy.run_file import load_run as load_run
 from clairvoy.run_file import save_run as save_run
 from clairvoy.search_network import SearchQNetwork
 
-FORMAT = "clairvoy-weights-1"
+FORMAT = "clairvoy-weights-2"
 RELEASED = Path(__file__).parent / "weights"
 DEVICES = ("auto", "cpu", "cuda", "mps")
 

@@ -208,8 +208,8 @@ class Dehazer:
                 parts.generator, parts.discriminator, small, parts.generator.encode(small), samples, noise
             )
             if chosen.kept:
-                grid = (parts.generator.decode(chosen.z) + seen.left)[0]
-                grid = grid.clamp(max=parts.generator.settings.max_optical_depth)
+                grid = parts.generator.decode(chosen.draw.z, chosen.draw.density)[0]
+                airlight = chosen.draw.airlight
         restored = self._apply(pixels, grid, airlight, strength) if restores else pixels
         report = Report(
             haze=hazy,

@@ -25,7 +25,7 @@ from clairvoy.atomic import replace_file
 from clairvoy.checkpoint import load_weights
 from clairvoy.errors import FileError, SettingsError
 from clairvoy.generative.bilateral_grid import slice_grid
-from clairvoy.generative.density_vae import STRIDE, DensityVAE, neutral_if_faint
+from clairvoy.generative.density_vae import STRIDE, DensityVAE
 
 OPSET = 18
 TOLERANCE = 1e-4
@@ -53,10 +53,7 @@ class ExportedRestorer(nn.Module):
         rows, columns = (resampling(size[k], look[k], shrinks) for k in (0, 1))
         generator, seen = self.generator, rows @ picture @ columns.T
         posterior = generator.encode(seen)
-        airlight, grid = neutral_if_faint(posterior.airlight), generator.decode(posterior.mean)
-        # As in `perceive`: what is left in the restoration is seen by a second look.
-        again = generator.encode(generator.restore_along(seen, grid, airlight)[0].clamp(0, 1))
-        grid = (grid + generator.decode(again.mean)).clamp(max=generator.settings.max_optical_depth)
+        airlight, grid = posterior.airlight, generator.decode(posterior.mean, posterior.density)
         od = slice_grid(grid, generator.guide(picture))
         restored = (picture - airlight) * torch.exp(strength * od) + airlight
         return restored.clamp(0, 1), od, airlight.flatten(1)

@@ -237,7 +237,6 @@ class _Bench:
                 ),
                 pool=asked.pool,
                 calibration=0,
-                look_twice=False,
                 seed=seed,
                 learner=LearnerSettings(learning_rate=asked.learning_rate),
                 losses=LossWeights(perceptual=0.0),
@@ -255,7 +254,7 @@ class _Bench:
         seconds = time.process_time() - began
         if done.interrupted:
             raise KeyboardInterrupt
-        measures = measure(parts, self.held_out, feedback, scenario.settings.search, twice=False)
+        measures = measure(parts, self.held_out, feedback, scenario.settings.search)
         samplers = measure_sampler(
             parts.generator, parts.discriminator, parts.calibration, self.hazy, asked.draws
         )

@@ -18,18 +18,23 @@ from clairvoy.apps.outputs import check_writable, to_json, write_bytes
 from clairvoy.apps.run_log import RunLog
 from clairvoy.apps.run_record import asked, describe, listing, refuse_other_settings, summary
 from clairvoy.apps.train_options import add_clear, add_run
-from clairvoy.checkpoint import choose_device, load_weights, save_weights
+from clairvoy.apps.train_recipe import follow
+from clairvoy.checkpoint import RELEASED, Parts, choose_device, load_weights, save_weights
 from clairvoy.cotrain import CotrainSettings, Feedback, Run, cotrain
 from clairvoy.errors import FileError, InputError, SettingsError
 from clairvoy.evaluation import match_pairs
 from clairvoy.generative.learner import LearnerSettings
-from clairvoy.imaging.depth import DepthFiles
+from clairvoy.imaging.depth import DepthFiles, DepthSource, ProceduralDepth
+from clairvoy.imaging.depth_model import DepthMixture, DepthModel
 from clairvoy.imaging.files import find_photographs, read
 from clairvoy.imaging.squares import cut_squares
 from clairvoy.imaging.synthesis import Photographs, SceneMaker, ScenePool
 from clairvoy.scenarios.haze import HazeScenario, HazeScenarioSettings
 from clairvoy.scenarios.haze_pictures import pictures
 
+DEPTH_MODEL = RELEASED / "tcmonodepth_small.onnx"
+PROCEDURAL = 0.25
+"""Part of the photographs' scenes whose depth is procedural beside a network's."""
 PATHS = ("agent_to_generator", "generated_scenes", "beliefs", "gate")
 
 
@@ -55,11 +60,34 @@ def _add_haze(parser: argparse.ArgumentParser) -> None:
         help="depth files NAME.npz, .npy or .png; procedural depth if left out",
     )
     parser.add_argument(
+        "--depth-model",
+        metavar="FILE.onnx",
+        help="network that tells inverse depth of (1, 3, H, W) RGB 0 to 255; 'none': procedural depth "
+        "(default: the one that lies beside the weights)",
+    )
+    parser.add_argument(
         "--rooms",
         type=float,
         metavar="SHARE",
         help="part of the scenes that are rendered rooms with the photographs as textures, 0 to 1 "
         "(default: 0.25; 0 with --depth)",
+    )
+    parser.add_argument(
+        "--outdoors",
+        type=float,
+        metavar="SHARE",
+        help="part of the scenes that are rendered streets, hills and coasts (default: 0.2; 0 with --depth)",
+    )
+    parser.add_argument(
+        "--leave-out",
+        nargs="+",
+        metavar="NAME",
+        help="photographs not to learn from, by the names of their files without ending: those that show haze",
+    )
+    parser.add_argument(
+        "--recipe",
+        metavar="NAME|FILE.toml",
+        help="file of these options, as 'fast' for those of the released weights; what is given here as well counts",
     )
     parser.add_argument(
         "--start",
@@ -79,8 +107,7 @@ def _add_haze(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--updates",
         type=int,
-        default=4000,
-        help="updates of the generator (default: %(default)s); 0: calibrate the weights of --start, and no more",
+        help="updates of the generator (default: 4000); 0: calibrate the weights of --start, and no more",
     )
     parser.add_argument(
         "--learning-rate",
@@ -100,19 +127,23 @@ def _add_haze(parser: argparse.ArgumentParser) -> None:
         device="auto",
         without="switch a feedback path off; may be repeated",
     )
+    parser.set_defaults(seed=None)  # a recipe may name another than 0
 
 
 def run(args: argparse.Namespace) -> int:
     """Train; 0 when the budget is spent, 130 after Ctrl-C."""
     if args.scenario != "haze":
         return {"search": train_search, "world": train_world}[args.scenario].run(args)
+    follow(args)
     checkpoint, weights = args.out / "checkpoint.pt", args.out / "weights.safetensors"
     if args.updates < 0 or (args.updates == 0 and not args.start):
         raise SettingsError(
             f"--updates is {args.updates}; give at least 1, or 0 with --start to calibrate those weights anew"
         )
-    if args.rooms is not None and not 0 <= args.rooms <= 1:
-        raise SettingsError(f"--rooms is {args.rooms}; it is a part of the scenes, from 0 to 1")
+    if not (0 <= args.rooms <= 1 and 0 <= args.outdoors <= 1 and args.rooms + args.outdoors <= 1):
+        raise SettingsError(
+            f"--rooms is {args.rooms} and --outdoors {args.outdoors}; they are parts of the scenes, together at most 1"
+        )
     if args.learning_rate is not None and not 0 < args.learning_rate < 1:
         raise SettingsError(f"--learning-rate is {args.learning_rate}; it must lie between 0 and 1")
     if not args.resume and checkpoint.exists():
@@ -159,7 +190,10 @@ SAME = (
     "scenario",
     "clear",
     "depth",
+    "depth_model",
     "rooms",
+    "outdoors",
+    "leave_out",
     "start",
     "pairs",
     "updates",
@@ -208,7 +242,7 @@ def _record(args: argparse.Namespace, scenario: HazeScenario, settings: CotrainS
 
 def _files(args: argparse.Namespace) -> dict[str, list[Path]]:
     """Every file that the run reads, by option."""
-    files = {"clear": find_photographs(args.clear, recursive=True)}
+    files = {"clear": _photographs(args)}
     if args.pairs:
         files |= {f"pairs_{n}": find_photographs(args.pairs[k]) for k, n in enumerate(("hazy", "clear"))}
     if args.depth:
@@ -231,7 +265,7 @@ def _say(done: Run, scenario: HazeScenario, args: argparse.Namespace, weights: P
 
 
 def _scenario(args: argparse.Namespace, device: torch.device) -> HazeScenario:
-    paths = find_photographs(args.clear, recursive=True)
+    paths = _photographs(args)
     if len(paths) < 2:
         raise FileError(
             f"{args.clear}: one photograph; training needs at least 2, one is held out to calibrate on"
@@ -239,11 +273,11 @@ def _scenario(args: argparse.Namespace, device: torch.device) -> HazeScenario:
     # Every tenth photograph calibrates and is never learnt from.
     held = paths[::10]
     learnt = [path for index, path in enumerate(paths) if index % 10]
-    depth = DepthFiles(args.depth) if args.depth else None
-    rooms = args.rooms if args.rooms is not None else (0.0 if args.depth else 0.25)
+    depth = _depth(args)
+    shares = {"rooms": args.rooms, "outdoors": args.outdoors}
     kept = 1500 if args.updates else 16  # a calibration learns from no scene
-    pool = ScenePool(SceneMaker(Photographs(learnt), depth, seed=args.seed, rooms=rooms), kept)
-    held_out = ScenePool(SceneMaker(Photographs(held), depth, seed=args.seed + 1000, rooms=rooms), 160)
+    pool = ScenePool(SceneMaker(Photographs(learnt), depth, seed=args.seed, **shares), kept)
+    held_out = ScenePool(SceneMaker(Photographs(held), depth, seed=args.seed + 1000, **shares), 160)
     gpu = device.type == "cuda"
     rate = args.learning_rate or (4e-4 if args.start else 8e-4)
     settings = HazeScenarioSettings(
@@ -254,8 +288,33 @@ def _scenario(args: argparse.Namespace, device: torch.device) -> HazeScenario:
         learner=LearnerSettings(learning_rate=rate, bf16=gpu or args.bf16, judged=32 if gpu else 6),
     )
     pairs = _pairs(*args.pairs) if args.pairs else None
-    parts = load_weights(args.start) if args.start else None
-    return HazeScenario(pool, held_out, settings, parts, device=device, pairs=pairs)
+    return HazeScenario(pool, held_out, settings, _parts(args), device=device, pairs=pairs)
+
+
+def _photographs(args: argparse.Namespace) -> list[Path]:
+    """The photographs to learn from and to calibrate on."""
+    left_out = set(args.leave_out or ())
+    return [path for path in find_photographs(args.clear, recursive=True) if path.stem not in left_out]
+
+
+def _depth(args: argparse.Namespace) -> DepthSource:
+    if args.depth:
+        return DepthFiles(args.depth)
+    if args.depth_model == "none":
+        return ProceduralDepth()
+    return DepthMixture(DepthModel(args.depth_model or DEPTH_MODEL), ProceduralDepth(), PROCEDURAL)
+
+
+def _parts(args: argparse.Namespace) -> Parts:
+    if args.start:
+        return load_weights(args.start)
+    with torch.random.fork_rng():
+        torch.manual_seed(args.seed)
+        parts = Parts.new()
+    # A run that is resumed gets the weights of its checkpoint; those of ImageNet would only be read in vain.
+    if not args.resume:
+        parts.generator.trunk.backbone.load_imagenet()
+    return parts
 
 
 def _pairs(hazy: Path, clear: Path) -> tuple[Tensor, Tensor]:

@@ -31,6 +31,18 @@ def slice_grid(grid: Tensor, guide: Tensor) -> Tensor:
     return blend_bins(F.interpolate(grid, size=(height, width), mode="bilinear", align_corners=False), guide)
 
 
+def refine(grid: Tensor, times: int = 2) -> Tensor:
+    """Twice as many cells each way, `times` times, by corner cutting: (B, bins, h, w) to (B, bins, 4 h, 4 w) for two.
+
+    Each cell gives way to four, each of them 9/16 its own, 3/16 either neighbour's and 1/16 the corner's (Chaikin 1974).
+    The limit is a quadratic B-spline, whose slope has no jumps: reading the coarse grid itself linearly shows its lines
+    in an even sky.
+    """
+    for _ in range(times):
+        grid = F.interpolate(grid, scale_factor=2.0, mode="bilinear", align_corners=False)
+    return grid
+
+
 def blend_bins(planes: Tensor, guide: Tensor) -> Tensor:
     """Interpolate linearly between the brightness bins, (B, bins, H, W) and guide (B, 1, H, W) to (B, 1, H, W)."""
     bins = planes.shape[1]

@@ -1,9 +1,9 @@
 """Confidence tau: how near a restoration is to the truth, said before the truth is known.
 
-Three signs, each known at once: the *spread* of restorations drawn from the posterior, what the *discriminator* says
-of the restoration, and the *residual* haze that the generator still sees in it. Beside them stand plain facts that
-scale an error or bound it: how much haze there was, and how bright the airlight and how bright and rich in contrast
-the restoration are. A linear map, fitted by ridge regression on held-out scenes, turns them into a PSNR in dB; its
+Three signs, each known at once: the *spread* of restorations over the posterior, what the *discriminator* says of the
+restoration, and the *residual* haze that the generator still sees in it. Beside them stand how unsure the density is
+and plain facts that scale an error or bound it: how much haze there was, and how bright the airlight and how bright
+and rich in contrast the restoration are. A linear map, fitted by ridge regression on held-out scenes, turns them into a PSNR in dB; its
 residual deviation turns that into
 
     tau = P(PSNR >= 20 dB) = Phi((dB - 20) / sigma),
@@ -22,7 +22,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from clairvoy.generative.bilateral_grid import slice_grid
-from clairvoy.generative.density_vae import DensityVAE, Posterior, neutral_if_faint
+from clairvoy.generative.density_vae import DensityVAE, Posterior
 from clairvoy.generative.discriminator import CLEAR, Discriminator
 
 GOOD_DB = 20.0
@@ -33,25 +33,26 @@ bad as to leave a hazy one: the least expected cost is then reached by restoring
 CELL = 16
 """Side of the cells that tau is told for, in pixels of the working size."""
 SIGNS = (
-    "spread", "discriminator", "residual", "haze", "haze squared", "airlight", "brightness", "contrast",
+    "spread", "discriminator", "residual", "haze", "haze squared", "airlight", "brightness", "contrast", "doubt",
+    "density",
 )  # fmt: skip
 
 
 class Perception(NamedTuple):
     """What the generator and the discriminator believe about pictures (B, 3, H, W), H and W multiples of 16."""
 
-    z: Tensor
-    """Density field, the posterior's mean, (B, latent, H/16, W/16)."""
+    density: Tensor
+    """Log of the mean optical depth + `DENSITY_FLOOR`, (B, 1, 1, 1)."""
+    density_deviation: Tensor
+    """Its standard deviation, (B, 1, 1, 1)."""
     airlight: Tensor
     """(B, 3, 1, 1)."""
     grid: Tensor
-    """Bilateral grid of optical depth, (B, bins, h, w): what the looks at the picture saw and what was left."""
-    left: Tensor
-    """The part of it that was seen in the restored picture only, (B, bins, H/8, W/8)."""
+    """Bilateral grid of optical depth, (B, bins, h, w)."""
     haze: Tensor
     """1 - transmission, (B, 1, H/2, W/2) in [0, 1]."""
     spread: Tensor
-    """Standard deviation of the transmission over posterior draws, (B, 1, H/16, W/16)."""
+    """Standard deviation of the transmission over the posterior, (B, 1, H/16, W/16)."""
     clear: Tensor
     """The discriminator's belief that the picture itself is a clear one, (B, 1, H/16, W/16) in [0, 1]."""
     signs: Tensor
@@ -64,15 +65,11 @@ def perceive(
     discriminator: Discriminator,
     picture: Tensor,
     noise: torch.Generator,
-    samples: int = 4,
+    samples: int = 2,
     looks: Sequence[Tensor] = (),
     posterior: Posterior | None = None,
-    twice: bool = True,
 ) -> Perception:
     """Look at pictures: haze, airlight, spread, and the signs of confidence.
-
-    What is seen is taken away, and the restored picture is looked at once more: haze left in it is added. (The look
-    is needed anyhow, for the discriminator's word.)
 
     Parameters
     ----------
@@ -81,67 +78,94 @@ def perceive(
     picture
         (B, 3, H, W) in [0, 1], multiples of 16.
     noise
-        Source of the posterior draws.
+        Source of the field's draws.
     samples
-        Draws that the spread is taken over, at least 2.
+        Draws that the field's part of the spread is taken over, at least 2.
     looks
         The same pictures at other sizes, multiples of 16. With any, optical depth and airlight are means over all
         sizes, each seen as it is and mirrored: their errors are partly each one's own.
     posterior
-        About which density field; that of `picture` if not given.
-    twice
-        Whether haze seen in the restored picture is added. A generator that is far from trained sees some there
-        always, and adding it spoils what the first look found.
+        About field, density and airlight; that of `picture` if not given.
     """
     posterior = posterior or generator.encode(picture)
-    seen, airlight = generator.decode(posterior.mean), posterior.airlight
+    likely = posterior.most_likely
+    features = generator.decoder.features(likely.z)
+    spread_over = generator.decoder(features)
+    grid, airlight = generator.grid(spread_over, likely.density), likely.airlight
     if looks:
-        seen, airlight = _mean_over_looks(generator, picture, looks, seen, airlight)
-    airlight = neutral_if_faint(airlight)
-    half, quarter = F.avg_pool2d(picture, 2), F.avg_pool2d(picture, 4)
-    draws = torch.stack(
-        [
-            torch.exp(-generator.optical_depth(posterior.sample(noise), quarter))
-            for _ in range(max(2, samples))
-        ]
-    )
-    spread_t = draws.std(dim=0)
-    # An error of t moves the restored colour by |I - A| / t^2 times it.
-    contrast = (quarter - airlight).abs().mean(dim=1, keepdim=True)
-    spread = F.avg_pool2d(contrast / draws.mean(dim=0).square() * spread_t, CELL // 4)
+        grid, airlight = _mean_over_looks(generator, picture, looks, grid, airlight)
+    doubt, spread_t = _spread(generator, picture, posterior, spread_over, noise, max(2, samples))
 
-    restored = generator.restore_along(picture, seen, airlight)[0].clamp(0, 1)
-    z_again = generator.posterior_head(generator.trunk(restored))[:, : generator.settings.latent]
-    features = generator.decoder.features(z_again)
-    left = generator.bounded(generator.decoder.last(features))
-    judged = discriminator(features)[:, CLEAR : CLEAR + 1]
-    own = torch.sigmoid(discriminator(generator.decoder.features(posterior.mean))[:, CLEAR : CLEAR + 1])
+    restored = generator.restore_along(picture, grid, airlight)[0].clamp(0, 1)
+    again = generator.encode(restored)
+    judged = discriminator(generator.features_of(again))[:, CLEAR : CLEAR + 1]
+    left = generator.decode(again.mean, again.density).mean(dim=1, keepdim=True)
+    own = torch.sigmoid(discriminator(generator.features_of(posterior))[:, CLEAR : CLEAR + 1])
 
-    grid = seen
-    if twice:
-        grid = seen + F.interpolate(left, size=seen.shape[-2:], mode="bilinear", align_corners=False)
-        grid = grid.clamp(max=generator.settings.max_optical_depth)
-    t = torch.exp(-slice_grid(grid, generator.guide(half).float()))
+    t = torch.exp(-slice_grid(grid, generator.guide(F.avg_pool2d(picture, 2)).float()))
     haze = F.avg_pool2d(1 - t, CELL // 2)
     grey = restored.mean(dim=1, keepdim=True)
     brightness = F.avg_pool2d(grey, CELL)
     variance = F.avg_pool2d(grey.square(), CELL) - brightness.square()
-    signs = torch.cat(
-        [
-            torch.log(spread + 1e-4),
-            judged,
-            torch.log(F.avg_pool2d(left.mean(dim=1, keepdim=True), 2) + 1e-3),
-            haze,
-            haze.square(),
-            airlight.mean(dim=1, keepdim=True).expand_as(haze),
-            brightness,
-            torch.log(variance.clamp(min=0).sqrt() + 1e-2),
-        ],
-        dim=1,
-    )
+    signs = [
+        torch.log(doubt + 1e-5),
+        judged,
+        torch.log(F.avg_pool2d(left, left.shape[-1] // haze.shape[-1]) + 1e-3),
+        haze,
+        haze.square(),
+        airlight.mean(dim=1, keepdim=True),
+        brightness,
+        torch.log(variance.clamp(min=0).sqrt() + 1e-2),
+        torch.log(posterior.density_deviation),
+        posterior.density,
+    ]
+    told = torch.cat([sign.expand_as(haze) for sign in signs], dim=1)
     return Perception(
-        posterior.mean, airlight, grid, left, 1 - t, F.avg_pool2d(spread_t, CELL // 4), own, signs
+        posterior.density, posterior.density_deviation, airlight, grid, 1 - t, spread_t, own, told
     )
+
+
+def _spread(
+    generator: DensityVAE,
+    picture: Tensor,
+    posterior: Posterior,
+    spread_over: Tensor,
+    noise: torch.Generator,
+    samples: int,
+) -> tuple[Tensor, Tensor]:
+    """Variance of the restored colours over the posterior, and deviation of the transmission, (B, 1, H/16, W/16) each.
+
+    Density and airlight are single numbers, so a few draws of them would say little about their spread: each is moved
+    by one deviation either way instead, and the squares of what that does are added (the delta method). The field is
+    drawn.
+    """
+    likely = posterior.most_likely
+    quarter = F.avg_pool2d(picture, 4)
+    guide = generator.guide(quarter).float()
+
+    def seen(grid: Tensor, airlight: Tensor) -> tuple[Tensor, Tensor]:
+        t = torch.exp(-slice_grid(grid, guide))
+        return ((quarter - airlight) / t + airlight).clamp(0, 1), t
+
+    def half_way(one: tuple[Tensor, Tensor], other: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
+        return tuple(((a - b) / 2).square() for a, b in zip(one, other, strict=True))  # type: ignore[return-value]
+
+    grids = [
+        generator.grid(spread_over, likely.density + side * posterior.density_deviation) for side in (1, -1)
+    ]
+    lights = [(likely.airlight + side * posterior.airlight_deviation).clamp(0, 1) for side in (1, -1)]
+    grid = generator.grid(spread_over, likely.density)
+    by_density = half_way(*(seen(one, likely.airlight) for one in grids))
+    by_airlight = half_way(*(seen(grid, one) for one in lights))
+    drawn = [
+        seen(generator.decode(posterior.sample(noise).z, likely.density), likely.airlight) for _ in range(samples)
+    ]
+    by_field = [torch.stack(part).var(dim=0) for part in zip(*drawn, strict=True)]
+    colour, transmission = (
+        F.avg_pool2d((a + b + c).mean(dim=1, keepdim=True), CELL // 4)
+        for a, b, c in zip(by_density, by_airlight, by_field, strict=True)
+    )
+    return colour, transmission.sqrt()
 
 
 def _mean_over_looks(
@@ -152,7 +176,7 @@ def _mean_over_looks(
     for number, look in enumerate((picture, *looks)):
         for mirrored in (False, True)[number == 0 :]:
             posterior = generator.encode(look.flip(-1) if mirrored else look)
-            decoded = generator.decode(posterior.mean)
+            decoded = generator.decode(posterior.mean, posterior.density)
             grids.append(decoded.flip(-1) if mirrored else decoded)
             airlights.append(posterior.airlight)
     finest = max((one.shape[-2:] for one in grids), key=lambda size: size[0] * size[1])

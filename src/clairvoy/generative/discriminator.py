@@ -25,15 +25,14 @@ class Discriminator(nn.Module):
 
     Parameters
     ----------
-    channels
-        Channels of the generator's last features (`VAESettings.width`).
+    width
+        `VAESettings.width`; the generator's last features have two channels more.
     """
 
-    def __init__(self, channels: int = 32) -> None:
+    def __init__(self, width: int = 32) -> None:
         super().__init__()
-        # Scaled to unit length in each place, so that the generator cannot win by shrinking its features.
         self.head = nn.Sequential(
-            nn.Conv2d(channels, 64, 3, stride=2, padding=1),
+            nn.Conv2d(width + 2, 64, 3, stride=2, padding=1),
             nn.SiLU(),
             nn.Conv2d(64, 64, 1),
             nn.SiLU(),
@@ -41,8 +40,11 @@ class Discriminator(nn.Module):
         )
 
     def forward(self, features: Tensor) -> Tensor:
-        """Logits (B, 2, H/16, W/16) from last features (B, channels, H/8, W/8)."""
-        return self.head(F.normalize(features.float(), dim=1) * features.shape[1] ** 0.5)
+        """Logits (B, 2, H/16, W/16) from last features (B, width + 2, H/8, W/8)."""
+        places, whole = features.float().tensor_split([-2], dim=1)
+        # Scaled to unit length in each place, so that the generator cannot win by shrinking its features.
+        places = F.normalize(places, dim=1) * places.shape[1] ** 0.5
+        return self.head(torch.cat([places, whole], dim=1))
 
     def judge(self, generator: DensityVAE, picture: Tensor, channel: int = CLEAR) -> Tensor:
         """Logits (B, 1, H/16, W/16) of `channel` for pictures (B, 3, H, W) in [0, 1]."""

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from clairvoy.generative import losses
 from clairvoy.generative.bilateral_grid import slice_grid
-from clairvoy.generative.density_vae import DensityVAE
+from clairvoy.generative.density_vae import DensityVAE, Field, density_of
 from clairvoy.generative.discriminator import CLEAR, HAZY, Discriminator
 from clairvoy.generative.perceptual import SqueezeFeatures, perceptual_loss
 
@@ -35,8 +35,10 @@ class HazyPairs:
     """(B, 1, H, W) >= 0; anything where not known."""
     airlight: Tensor
     """(B, 3, 1, 1); anything where not known."""
+    depth: Tensor
+    """(B, 1, H/8, W/8) > 0, in any unit; anything where not known."""
     known: Tensor
-    """(B,) bool: optical depth and airlight are known (synthesised haze), or not (real pairs)."""
+    """(B,) bool: optical depth, airlight and depth are known (synthesised haze), or not (real pairs)."""
 
     def to(self, device: torch.device) -> HazyPairs:
         """The same on another device."""
@@ -53,6 +55,8 @@ class LearnerSettings:
     """Constant."""
     weight_decay: float = 0.01
     """Decoupled (AdamW)."""
+    backbone_rate: float = 0.3
+    """The backbone's learning rate, as a part of the generator's: it knows pictures already."""
     gradient_clip: float = 0.5
     """Largest norm of the generator's gradient."""
     judge_every: int = 4
@@ -115,8 +119,19 @@ class GeneratorLearner:
         self.settings = settings or LearnerSettings()
         self.updates, self.update_count = updates, 0
         self.noise = torch.Generator().manual_seed(seed)
+        backbone = generator.trunk.backbone
+        for parameter in backbone.frozen_parameters():
+            parameter.requires_grad_(False)
+        own = {id(parameter) for parameter in backbone.parameters()}
+        groups = [
+            {"params": [p for p in generator.parameters() if id(p) not in own], "scale": 1.0},
+            {
+                "params": [p for p in backbone.parameters() if p.requires_grad],
+                "scale": self.settings.backbone_rate,
+            },
+        ]
         self.optimizer = torch.optim.AdamW(
-            generator.parameters(),
+            groups,
             lr=self.settings.learning_rate,
             betas=(0.9, 0.98),
             weight_decay=self.settings.weight_decay,
@@ -137,7 +152,7 @@ class GeneratorLearner:
     def update(self, pairs: HazyPairs) -> dict[str, float]:
         """Learn once from a batch; gives each term's value, unweighted, by name."""
         for group in self.optimizer.param_groups:
-            group["lr"] = self.learning_rate()
+            group["lr"] = self.learning_rate() * group["scale"]
         device = pairs.hazy.device.type
         with torch.autocast(device, torch.bfloat16, enabled=self.settings.bf16):
             terms, total, judged = self._objective(pairs)
@@ -159,26 +174,35 @@ class GeneratorLearner:
         some = max(1, count // 2)
         features = generator.trunk(torch.cat([pairs.hazy, pairs.clear[:some]]))
         posterior = generator.posterior(features[:count], pairs.hazy)
-        z = posterior.sample(self.noise)
-        grid = generator.decode(z)
+        # The field is drawn; density and airlight are taken at their means: their deviations learn from their errors.
+        draw = posterior.most_likely._replace(z=posterior.sample(self.noise).z)
+        decoded = generator.decoder.features(draw.z)
+        grid = generator.grid(generator.decoder(decoded), draw.density)
 
         hazy, clear, target = _half(pairs.hazy), _half(pairs.clear), _half(pairs.optical_depth)
         od = slice_grid(grid, generator.guide(hazy).float())
-        restored = (hazy - posterior.airlight) * torch.exp(od) + posterior.airlight
+        restored = (hazy - draw.airlight) * torch.exp(od) + draw.airlight
         terms = {
             "reconstruction": losses.reconstruction_loss(restored, clear),
+            "fidelity": losses.fidelity_loss(restored, clear),
             "transmission": losses.transmission_loss(od, target, pairs.known),
-            "airlight": losses.airlight_loss(posterior.airlight, pairs.airlight, target, pairs.known),
+            "outline": losses.outline_loss(od, target, pairs.known),
+            "airlight": losses.airlight_loss(
+                posterior.airlight, posterior.airlight_deviation, pairs.airlight, target, pairs.known
+            ),
+            "density": losses.gap_loss(
+                posterior.density, posterior.density_deviation, density_of(target.mean(dim=(1, 2, 3))), pairs.known
+            ),
         }
-        total = (
-            weights.reconstruction * terms["reconstruction"]
-            + weights.transmission * terms["transmission"]
-            + weights.airlight * terms["airlight"]
-        )
+        if weights.depth:
+            terms["depth"] = losses.depth_loss(generator.decoder.log_depth(decoded), pairs.depth, pairs.known)
+        total = torch.zeros((), device=od.device)
+        for name, term in terms.items():
+            total = total + getattr(weights, name) * term
         mean_od = torch.where(pairs.known, target.mean(dim=(1, 2, 3)), od.detach().mean(dim=(1, 2, 3)))
         if weights.kl:
             prior = generator.prior(features[count:], mean_od[:some])
-            part = type(posterior)(*(value[:some] for value in posterior))
+            part = Field(posterior.mean[:some], posterior.log_variance[:some])
             terms["kl"] = losses.kl_divergence(part, prior).mean() / pairs.hazy[0].numel()
             total = total + weights.kl * terms["kl"]
         if weights.simulation:
@@ -222,7 +246,7 @@ class GeneratorLearner:
         restored = ((pairs.hazy[:some] - a) * torch.exp(wide) + a).clamp(0, 1)
         z = generator.prior(clear_features[:some], mean_od[:some]).sample(self.noise)
         simulated_od = F.interpolate(
-            slice_grid(generator.decode(z), generator.guide(clear_half[:some]).float()),
+            slice_grid(generator.decode(z, density_of(mean_od[:some])), generator.guide(clear_half[:some]).float()),
             scale_factor=2.0,
             mode="bilinear",
             align_corners=False,
@@ -249,10 +273,26 @@ class GeneratorLearner:
         extra = extra + weights.adversarial * ratio / self.settings.judge_every * adversarial
         with torch.no_grad():
             real = generator.last_features(torch.cat([pairs.clear[:some], pairs.hazy[:some]]))
-        return extra, (real.detach().float(), fake.detach().float())
+            wrong = generator.last_features(self._misjudged(pairs, some))
+        return extra, (real.float(), fake.detach().float(), wrong.float())
 
-    def _update_discriminator(self, real: Tensor, fake: Tensor) -> dict[str, Tensor]:
-        """Learn to tell; the first half of each batch is of the CLEAR kind, the second of the HAZY kind."""
+    def _misjudged(self, pairs: HazyPairs, some: int) -> Tensor:
+        """The first pictures, their true haze taken away too much or too little, in [0, 1].
+
+        All is right with them but the density, which is what the sampler asks the discriminator about. A picture whose
+        haze is not known, or that has none, is given some.
+        """
+        factor = torch.rand(some, 1, 1, 1, generator=self.noise) * 0.9 + 0.1
+        sign = torch.where(torch.rand(some, 1, 1, 1, generator=self.noise) < 0.5, -1.0, 1.0)
+        factor, sign = factor.to(pairs.clear.device), sign.to(pairs.clear.device)
+        od = torch.where(pairs.known[:some, None, None, None], pairs.optical_depth[:some], 0.0).clamp(min=0.2)
+        light = torch.where(pairs.known[:some, None, None, None], pairs.airlight[:some], 0.9)
+        # Left: a veil of od * factor. Overdone: what is beyond the truth by as much.
+        change = torch.exp(-sign * factor * od)
+        return ((pairs.clear[:some] - light) * change + light).clamp(0, 1)
+
+    def _update_discriminator(self, real: Tensor, fake: Tensor, wrong: Tensor) -> dict[str, Tensor]:
+        """Learn to tell; the first half of `real` and `fake` is of the CLEAR kind, the second of the HAZY kind."""
         some = len(real) // 2
         real = real.requires_grad_(bool(self.weights.r1))
 
@@ -267,10 +307,17 @@ class GeneratorLearner:
             else torch.zeros_like(loss)
         )
         self.discriminator_optimizer.zero_grad(set_to_none=True)
-        (loss + self.weights.r1 * penalty).backward()
+        wrong_logits = self.discriminator(wrong)[:, CLEAR]
+        caught = F.softplus(wrong_logits).mean()
+        (loss + self.weights.misjudged * caught + self.weights.r1 * penalty).backward()
         self.discriminator_optimizer.step()
         right = torch.cat([real_logits > 0, fake_logits < 0]).float().mean()
-        return {"discriminator": loss.detach(), "discriminator_accuracy": right, "r1": penalty.detach()}
+        return {
+            "discriminator": loss.detach(),
+            "discriminator_accuracy": right,
+            "misjudged_caught": (wrong_logits < 0).float().mean(),
+            "r1": penalty.detach(),
+        }
 
     @torch.no_grad()
     def _average(self) -> None:

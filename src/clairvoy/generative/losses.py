@@ -28,8 +28,17 @@ class LossWeights:
 
     reconstruction: float = 1.0
     """Mean absolute error of the restored picture."""
+    fidelity: float = 0.03
+    """Log of the mean squared error of each picture: what PSNR counts. A picture that is nearly right, a clear one
+    above all, weighs as much as one in thick fog, which the mean error alone would learn from."""
     transmission: float = 0.5
     """Mean absolute error of exp(-od), where the true one is known."""
+    outline: float = 0.5
+    """Error of the slopes of exp(-od) at several scales, where it is known: haze follows the things in the picture."""
+    depth: float = 0.05
+    """Second task: log depth up to a factor, told from the field. What lies far must be seen as far."""
+    density: float = 0.05
+    """Error of the density, and how far its deviation is from telling that error."""
     airlight: float = 0.2
     """Mean absolute error of the airlight, where it is known and shows."""
     simulation: float = 0.25
@@ -40,6 +49,8 @@ class LossWeights:
     """Distance of SqueezeNet features."""
     adversarial: float = 0.1
     """What the discriminator objects to, in units of the reconstruction's gradient (see `gradient_correction`)."""
+    misjudged: float = 1.0
+    """Weight, for the discriminator, of true pictures cleared too much or too little."""
     r1: float = 1.0
     """Gradient penalty of the discriminator."""
 
@@ -52,17 +63,65 @@ def reconstruction_loss(restored: Tensor, clear: Tensor, known: Tensor | None = 
     return error.mean()
 
 
+def fidelity_loss(restored: Tensor, clear: Tensor, floor: float = 3e-5) -> Tensor:
+    """Mean over pictures of log(mean squared error + floor), of what is displayed; the floor is 45 dB."""
+    error = (restored.clamp(-0.1, 1.1) - clear).square().mean(dim=(1, 2, 3))
+    return torch.log(error + floor).mean()
+
+
+def outline_loss(optical_depth: Tensor, target: Tensor, known: Tensor, scales: int = 3) -> Tensor:
+    """Mean |slope of exp(-od) - slope of exp(-od*)|, over both directions and `scales` scales, each half the last.
+
+    The gradient matching of Li and Snavely 2018 (MegaDepth, eq. 5), on transmission in place of log depth.
+    """
+    error = torch.exp(-optical_depth) - torch.exp(-target)
+    total = torch.zeros(len(error), device=error.device)
+    for _ in range(scales):
+        total = total + error.diff(dim=2).abs().mean(dim=(1, 2, 3)) + error.diff(dim=3).abs().mean(dim=(1, 2, 3))
+        error = F.avg_pool2d(error, 2)
+    return _mean_of_known(total, known)
+
+
+def depth_loss(log_depth: Tensor, depth: Tensor, known: Tensor) -> Tensor:
+    """Mean |log depth - log depth*| up to one factor for each picture (Eigen et al. 2014), (B, 1, h, w) each."""
+    error = log_depth.float() - torch.log(depth)
+    error = (error - error.mean(dim=(1, 2, 3), keepdim=True)).abs().mean(dim=(1, 2, 3))
+    return _mean_of_known(error, known)
+
+
+def gap_loss(mean: Tensor, deviation: Tensor, target: Tensor, known: Tensor) -> Tensor:
+    """Mean |mean - target|, and the Gaussian's negative log likelihood as a loss of its deviation alone; (B, ...) each.
+
+    A bold deviation cannot excuse a mean that is wrong (the failure that Seitzer et al. 2022 describe).
+    """
+    error = (mean - target).flatten(1)
+    spread = deviation.flatten(1)
+    likelihood = 0.5 * (error.detach() / spread).square() + torch.log(spread)
+    return _mean_of_known((error.abs() + likelihood).mean(dim=1), known)
+
+
+def _mean_of_known(value: Tensor, known: Tensor) -> Tensor:
+    return (value * known).sum() / known.sum().clamp(min=1)
+
+
 def transmission_loss(optical_depth: Tensor, target: Tensor, known: Tensor) -> Tensor:
     """Mean |exp(-od) - exp(-od*)| over the pictures whose true optical depth is `known` (B,) bool."""
     error = (torch.exp(-optical_depth) - torch.exp(-target)).abs().mean(dim=(1, 2, 3))
-    return (error * known).sum() / known.sum().clamp(min=1)
+    return _mean_of_known(error, known)
 
 
-def airlight_loss(airlight: Tensor, target: Tensor, optical_depth: Tensor, known: Tensor) -> Tensor:
-    """Mean |A - A*| weighted by how much of the airlight shows, 1 - t; (B, 3, 1, 1) each."""
-    shows = (1 - torch.exp(-optical_depth)).mean(dim=(1, 2, 3)) * known
-    error = (airlight - target).abs().mean(dim=(1, 2, 3))
-    return (error * shows).sum() / known.sum().clamp(min=1)
+def airlight_loss(
+    airlight: Tensor, deviation: Tensor, target: Tensor, optical_depth: Tensor, known: Tensor
+) -> Tensor:
+    """Mean |A - A*|, (B, 3, 1, 1) each, and likelihood of the deviation (B, 1, 1, 1) of its brightness.
+
+    Weighted by how much of the airlight shows, 1 - t.
+    """
+    shows = (1 - torch.exp(-optical_depth)).mean(dim=(1, 2, 3))
+    error = airlight - target
+    spread = deviation.flatten()
+    likelihood = 0.5 * (error.detach().mean(dim=(1, 2, 3)) / spread).square() + torch.log(spread)
+    return _mean_of_known((error.abs().mean(dim=(1, 2, 3)) + 0.02 * likelihood) * shows, known)
 
 
 def kl_divergence(q: Gaussian, p: Gaussian) -> Tensor:

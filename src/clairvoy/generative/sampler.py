@@ -13,15 +13,15 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from clairvoy.generative.density_vae import DensityVAE, Posterior
+from clairvoy.generative.density_vae import DensityVAE, Draw, Posterior
 from clairvoy.generative.discriminator import CLEAR, Discriminator
 
 
 class Choice(NamedTuple):
     """The draw that was kept."""
 
-    z: Tensor
-    """(1, latent, H/16, W/16)."""
+    draw: Draw
+    """Of one picture."""
     belief: Tensor
     """The discriminator's mean belief in each of the n draws, (n,) in [0, 1]; the first is the posterior's mean."""
     kept: int
@@ -38,10 +38,10 @@ def best_restoration(
     noise: torch.Generator,
 ) -> Choice:
     """Restore a picture (1, 3, H, W) from the posterior's mean and `samples - 1` draws; keep the most believed."""
-    draws = [posterior.mean] + [posterior.sample(noise) for _ in range(samples - 1)]
+    draws = [posterior.most_likely] + [posterior.sample(noise) for _ in range(samples - 1)]
     beliefs = []
-    for z in draws:
-        restored, _ = generator.restore(picture, z, posterior.airlight)
+    for draw in draws:
+        restored, _ = generator.restore(picture, draw)
         beliefs.append(discriminator.belief(generator, restored.clamp(0, 1), CLEAR).mean())
     belief = torch.stack(beliefs)
     index = int(belief.argmax())

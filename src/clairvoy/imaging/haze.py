@@ -33,8 +33,11 @@ def remove_haze(hazy, transmission, airlight):  # type: ignore[no-untyped-def]
 class HazeSettings:
     """What haze is drawn for training. Every range is one that photographs show, and far apart on purpose."""
 
-    mean_optical_depth: tuple[float, float] = (0.06, 3.0)
+    mean_optical_depth: tuple[float, float] = (0.05, 3.0)
     """Log-uniform range of the mean optical depth of a hazy picture."""
+    dense: float = 0.6
+    """Probability that it is the larger of two draws: dense haze is where restoring is hard, so it is seen more often,
+    but not so often that thin haze is taken for thick."""
     airlight: tuple[float, float] = (0.55, 1.1)
     """Brightness of the airlight as exposed; what is above 1 clips to white, as bright fog does in a photograph."""
     tint: float = 0.03
@@ -49,7 +52,7 @@ class HazeSettings:
     """Probability that the haze is heterogeneous (a smooth field multiplies the optical depth)."""
     bank: float = 0.4
     """Probability that heterogeneous haze is a bank: cloud on the hills above, or fog on the ground below."""
-    clear: float = 0.15
+    clear: float = 0.22
     """Probability of no haze at all, so that a clear picture is learnt to be left alone."""
 
 
@@ -110,8 +113,9 @@ def draw_haze(depth: Tensor, generator: torch.Generator, settings: HazeSettings 
     settings = settings or HazeSettings()
     count, _, height, width = depth.shape
     low, high = (math.log(value) for value in settings.mean_optical_depth)
-    # The larger of two draws: dense haze is where restoring is hard, so it is seen more often.
-    exponent = torch.maximum(_uniform(count, low, high, generator), _uniform(count, low, high, generator))
+    exponent, other = (_uniform(count, low, high, generator) for _ in range(2))
+    dense = torch.rand(count, generator=generator) < settings.dense
+    exponent = torch.where(dense, torch.maximum(exponent, other), exponent)
     mean_od = torch.exp(exponent).view(-1, 1, 1, 1)
     od = depth / depth.mean(dim=(2, 3), keepdim=True) * mean_od
 

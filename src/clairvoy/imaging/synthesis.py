@@ -13,6 +13,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from clairvoy.errors import FileError
@@ -23,24 +24,31 @@ from clairvoy.imaging.formats.raster import to_eight_bits
 from clairvoy.imaging.haze import HazeSettings, add_haze, draw_haze
 from clairvoy.imaging.rooms import render_room
 
-LONGEST_SIDE = 560
-"""Photographs are kept at most this long, in pixels: about twice the size that the generator looks at."""
+LONGEST_SIDE = 800
+"""Photographs are kept at most this long, in pixels: about three times the size that the generator looks at, so that there
+are near views to cut out of them as well as far ones."""
 MAX_ZOOM = 1.35
 """A rendered room is seen through at least this part, inverse, of each side of its view."""
 FLAT = 0.2
 """Part of the scenes that are of low contrast by themselves."""
 KEPT_IN_MEMORY = 1500
-"""How many decoded photographs are kept (about 0.6 MB each)."""
+"""How many decoded photographs are kept (about 1.2 MB each)."""
+NEAREST_VIEW = 0.1
+"""The least part of a photograph that a view shows."""
 
 
 @dataclass(frozen=True)
 class HazyScenes:
-    """Scenes: `hazy`, `clear` (B, 3, S, S) in [0, 1], `optical_depth` (B, 1, S, S) and `airlight` (B, 3, 1, 1)."""
+    """Scenes: `hazy`, `clear` (B, 3, S, S) in [0, 1], `optical_depth` (B, 1, S, S) and `airlight` (B, 3, 1, 1).
+
+    `depth` (B, 1, S/8, S/8) > 0 is how far things are, coarsely and in any unit.
+    """
 
     hazy: Tensor
     clear: Tensor
     optical_depth: Tensor
     airlight: Tensor
+    depth: Tensor
 
 
 class Photographs:
@@ -86,8 +94,9 @@ class SceneMaker:
         Side of the square scenes, in pixels.
     seed
         Scene i is a function of (seed, i) alone.
-    rooms
-        Probability in [0, 1] that a scene is a room rendered with the photographs as textures.
+    rooms, outdoors
+        Probability in [0, 1] that a scene is a room, or a landscape or street, rendered with the photographs as
+        textures; together at most 1.
     """
 
     def __init__(
@@ -97,26 +106,29 @@ class SceneMaker:
         size: int = 256,
         seed: int = 0,
         rooms: float = 0.0,
+        outdoors: float = 0.0,
     ) -> None:
         self.photographs, self.depth = photographs, depth or ProceduralDepth()
-        self.size, self.seed, self.rooms = size, seed, rooms
+        self.size, self.seed, self.rooms, self.outdoors = size, seed, rooms, outdoors
 
     def __call__(self, index: int) -> tuple[ByteImage, FloatImage]:
         """Clear view (S, S, 3) uint8 and depth (S, S) float32, positive."""
         rng = np.random.default_rng([self.seed, index])
-        if rng.random() < self.rooms:
+        kind = rng.random()
+        if kind < self.rooms + self.outdoors:
             textures = [self.photographs[int(k)] for k in rng.integers(len(self.photographs), size=4)]
             # Part of a larger view, as photographs are cut too: the same things at another scale, and off the centre.
             side = round(self.size * rng.uniform(1.0, MAX_ZOOM))
-            room, far = render_room(textures, side, side, rng)
+            render = render_room if kind < self.rooms else render_room
+            rgb, far = render(textures, side, side, rng)
             top, left = rng.integers(side - self.size + 1, size=2)
             cut = slice(top, top + self.size), slice(left, left + self.size)
-            return np.ascontiguousarray(room[cut]), np.ascontiguousarray(far[cut])
+            return np.ascontiguousarray(rgb[cut]), np.ascontiguousarray(far[cut])
         number = int(rng.integers(len(self.photographs)))
         rgb = self.photographs[number]
         depth = self.depth(rgb, self.photographs.paths[number].stem, rng)
         height, width = rgb.shape[:2]
-        area, aspect = rng.uniform(0.3, 1.0), np.exp(rng.uniform(-0.35, 0.35))
+        area, aspect = rng.uniform(NEAREST_VIEW, 1.0), np.exp(rng.uniform(-0.35, 0.35))
         crop_h = min(height, max(8, round(height * np.sqrt(area) * aspect)))
         crop_w = min(width, max(8, round(width * np.sqrt(area) / aspect)))
         top, left = int(rng.integers(height - crop_h + 1)), int(rng.integers(width - crop_w + 1))
@@ -202,4 +214,5 @@ def haze_scenes(
     grade = Grade(len(clear), generator)
     seen = add_noise(add_haze(clear, haze.transmission, haze.light), generator).clamp(0, 1)
     hazy = store(grade(seen), generator)
-    return HazyScenes(hazy, grade(clear), haze.optical_depth, grade(haze.airlight))
+    coarse = F.avg_pool2d(depth, 8)
+    return HazyScenes(hazy, grade(clear), haze.optical_depth, grade(haze.airlight), coarse)

@@ -65,8 +65,6 @@ class HazeScenarioSettings:
     """Scenes kept."""
     calibration: int = 480
     """Held-out scenes, at most, to calibrate on at the end; 0: the calibration of the last scenes met stays."""
-    look_twice: bool = True
-    """Whether haze that is seen in a restoration is taken away as well; not for a generator of a few hundred updates."""
     seed: int = 0
     """Of everything but the agent's exploration."""
     search: HazeSearchSettings = field(
@@ -193,9 +191,9 @@ class HazeScenario:
         batches = [self.met.draw(settings.from_agent, self.rng_met, feedback.agent_to_generator)]
         if settings.batch > settings.from_agent:
             batches.insert(0, self.pool.draw(settings.batch - settings.from_agent, self.rng, settings.haze))
-        hazy, clear, od, airlight = (
+        hazy, clear, od, airlight, depth = (
             torch.cat([getattr(batch, name) for batch in batches])
-            for name in ("hazy", "clear", "optical_depth", "airlight")
+            for name in ("hazy", "clear", "optical_depth", "airlight", "depth")
         )
         known = torch.ones(settings.batch, dtype=torch.bool)
         if self.pairs is not None:
@@ -204,7 +202,7 @@ class HazeScenario:
             clear[: len(chosen)] = self.pairs[1][chosen].float() / 255
             known[: len(chosen)] = False
         hazy, clear = (x.contiguous(memory_format=torch.channels_last) for x in (hazy, clear))
-        return self.learner.update(HazyPairs(hazy, clear, od, airlight, known).to(self.device))
+        return self.learner.update(HazyPairs(hazy, clear, od, airlight, depth, known).to(self.device))
 
     def finish(self) -> dict[str, float]:
         """Calibrate tau and the probability of haze on held-out scenes; the averaged weights become the generator's.
@@ -225,9 +223,7 @@ class HazeScenario:
                 scenes.hazy[begin : begin + 16].to(self.device),
                 scenes.clear[begin : begin + 16].to(self.device),
             )
-            seen = perceive(
-                self.parts.generator, self.parts.discriminator, hazy, rng, twice=self.settings.look_twice
-            )
+            seen = perceive(self.parts.generator, self.parts.discriminator, hazy, rng)
             with torch.no_grad():
                 restored = self.parts.generator.restore_along(hazy, seen.grid, seen.airlight)[0].clamp(0, 1)
             signs.append(seen.signs.cpu())
@@ -299,14 +295,8 @@ class HazeScenario:
         generator, looks, errors = self.learner.averaged, [], []
         for begin in range(0, len(scenes.hazy), 16):
             hazy, clear = (x[begin : begin + 16].to(self.device) for x in (scenes.hazy, scenes.clear))
-            seen = perceive(
-                generator,
-                self.parts.discriminator,
-                hazy,
-                self.rng_noise,
-                samples=2,
-                twice=self.settings.look_twice,
-            )
+            with torch.autocast(self.device.type, torch.bfloat16, enabled=self.settings.learner.bf16):
+                seen = perceive(generator, self.parts.discriminator, hazy, self.rng_noise)
             with torch.no_grad():
                 restored = generator.restore_along(hazy, seen.grid, seen.airlight)[0].clamp(0, 1)
             error = (restored - clear).square().mean(dim=1, keepdim=True)

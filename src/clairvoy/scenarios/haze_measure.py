@@ -16,7 +16,7 @@ from clairvoy.cotrain import Feedback
 from clairvoy.evaluation.recognition import area_under_roc
 from clairvoy.evaluation.trust import expected_calibration_error
 from clairvoy.generative.confidence import GOOD_DB, Calibration, Perception, perceive, to_db
-from clairvoy.generative.density_vae import DensityVAE, Posterior
+from clairvoy.generative.density_vae import DensityVAE, Draw, Posterior
 from clairvoy.generative.discriminator import CLEAR, Discriminator
 from clairvoy.generative.sampler import accept
 from clairvoy.imaging.synthesis import HazyScenes
@@ -60,12 +60,12 @@ class _EachOnce(SceneSet):
 
 
 def look_at(
-    generator: DensityVAE, discriminator: Discriminator, hazy: Tensor, seed: int = 0, twice: bool = True
+    generator: DensityVAE, discriminator: Discriminator, hazy: Tensor, seed: int = 0
 ) -> Perception:
     """What generator and discriminator believe of pictures (B, 3, S, S), in batches."""
     noise = torch.Generator().manual_seed(seed)
     looks = [
-        perceive(generator, discriminator, hazy[begin : begin + BATCH], noise, twice=twice)
+        perceive(generator, discriminator, hazy[begin : begin + BATCH], noise)
         for begin in range(0, len(hazy), BATCH)
     ]
     return Perception(*(torch.cat(part) for part in zip(*looks, strict=True)))
@@ -131,7 +131,6 @@ def measure(
     feedback: Feedback,
     settings: HazeSearchSettings,
     seed: int = 0,
-    twice: bool = True,
 ) -> dict[str, float]:
     """Measure all parts on held-out scenes.
 
@@ -147,8 +146,6 @@ def measure(
         Of the search.
     seed
         Of starts and noise.
-    twice
-        See `perceive`.
 
     Returns
     -------
@@ -159,7 +156,7 @@ def measure(
         ``return``, ``precision``, ``recall``, ``f1``, ``steps``: of the agent's search; ``belief_auroc``: of the
         generator's belief in haze, window by window; ``tau_error_db`` and ``tau_calibration_error``.
     """
-    seen = look_at(parts.generator, parts.discriminator, scenes.hazy, seed, twice)
+    seen = look_at(parts.generator, parts.discriminator, scenes.hazy, seed)
     restored = restore(parts.generator, scenes.hazy, seen)
     db = picture_db(restored, scenes.clear)
     lost = (1 - torch.exp(-scenes.optical_depth)).mean(dim=(1, 2, 3))
@@ -210,13 +207,13 @@ def measure_sampler(
     for begin in range(0, len(scenes.hazy), BATCH):
         hazy, clear = scenes.hazy[begin : begin + BATCH], scenes.clear[begin : begin + BATCH]
         posterior = generator.encode(hazy)
-        candidates = [posterior.mean, *(posterior.sample(noise) for _ in range(draws))]
+        candidates = [posterior.most_likely, *(posterior.sample(noise) for _ in range(draws))]
         db, logit, promised = [], [], []
-        for z in candidates:
-            restored = generator.restore(hazy, z, posterior.airlight)[0].clamp(0, 1)
+        for draw in candidates:
+            restored = generator.restore(hazy, draw)[0].clamp(0, 1)
             db.append(picture_db(restored, clear))
             logit.append(discriminator.judge(generator, restored, CLEAR).mean(dim=(1, 2, 3)))
-            promised.append(_promised(generator, discriminator, calibration, hazy, posterior, z, seed))
+            promised.append(_promised(generator, discriminator, calibration, hazy, posterior, draw, seed))
         values, judged, told = torch.stack(db), torch.stack(logit)[1:], torch.stack(promised)[1:]
         column = torch.arange(len(hazy))
         drawn = values[1:]
@@ -241,11 +238,11 @@ def _promised(
     calibration: Calibration,
     hazy: Tensor,
     posterior: Posterior,
-    z: Tensor,
+    draw: Draw,
     seed: int,
 ) -> Tensor:
-    """The PSNR in dB that tau's signs promise of the restoration from `z`, (B,)."""
-    about = Posterior(z, posterior.log_variance, posterior.airlight)
+    """The PSNR in dB that tau's signs promise of the restoration from `draw`, (B,)."""
+    about = posterior._replace(mean=draw.z, density=draw.density, airlight=draw.airlight)
     noise = torch.Generator().manual_seed(seed)
-    seen = perceive(generator, discriminator, hazy, noise, samples=2, posterior=about, twice=False)
+    seen = perceive(generator, discriminator, hazy, noise, samples=2, posterior=about)
     return calibration.of_picture(seen.signs)[1]

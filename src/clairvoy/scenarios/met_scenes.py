@@ -34,6 +34,7 @@ class MetScenes:
         self.clear = torch.zeros(slots, 3, side, side, dtype=torch.uint8)
         self.optical_depth = torch.zeros(slots, 1, side, side, dtype=torch.float16)
         self.airlight = torch.zeros(slots, 3, 1, 1)
+        self.depth = torch.ones(slots, 1, side // 8, side // 8)
         self.real = torch.zeros(slots, dtype=torch.bool)
         self.recognised = torch.zeros(slots, GRID, GRID, dtype=torch.bool)
         self.misunderstood = torch.zeros(slots, GRID, GRID)
@@ -54,7 +55,7 @@ class MetScenes:
         self.hazy[at] = (scenes.hazy * 255).round().to(torch.uint8)
         self.clear[at] = (scenes.clear * 255).round().to(torch.uint8)
         self.optical_depth[at] = scenes.optical_depth.to(torch.float16)
-        self.airlight[at] = scenes.airlight
+        self.airlight[at], self.depth[at] = scenes.airlight, scenes.depth
         self.real[at], self.misunderstood[at], self.recognised[at] = real, misunderstood, False
         self.added += 1
 
@@ -92,6 +93,7 @@ class MetScenes:
             self.clear[slot].float() / 255,
             self.optical_depth[slot].float(),
             self.airlight[slot],
+            self.depth[slot],
         )
 
     def state_dict(self) -> dict[str, Any]:
