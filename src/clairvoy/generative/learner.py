@@ -300,16 +300,17 @@ class GeneratorLearner:
             return torch.cat([logits[:some, CLEAR], logits[some:, HAZY]])
 
         real_logits, fake_logits = of_kind(self.discriminator(real)), of_kind(self.discriminator(fake))
-        loss = losses.discriminator_loss(real_logits, fake_logits)
+        wrong_logits = self.discriminator(wrong)[:, CLEAR]
+        part = self.weights.misjudged
+        refused = torch.cat([(1 - part) * F.softplus(fake_logits[:some]), F.softplus(fake_logits[some:])])
+        loss = F.softplus(-real_logits).mean() + refused.mean() + part * F.softplus(wrong_logits).mean() / 2
         penalty = (
             losses.r1_penalty(real_logits.mean(dim=(1, 2)), real)
             if self.weights.r1
             else torch.zeros_like(loss)
         )
         self.discriminator_optimizer.zero_grad(set_to_none=True)
-        wrong_logits = self.discriminator(wrong)[:, CLEAR]
-        caught = F.softplus(wrong_logits).mean()
-        (loss + self.weights.misjudged * caught + self.weights.r1 * penalty).backward()
+        (loss + self.weights.r1 * penalty).backward()
         self.discriminator_optimizer.step()
         right = torch.cat([real_logits > 0, fake_logits < 0]).float().mean()
         return {

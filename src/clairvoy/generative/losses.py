@@ -49,8 +49,9 @@ class LossWeights:
     """Distance of SqueezeNet features."""
     adversarial: float = 0.1
     """What the discriminator objects to, in units of the reconstruction's gradient (see `gradient_correction`)."""
-    misjudged: float = 1.0
-    """Weight, for the discriminator, of true pictures cleared too much or too little."""
+    misjudged: float = 0.5
+    """Part, in [0, 1], of what the discriminator learns to refuse as CLEAR that are true pictures cleared too much or
+    too little; the others are the generator's."""
     r1: float = 1.0
     """Gradient penalty of the discriminator."""
 
