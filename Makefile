@@ -13,7 +13,7 @@ API := clairvoy $(addprefix clairvoy.,imaging generative qlearning glimpse check
 	evaluation errors)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint format bench docs clean
+.PHONY: help run test lint format bench weights docs clean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -42,6 +42,11 @@ format: $(INSTALLED)  ## put the code into the format that lint expects
 bench: $(INSTALLED)  ## measure against peers on your own pairs: make bench HAZY=DIR CLEAR=DIR
 	@test -n "$(HAZY)" -a -n "$(CLEAR)" || { echo "name two folders: make bench HAZY=DIR CLEAR=DIR" >&2; exit 2; }
 	$(BIN)/python benchmarks/dehazing.py --hazy "$(HAZY)" --clear "$(CLEAR)" $(ARGS)
+
+weights: $(INSTALLED)  ## train the released weights again: make weights CLEAR=DIR (goes on where it was stopped)
+	@test -n "$(CLEAR)" || { echo "name a folder of photographs without haze: make weights CLEAR=DIR" >&2; exit 2; }
+	$(BIN)/clairvoy train haze --recipe fast --clear "$(CLEAR)" --out "$(OUT)/weights" \
+		$$(test -e "$(OUT)/weights/checkpoint.pt" && echo --resume) $(ARGS)
 
 docs: $(INSTALLED)  ## write the API reference to out/docs/index.html
 	$(BIN)/python -m pdoc --docformat numpy --output-directory "$(OUT)/docs" $(API)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 import time
+import unicodedata
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -57,7 +58,7 @@ def _add_haze(parser: argparse.ArgumentParser) -> None:
         "--depth",
         type=Path,
         metavar="DIR",
-        help="depth files NAME.npz, .npy or .png; procedural depth if left out",
+        help="depth files NAME.npz, .npy or .png; what --depth-model tells if left out",
     )
     parser.add_argument(
         "--depth-model",
@@ -118,7 +119,7 @@ def _add_haze(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--batch", type=int, help="pictures in a batch (default: 16; 128 on a GPU)")
     parser.add_argument(
         "--bf16",
-        action="store_true",
+        action=argparse.BooleanOptionalAction,
         help="compute convolutions in bfloat16: a third less time on CPUs that have it (always on a GPU)",
     )
     add_run(
@@ -134,6 +135,10 @@ def run(args: argparse.Namespace) -> int:
     """Train; 0 when the budget is spent, 130 after Ctrl-C."""
     if args.scenario != "haze":
         return {"search": train_search, "world": train_world}[args.scenario].run(args)
+    if args.depth and args.depth_model:
+        raise SettingsError(
+            "--depth and --depth-model both tell where depth comes from; leave one of them out"
+        )
     follow(args)
     checkpoint, weights = args.out / "checkpoint.pt", args.out / "weights.safetensors"
     if args.updates < 0 or (args.updates == 0 and not args.start):
@@ -247,6 +252,8 @@ def _files(args: argparse.Namespace) -> dict[str, list[Path]]:
         files |= {f"pairs_{n}": find_photographs(args.pairs[k]) for k, n in enumerate(("hazy", "clear"))}
     if args.depth:
         files["depth"] = sorted(path for path in args.depth.iterdir() if path.is_file())
+    elif args.depth_model and args.depth_model != "none":
+        files["depth_model"] = [Path(args.depth_model)]
     if args.start and Path(args.start).is_file():
         files["start"] = [Path(args.start)]
     return files
@@ -268,7 +275,8 @@ def _scenario(args: argparse.Namespace, device: torch.device) -> HazeScenario:
     paths = _photographs(args)
     if len(paths) < 2:
         raise FileError(
-            f"{args.clear}: one photograph; training needs at least 2, one is held out to calibrate on"
+            f"{args.clear}: photographs to learn from: {len(paths)}; training needs at least 2, one is held out to "
+            "calibrate on"
         )
     # Every tenth photograph calibrates and is never learnt from.
     held = paths[::10]
@@ -293,8 +301,10 @@ def _scenario(args: argparse.Namespace, device: torch.device) -> HazeScenario:
 
 def _photographs(args: argparse.Namespace) -> list[Path]:
     """The photographs to learn from and to calibrate on."""
-    left_out = set(args.leave_out or ())
-    return [path for path in find_photographs(args.clear, recursive=True) if path.stem not in left_out]
+    # One letter with an accent has two spellings in Unicode, and file systems differ in which they tell.
+    left_out = {unicodedata.normalize("NFC", name) for name in args.leave_out or ()}
+    paths = find_photographs(args.clear, recursive=True)
+    return [path for path in paths if unicodedata.normalize("NFC", path.stem) not in left_out]
 
 
 def _depth(args: argparse.Namespace) -> DepthSource:

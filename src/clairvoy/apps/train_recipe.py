@@ -15,6 +15,13 @@ DEFAULTS: dict[str, Any] = {
     "bf16": False, "start": None, "rooms": None, "outdoors": None,
 }  # fmt: skip
 """What may stand in a recipe, and what counts where neither it nor the command line says anything."""
+KINDS: dict[str, tuple[str, Any]] = {
+    "updates": ("a whole number", int), "batch": ("a whole number", int), "seed": ("a whole number", int),
+    "learning_rate": ("a number", (int, float)), "rooms": ("a number", (int, float)),
+    "outdoors": ("a number", (int, float)), "bf16": ("true or false", bool), "start": ("a name in quotes", str),
+    "depth_model": ("a name in quotes", str), "leave_out": ("a list of names in quotes", list),
+}  # fmt: skip
+"""Of what kind each is, in words and as Python holds it."""
 
 
 def follow(args: argparse.Namespace) -> None:
@@ -23,11 +30,11 @@ def follow(args: argparse.Namespace) -> None:
     Raises
     ------
     SettingsError
-        No such recipe, or one that cannot be read or holds an option that is not known.
+        No such recipe, or one that cannot be read, or that holds an option that is not known or of another kind.
     """
     recipe = _read(args.recipe) if args.recipe else {}
     for name, default in DEFAULTS.items():
-        if getattr(args, name) is None or getattr(args, name) is False:
+        if getattr(args, name) is None:
             setattr(args, name, recipe.get(name, default))
     for name, share in (("rooms", 0.25), ("outdoors", 0.2)):
         if getattr(args, name) is None:
@@ -49,4 +56,9 @@ def _read(name_or_path: str) -> dict[str, Any]:
         raise SettingsError(
             f"--recipe {name_or_path}: {', '.join(unknown)} is no option of a recipe; known are {', '.join(DEFAULTS)}"
         )
+    for name, value in recipe.items():
+        words, kind = KINDS[name]
+        fits = isinstance(value, kind) and (kind is bool or not isinstance(value, bool))
+        if not fits or (kind is list and not all(isinstance(one, str) for one in value)):
+            raise SettingsError(f"--recipe {name_or_path}: {name} is {value!r}; it must be {words}")
     return recipe

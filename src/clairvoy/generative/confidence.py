@@ -3,8 +3,8 @@
 Three signs, each known at once: the *spread* of restorations over the posterior, what the *discriminator* says of the
 restoration, and the *residual* haze that the generator still sees in it. Beside them stand how unsure the density is
 and plain facts that scale an error or bound it: how much haze there was, and how bright the airlight and how bright
-and rich in contrast the restoration are. A linear map, fitted by ridge regression on held-out scenes, turns them into a PSNR in dB; its
-residual deviation turns that into
+and rich in contrast the restoration are. A linear map, fitted by ridge regression on held-out scenes, turns them into
+a PSNR in dB; its residual deviation turns that into
 
     tau = P(PSNR >= 20 dB) = Phi((dB - 20) / sigma),
 
@@ -158,7 +158,8 @@ def _spread(
     by_density = half_way(*(seen(one, likely.airlight) for one in grids))
     by_airlight = half_way(*(seen(grid, one) for one in lights))
     drawn = [
-        seen(generator.decode(posterior.sample(noise).z, likely.density), likely.airlight) for _ in range(samples)
+        seen(generator.decode(posterior.sample(noise).z, likely.density), likely.airlight)
+        for _ in range(samples)
     ]
     by_field = [torch.stack(part).var(dim=0) for part in zip(*drawn, strict=True)]
     colour, transmission = (

@@ -276,7 +276,9 @@ class DensityVAE(nn.Module):
         told = (weight * answer[:, 1:].flatten(2)).sum(dim=-1)
         grey = seen.mean(dim=1, keepdim=True)
         brightness = torch.sigmoid(torch.logit(grey.clamp(0.02, 0.98)) + told[:, :1])
-        tint = F.softshrink((seen - grey) * torch.sigmoid(told[:, 1:2]), FAINT_TINT).clamp(-MAX_TINT, MAX_TINT)
+        tint = F.softshrink((seen - grey) * torch.sigmoid(told[:, 1:2]), FAINT_TINT).clamp(
+            -MAX_TINT, MAX_TINT
+        )
         airlight = (brightness + tint).clamp(0, 1)
         return airlight[:, :, None, None], torch.exp(told[:, 2:, None, None].clamp(-3, 3) - 3)
 

@@ -32,11 +32,11 @@ class HazyPairs:
     clear: Tensor
     """(B, 3, H, W) in [0, 1]."""
     optical_depth: Tensor
-    """(B, 1, H, W) >= 0; anything where not known."""
+    """(B, 1, H, W) >= 0; any such numbers where not known."""
     airlight: Tensor
-    """(B, 3, 1, 1); anything where not known."""
+    """(B, 3, 1, 1) in [0, 1]; any such numbers where not known."""
     depth: Tensor
-    """(B, 1, H/8, W/8) > 0, in any unit; anything where not known."""
+    """(B, 1, H/8, W/8) > 0, in any unit; any such numbers where not known."""
     known: Tensor
     """(B,) bool: optical depth, airlight and depth are known (synthesised haze), or not (real pairs)."""
 
@@ -191,7 +191,10 @@ class GeneratorLearner:
                 posterior.airlight, posterior.airlight_deviation, pairs.airlight, target, pairs.known
             ),
             "density": losses.gap_loss(
-                posterior.density, posterior.density_deviation, density_of(target.mean(dim=(1, 2, 3))), pairs.known
+                posterior.density,
+                posterior.density_deviation,
+                density_of(target.mean(dim=(1, 2, 3))),
+                pairs.known,
             ),
         }
         if weights.depth:
@@ -246,7 +249,9 @@ class GeneratorLearner:
         restored = ((pairs.hazy[:some] - a) * torch.exp(wide) + a).clamp(0, 1)
         z = generator.prior(clear_features[:some], mean_od[:some]).sample(self.noise)
         simulated_od = F.interpolate(
-            slice_grid(generator.decode(z, density_of(mean_od[:some])), generator.guide(clear_half[:some]).float()),
+            slice_grid(
+                generator.decode(z, density_of(mean_od[:some])), generator.guide(clear_half[:some]).float()
+            ),
             scale_factor=2.0,
             mode="bilinear",
             align_corners=False,

@@ -78,7 +78,9 @@ def outline_loss(optical_depth: Tensor, target: Tensor, known: Tensor, scales: i
     error = torch.exp(-optical_depth) - torch.exp(-target)
     total = torch.zeros(len(error), device=error.device)
     for _ in range(scales):
-        total = total + error.diff(dim=2).abs().mean(dim=(1, 2, 3)) + error.diff(dim=3).abs().mean(dim=(1, 2, 3))
+        total = (
+            total + error.diff(dim=2).abs().mean(dim=(1, 2, 3)) + error.diff(dim=3).abs().mean(dim=(1, 2, 3))
+        )
         error = F.avg_pool2d(error, 2)
     return _mean_of_known(total, known)
 

@@ -119,8 +119,7 @@ class SceneMaker:
             textures = [self.photographs[int(k)] for k in rng.integers(len(self.photographs), size=4)]
             # Part of a larger view, as photographs are cut too: the same things at another scale, and off the centre.
             side = round(self.size * rng.uniform(1.0, MAX_ZOOM))
-            render = render_room if kind < self.rooms else render_room
-            rgb, far = render(textures, side, side, rng)
+            rgb, far = render_room(textures, side, side, rng)
             top, left = rng.integers(side - self.size + 1, size=2)
             cut = slice(top, top + self.size), slice(left, left + self.size)
             return np.ascontiguousarray(rgb[cut]), np.ascontiguousarray(far[cut])

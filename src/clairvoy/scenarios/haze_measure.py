@@ -59,9 +59,7 @@ class _EachOnce(SceneSet):
         return torch.arange(count)
 
 
-def look_at(
-    generator: DensityVAE, discriminator: Discriminator, hazy: Tensor, seed: int = 0
-) -> Perception:
+def look_at(generator: DensityVAE, discriminator: Discriminator, hazy: Tensor, seed: int = 0) -> Perception:
     """What generator and discriminator believe of pictures (B, 3, S, S), in batches."""
     noise = torch.Generator().manual_seed(seed)
     looks = [

@@ -28,7 +28,10 @@ def pictures(scenario: HazeScenario) -> dict[str, bytes]:
     scenes = scenario.examples(4)
     device = scenario.device
     scenes = HazyScenes(
-        *(getattr(scenes, name).to(device) for name in ("hazy", "clear", "optical_depth", "airlight", "depth"))
+        *(
+            getattr(scenes, name).to(device)
+            for name in ("hazy", "clear", "optical_depth", "airlight", "depth")
+        )
     )
     generator, discriminator = scenario.learner.averaged, scenario.parts.discriminator
     seen = look_at(generator, discriminator, scenes.hazy)
