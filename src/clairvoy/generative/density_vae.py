@@ -268,11 +268,11 @@ class DensityVAE(nn.Module):
         )  # fmt: skip
 
     def _airlight(self, features: Tensor, picture: Tensor) -> tuple[Tensor, Tensor]:
-        """A weighted mean of the brightest colours seen (where: learnt attention), made brighter and greyer as learnt."""
+        """A weighted mean of the colours seen (where: learnt attention), made brighter or darker and greyer as learnt."""
         answer = self.airlight_head(features).float()
         weight = answer[:, :1].flatten(2).softmax(dim=-1)
-        brightest = F.max_pool2d(picture.float(), STRIDE).flatten(2)
-        seen = (weight * brightest).sum(dim=-1)
+        colours = F.avg_pool2d(picture.float(), STRIDE).flatten(2)
+        seen = (weight * colours).sum(dim=-1)
         told = (weight * answer[:, 1:].flatten(2)).sum(dim=-1)
         grey = seen.mean(dim=1, keepdim=True)
         brightness = torch.sigmoid(torch.logit(grey.clamp(0.02, 0.98)) + told[:, :1])

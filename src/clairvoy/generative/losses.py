@@ -28,7 +28,7 @@ class LossWeights:
 
     reconstruction: float = 1.0
     """Mean absolute error of the restored picture."""
-    fidelity: float = 0.03
+    fidelity: float = 0.05
     """Log of the mean squared error of each picture: what PSNR counts. A picture that is nearly right, a clear one
     above all, weighs as much as one in thick fog, which the mean error alone would learn from."""
     transmission: float = 0.5

@@ -40,19 +40,24 @@ class HazeSettings:
     but not so often that thin haze is taken for thick."""
     airlight: tuple[float, float] = (0.55, 1.1)
     """Brightness of the airlight as exposed; what is above 1 clips to white, as bright fog does in a photograph."""
+    lit: float = 0.35
+    """Probability that the airlight is as bright as the scene's own light makes it instead, where its brightness is
+    known: in a dim room fog is grey, and white things shine through it."""
+    lit_by: tuple[float, float] = (0.9, 2.0)
+    """Its brightness then, as a multiple of the mean brightness of the clear scene."""
     tint: float = 0.03
     """Standard deviation of the airlight's colour cast between channels, where there is one."""
-    neutral: float = 0.5
+    neutral: float = 0.62
     """Probability of no cast: the droplets of fog are larger than the wavelengths, and scatter them alike."""
     clouded: float = 0.3
     """Probability that the airlight differs from place to place, as it does under clouds and towards the sun."""
     unevenness: tuple[float, float] = (0.01, 0.12)
     """Log-uniform range of the standard deviation of its brightness, where it does."""
-    patchy: float = 0.35
+    patchy: float = 0.28
     """Probability that the haze is heterogeneous (a smooth field multiplies the optical depth)."""
     bank: float = 0.4
     """Probability that heterogeneous haze is a bank: cloud on the hills above, or fog on the ground below."""
-    clear: float = 0.22
+    clear: float = 0.25
     """Probability of no haze at all, so that a clear picture is learnt to be left alone."""
 
 
@@ -94,7 +99,12 @@ def smooth_field(count: int, height: int, width: int, generator: torch.Generator
     return field / math.sqrt(sum(weight**2 for _, weight in octaves))
 
 
-def draw_haze(depth: Tensor, generator: torch.Generator, settings: HazeSettings | None = None) -> Haze:
+def draw_haze(
+    depth: Tensor,
+    generator: torch.Generator,
+    settings: HazeSettings | None = None,
+    brightness: Tensor | None = None,
+) -> Haze:
     """Draw haze for a batch of scenes.
 
     Parameters
@@ -104,6 +114,10 @@ def draw_haze(depth: Tensor, generator: torch.Generator, settings: HazeSettings 
         depth beta * mean(depth) has the distribution of the settings.
     generator
         The source of all randomness.
+    settings
+        What is drawn.
+    brightness
+        Mean brightness of each clear scene, (B,) in [0, 1], for airlight that is lit by the scene; none is if not given.
 
     Returns
     -------
@@ -121,7 +135,7 @@ def draw_haze(depth: Tensor, generator: torch.Generator, settings: HazeSettings 
 
     patchy = (torch.rand(count, generator=generator) < settings.patchy).view(-1, 1, 1, 1)
     field = smooth_field(count, height, width, generator)
-    contrast = _uniform(count, 0.3, 4.0, generator).view(-1, 1, 1, 1)
+    contrast = _uniform(count, 0.3, 3.0, generator).view(-1, 1, 1, 1)
     offset = _uniform(count, -1.0, 1.0, generator).view(-1, 1, 1, 1)
     # A bank hangs at a height, hardly heeding the distance, and the same field frays its edge.
     bank = (torch.rand(count, generator=generator) < settings.bank).view(-1, 1, 1, 1)
@@ -135,12 +149,16 @@ def draw_haze(depth: Tensor, generator: torch.Generator, settings: HazeSettings 
 
     low_a, high_a = settings.airlight
     grey = low_a + (high_a - low_a) * _uniform(count, 0, 1, generator).pow(0.6)
+    lit = torch.rand(count, generator=generator) < settings.lit
+    by = _uniform(count, *settings.lit_by, generator)
+    if brightness is not None:
+        grey = torch.where(lit, (by * brightness).clamp(0.22, 1.0), grey)
     tint = torch.randn(count, 3, generator=generator) * settings.tint
     # A warm-to-blue axis is the cast that smoke, dust and dusk give; drawn for one picture in four.
     warm = torch.randn(count, 1, generator=generator) * torch.tensor([[0.06, 0.0, -0.06]])
     tint = tint + warm * (torch.rand(count, 1, generator=generator) < 0.25)
     tint = tint * (torch.rand(count, 1, generator=generator) >= settings.neutral)
-    airlight = (grey[:, None] + tint).clamp(0.3, 1.0).view(count, 3, 1, 1)
+    airlight = (grey[:, None] * (1 + tint)).clamp(0.15, 1.0).view(count, 3, 1, 1)
 
     low_u, high_u = (math.log(value) for value in settings.unevenness)
     deviation = torch.exp(_uniform(count, low_u, high_u, generator)).view(-1, 1, 1, 1)

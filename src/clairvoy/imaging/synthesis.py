@@ -22,6 +22,7 @@ from clairvoy.imaging.depth import ByteImage, DepthSource, FloatImage, Procedura
 from clairvoy.imaging.files import read
 from clairvoy.imaging.formats.raster import to_eight_bits
 from clairvoy.imaging.haze import HazeSettings, add_haze, draw_haze
+from clairvoy.imaging.outdoor_haze import render_outdoor_haze
 from clairvoy.imaging.rooms import render_room
 
 LONGEST_SIDE = 800
@@ -33,6 +34,8 @@ FLAT = 0.2
 """Part of the scenes that are of low contrast by themselves."""
 KEPT_IN_MEMORY = 1500
 """How many decoded photographs are kept (about 1.2 MB each)."""
+ON_ITS_SIDE = 0.1
+"""Part of the scenes that lie on a side."""
 NEAREST_VIEW = 0.1
 """The least part of a photograph that a view shows."""
 
@@ -119,10 +122,11 @@ class SceneMaker:
             textures = [self.photographs[int(k)] for k in rng.integers(len(self.photographs), size=4)]
             # Part of a larger view, as photographs are cut too: the same things at another scale, and off the centre.
             side = round(self.size * rng.uniform(1.0, MAX_ZOOM))
-            rgb, far = render_room(textures, side, side, rng)
+            render = render_room if kind < self.rooms else render_outdoor_haze
+            rgb, far = render(textures, side, side, rng)
             top, left = rng.integers(side - self.size + 1, size=2)
             cut = slice(top, top + self.size), slice(left, left + self.size)
-            return np.ascontiguousarray(rgb[cut]), np.ascontiguousarray(far[cut])
+            return self._turned(rgb[cut], far[cut], rng)
         number = int(rng.integers(len(self.photographs)))
         rgb = self.photographs[number]
         depth = self.depth(rgb, self.photographs.paths[number].stem, rng)
@@ -139,10 +143,18 @@ class SceneMaker:
             view, there = view[:, ::-1], there[:, ::-1]
         shape = (self.size, self.size)
         enough = cv2.INTER_AREA if min(crop_h, crop_w) > self.size else cv2.INTER_LINEAR
-        return (
+        return self._turned(
             cv2.resize(np.ascontiguousarray(view), shape, interpolation=enough).astype(np.uint8),
             np.maximum(cv2.resize(np.ascontiguousarray(there), shape, interpolation=enough), 1e-4),
+            rng,
         )
+
+    def _turned(
+        self, rgb: ByteImage, depth: FloatImage, rng: np.random.Generator
+    ) -> tuple[ByteImage, FloatImage]:
+        """Both as they are or, now and then, lying on a side, as photographs do whose orientation got lost."""
+        quarters = int(rng.choice((1, 3))) if rng.random() < ON_ITS_SIDE else 0
+        return np.ascontiguousarray(np.rot90(rgb, quarters)), np.ascontiguousarray(np.rot90(depth, quarters))
 
 
 class ScenePool:
@@ -209,7 +221,7 @@ def haze_scenes(
     The colour grade acts on clear and hazy picture alike: to restore is to take the haze away, not the grade. Noise and
     coding are the hazy picture's alone.
     """
-    haze = draw_haze(depth, generator, settings)
+    haze = draw_haze(depth, generator, settings, clear.mean(dim=(1, 2, 3)))
     grade = Grade(len(clear), generator)
     seen = add_noise(add_haze(clear, haze.transmission, haze.light), generator).clamp(0, 1)
     hazy = store(grade(seen), generator)

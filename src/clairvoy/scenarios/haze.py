@@ -68,7 +68,9 @@ class HazeScenarioSettings:
     seed: int = 0
     """Of everything but the agent's exploration."""
     search: HazeSearchSettings = field(
-        default_factory=lambda: HazeSearchSettings(preview=True, false_alarm=1.0, step=0.01, wall=0.05)
+        default_factory=lambda: HazeSearchSettings(
+            preview=0.7, reads=(0.1, 1.0), go_on=True, false_alarm=1.0, step=0.01, wall=0.05
+        )
     )
     """The reward's restraint terms."""
     haze: HazeSettings = field(default_factory=HazeSettings)
