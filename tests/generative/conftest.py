@@ -25,10 +25,14 @@ def discriminator():
 
 @pytest.fixture
 def pairs():
-    """Eight blocky pictures of 64 x 64 under uniform haze of optical depth 0.2 to 1.6, airlight 0.9."""
+    """Eight blocky pictures of 64 x 64 under uniform haze of optical depth 0.2 to 1.6, airlight 0.9.
+
+    The depth is one of its own, so that its term has something to tell.
+    """
     rng = torch.Generator().manual_seed(2)
     clear = torch.rand(8, 3, 8, 8, generator=rng).repeat_interleave(8, 2).repeat_interleave(8, 3)
     od = torch.linspace(0.2, 1.6, 8).view(8, 1, 1, 1).expand(8, 1, 64, 64).clone()
     airlight = torch.full((8, 3, 1, 1), 0.9)
     hazy = add_haze(clear, torch.exp(-od), airlight)
-    return HazyPairs(hazy, clear, od, airlight, torch.ones(8, dtype=torch.bool))
+    depth = torch.rand(8, 1, 8, 8, generator=rng) + 0.5
+    return HazyPairs(hazy, clear, od, airlight, depth, torch.ones(8, dtype=torch.bool))

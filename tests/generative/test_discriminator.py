@@ -23,9 +23,13 @@ def test_the_two_questions_have_answers_of_their_own(generator, discriminator):
     )
 
 
-def test_features_made_smaller_change_nothing(discriminator):
-    features = torch.rand(1, 8, 8, 8)
-    torch.testing.assert_close(discriminator(features), discriminator(0.01 * features))
+def test_features_made_smaller_change_nothing_but_the_density_counts(discriminator):
+    features = torch.rand(1, 10, 8, 8)
+    smaller, denser = features.clone(), features.clone()
+    smaller[:, :-2] *= 0.01
+    denser[:, -2] *= 0.01
+    torch.testing.assert_close(discriminator(features), discriminator(smaller))
+    assert float((discriminator(features) - discriminator(denser)).detach().abs().max()) > 1e-3
 
 
 def test_what_it_says_reaches_the_picture(generator, discriminator):
