@@ -4,10 +4,12 @@ import math
 
 import pytest
 import torch
+import torch.nn.functional as F
 
 from clairvoy.generative.bilateral_grid import slice_grid
 from clairvoy.generative.confidence import SIGNS, Calibration, perceive, to_db
-from clairvoy.generative.density_vae import neutral_if_faint
+from clairvoy.generative.density_vae import Posterior
+from clairvoy.generative.discriminator import CLEAR
 
 
 def test_unfitted_it_claims_to_know_nothing():
@@ -66,42 +68,48 @@ def test_db_is_psnr():
     torch.testing.assert_close(to_db(torch.tensor([1.0, 0.01, 0.0])), torch.tensor([0.0, 20.0, 60.0]))
 
 
-def test_perception_is_what_two_looks_see(generator, discriminator):
-    picture = torch.rand(2, 3, 64, 64, generator=torch.Generator().manual_seed(3))
+def test_perception_is_what_the_posterior_says(generator, discriminator):
+    picture = torch.rand(2, 3, 64, 96, generator=torch.Generator().manual_seed(3))
     seen = perceive(generator, discriminator, picture, torch.Generator().manual_seed(0))
     with torch.no_grad():
-        first = generator.encode(picture)
-        airlight = neutral_if_faint(first.airlight)
-        restored, _ = generator.restore(picture, first.mean, airlight)
-        left = generator.decode(generator.encode(restored.clamp(0, 1)).mean)
-        grid = (generator.decode(first.mean) + left).clamp(max=generator.settings.max_optical_depth)
-        half = torch.nn.functional.avg_pool2d(picture, 2)
-        haze = 1 - torch.exp(-slice_grid(grid, generator.guide(half)))
-    torch.testing.assert_close(seen.left, left)
+        posterior = generator.encode(picture)
+        grid = generator.decode(posterior.mean, posterior.density)
+        haze = 1 - torch.exp(-slice_grid(grid, generator.guide(F.avg_pool2d(picture, 2))))
+        clear = discriminator.belief(generator, picture, CLEAR)
+    torch.testing.assert_close(seen.density, posterior.density)
+    torch.testing.assert_close(seen.density_deviation, posterior.density_deviation)
+    torch.testing.assert_close(seen.airlight, posterior.airlight)
     torch.testing.assert_close(seen.grid, grid)
     torch.testing.assert_close(seen.haze, haze)
-    torch.testing.assert_close(seen.airlight, airlight)
-    assert seen.signs.shape == (2, len(SIGNS), 4, 4)
+    torch.testing.assert_close(seen.clear, clear)
+    assert seen.spread.shape == (2, 1, 4, 6)
+    assert seen.signs.shape == (2, len(SIGNS), 4, 6)
 
 
-def test_a_faint_tint_of_the_airlight_is_none():
-    faint, strong = torch.tensor([0.9, 0.915, 0.885]), torch.tensor([0.9, 0.93, 0.87])
-    told = neutral_if_faint(
-        torch.stack([faint, strong]).view(2, 3, 1, 1) + torch.tensor([0.001, 0, 0]).view(1, 3, 1, 1)
-    )
-    torch.testing.assert_close(told[0].flatten(), torch.full((3,), 0.9 + 0.001 / 3))
-    torch.testing.assert_close(told[1].flatten(), strong + torch.tensor([0.001, 0, 0]))
-
-
-def test_one_look_is_what_the_posterior_says_and_tau_reads_the_same_signs_of_doubt(generator, discriminator):
-    picture = torch.rand(2, 3, 64, 64, generator=torch.Generator().manual_seed(3))
-    once, twice = (
-        perceive(generator, discriminator, picture, torch.Generator().manual_seed(0), twice=both)
-        for both in (False, True)
-    )
-    torch.testing.assert_close(once.grid, generator.decode(once.z))
-    assert bool((twice.grid > once.grid).all())  # an untrained generator sees haze in everything
-    torch.testing.assert_close(once.signs[:, :3], twice.signs[:, :3])  # spread, discriminator, residual
+def test_the_signs_are_what_they_are_called(generator, discriminator):
+    picture = torch.rand(2, 3, 64, 96, generator=torch.Generator().manual_seed(3))
+    seen = perceive(generator, discriminator, picture, torch.Generator().manual_seed(0))
+    sign = dict(zip(SIGNS, seen.signs.split(1, dim=1), strict=True))
+    with torch.no_grad():
+        restored = generator.restore_along(picture, seen.grid, seen.airlight)[0].clamp(0, 1)
+        again = generator.encode(restored)
+        left = generator.decode(again.mean, again.density).mean(dim=1, keepdim=True)
+        judged = discriminator.judge(generator, restored, CLEAR)
+    cells = restored.mean(dim=1).unfold(1, 16, 16).unfold(2, 16, 16).flatten(3)
+    expected = {
+        "discriminator": judged,
+        "residual": torch.log(F.avg_pool2d(left, 8) + 1e-3),
+        "haze": F.avg_pool2d(seen.haze, 8),
+        "haze squared": F.avg_pool2d(seen.haze, 8).square(),
+        "airlight": seen.airlight.mean(dim=1, keepdim=True).expand(2, 1, 4, 6),
+        "brightness": cells.mean(dim=3)[:, None],
+        "contrast": torch.log(cells.std(dim=3, correction=0)[:, None] + 1e-2),
+        "doubt": torch.log(seen.density_deviation).expand(2, 1, 4, 6),
+        "density": seen.density.expand(2, 1, 4, 6),
+    }
+    assert set(expected) == set(SIGNS) - {"spread"}
+    for name, value in expected.items():
+        torch.testing.assert_close(sign[name], value, atol=1e-4, rtol=1e-4, msg=name)
 
 
 def test_many_looks_see_a_mirrored_picture_mirrored(generator, discriminator):
@@ -115,22 +123,83 @@ def test_many_looks_see_a_mirrored_picture_mirrored(generator, discriminator):
         return perceive(generator, discriminator, pictures[0], noise, looks=pictures[1:] if looks else ())
 
     there, back = see(False, True), see(True, True)
-    seen = there.grid - torch.nn.functional.interpolate(there.left, size=(12, 16), mode="bilinear")
-    mirrored = back.grid - torch.nn.functional.interpolate(back.left, size=(12, 16), mode="bilinear")
-    assert there.grid.shape[-2:] == (12, 16)
-    torch.testing.assert_close(seen, mirrored.flip(-1), atol=1e-5, rtol=1e-5)
+    assert there.grid.shape[-2:] == (48, 64)
+    torch.testing.assert_close(there.grid, back.grid.flip(-1), atol=1e-5, rtol=1e-5)
     torch.testing.assert_close(there.airlight, back.airlight)
     one, its_mirror = see(False, False).grid, see(True, False).grid
     assert float((one - its_mirror.flip(-1)).abs().max()) > 1e-3
 
 
-def test_spread_is_none_where_the_posterior_is_certain(generator, discriminator):
+@pytest.fixture
+def unsure(generator):
+    """A posterior about one picture, a picture that its restoration clips nowhere, and a field that tells places apart."""
+    rng = torch.Generator().manual_seed(5)
     with torch.no_grad():
-        latent = generator.settings.latent
-        generator.posterior_head.weight[latent:] = 0.0
-        generator.posterior_head.bias[latent:] = -10.0
-    certain = perceive(generator, discriminator, torch.rand(1, 3, 64, 64), torch.Generator().manual_seed(0))
+        generator.decoder.last.weight.mul_(100)
+    one = torch.ones(1, 1, 1, 1)
+    z = torch.randn(1, 4, 4, 4, generator=rng)
+    posterior = Posterior(
+        z,
+        torch.full_like(z, math.log(0.5**2)),
+        -0.6 * one,
+        0.08 * one,
+        0.9 * one.expand(1, 3, 1, 1),
+        0.02 * one,
+    )
+    picture = 0.78 + 0.08 * torch.rand(1, 3, 64, 64, generator=rng)
+    return posterior, picture
+
+
+def drawn_spread(generator, posterior, picture, draws=2000):
+    """Variance of the restored colours and of the transmission in cells of 16 pixels, over draws from a posterior."""
+    many = Posterior(*(part.expand(draws, *part.shape[1:]) for part in posterior))
+    draw = many.sample(torch.Generator().manual_seed(11))
+    quarter = F.avg_pool2d(picture, 4).expand(draws, 3, 16, 16)
     with torch.no_grad():
-        generator.posterior_head.bias[latent:] = 0.0
-    unsure = perceive(generator, discriminator, torch.rand(1, 3, 64, 64), torch.Generator().manual_seed(0))
-    assert float(unsure.spread.mean()) > 20 * float(certain.spread.mean())
+        t = torch.exp(-generator.optical_depth(draw, quarter))
+    colour = (quarter - draw.airlight) / t + draw.airlight
+    assert 0 < float(colour.min()) < float(colour.max()) < 1
+    return [F.avg_pool2d(part.var(dim=0).mean(dim=0)[None], 4) for part in (colour, t)]
+
+
+@pytest.mark.parametrize("certain", [(), ("density",), ("airlight",), ("field",), ("density", "airlight")])
+def test_the_spread_is_that_of_many_draws(generator, discriminator, unsure, certain):
+    """The delta method against draws of field, density and airlight together; any of them may be certain."""
+    posterior, picture = unsure
+    nothing = torch.full((1, 1, 1, 1), 1e-9)
+    if "density" in certain:
+        posterior = posterior._replace(density_deviation=nothing)
+    if "airlight" in certain:
+        posterior = posterior._replace(airlight_deviation=nothing)
+    if "field" in certain:
+        posterior = posterior._replace(log_variance=torch.full_like(posterior.log_variance, -40))
+    noise = torch.Generator().manual_seed(0)
+    seen = perceive(generator, discriminator, picture, noise, samples=1000, posterior=posterior)
+    colour, transmission = drawn_spread(generator, posterior, picture)
+    doubt = torch.exp(seen.signs[:, :1]) - 1e-5
+    torch.testing.assert_close(doubt[0], colour, rtol=0.15, atol=1e-7)
+    torch.testing.assert_close(seen.spread[0], transmission.sqrt(), rtol=0.1, atol=1e-5)
+    assert float(colour.mean()) > 1e-5
+
+
+def test_each_part_of_the_posterior_adds_to_the_spread(generator, discriminator, unsure):
+    posterior, picture = unsure
+    sure = posterior._replace(
+        log_variance=torch.full_like(posterior.log_variance, -40),
+        density_deviation=torch.full_like(posterior.density_deviation, 1e-9),
+        airlight_deviation=torch.full_like(posterior.airlight_deviation, 1e-9),
+    )
+
+    def doubt(about):
+        noise = torch.Generator().manual_seed(0)
+        seen = perceive(generator, discriminator, picture, noise, samples=50, posterior=about)
+        return float((torch.exp(seen.signs[:, 0]) - 1e-5).mean()), float(seen.spread.mean())
+
+    none = doubt(sure)
+    assert none[0] == pytest.approx(0, abs=1e-8)
+    assert none[1] == pytest.approx(0, abs=1e-6)
+    for part in ("log_variance", "density_deviation", "airlight_deviation"):
+        more = doubt(sure._replace(**{part: getattr(posterior, part)}))
+        assert more[0] > 1e-5, part
+        # The colour of the light does not change how much of the scene comes through.
+        assert (more[1] > 1e-4) == (part != "airlight_deviation"), part

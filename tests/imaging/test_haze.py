@@ -3,6 +3,7 @@
 import math
 
 import numpy as np
+import pytest
 import torch
 
 from clairvoy.imaging.haze import (
@@ -55,13 +56,42 @@ def test_airlight_is_neutral_as_often_as_asked_and_clips_to_white():
     depth = torch.ones(4000, 1, 1, 1)
     dim = draw_haze(depth, torch.Generator().manual_seed(2), HazeSettings(airlight=(0.6, 0.8))).airlight
     neutral = (dim.amax(dim=1) == dim.amin(dim=1)).float().mean()
-    assert abs(float(neutral) - 0.5) < 0.03
+    assert abs(float(neutral) - HazeSettings().neutral) < 0.03
     bright = HazeSettings(airlight=(0.55, 1.1), neutral=1.0)
     white = (
         (draw_haze(depth, torch.Generator().manual_seed(3), bright).airlight == 1).all(dim=1).float().mean()
     )
     # 0.55 + 0.55 u^0.6 >= 1 for this part of u in [0, 1].
     assert abs(float(white) - (1 - (0.45 / 0.55) ** (1 / 0.6))) < 0.03
+
+
+def test_dense_haze_is_drawn_as_often_as_asked():
+    """The larger of two uniform draws has the mean 2/3, one draw 1/2, on the log scale of the mean optical depth."""
+    depth = torch.ones(6000, 1, 1, 1)
+    for dense in (0.0, 0.6, 1.0):
+        settings = HazeSettings(mean_optical_depth=(0.1, 1.0), dense=dense, patchy=0.0, clear=0.0)
+        od = draw_haze(depth, torch.Generator().manual_seed(5), settings).optical_depth
+        place = 1 + torch.log10(od)  # 0 at the lower limit, 1 at the upper
+        assert float(place.mean()) == pytest.approx(0.5 + dense / 6, abs=0.02)
+
+
+def test_a_scene_lights_its_fog_as_often_as_asked():
+    """Where it does, the airlight is the scene's brightness times a factor, and never brighter than white."""
+    depth, settings = (
+        torch.ones(3000, 1, 1, 1),
+        HazeSettings(lit=0.4, lit_by=(1.5, 1.5), neutral=1.0, clouded=0.0),
+    )
+    scene = torch.linspace(0.2, 0.9, 3000)
+    lit = draw_haze(depth, torch.Generator().manual_seed(6), settings, scene).airlight[:, 0, 0, 0]
+    by_scene = lit == (1.5 * scene).clamp(0.22, 1.0)
+    dim = scene < 0.36  # below the others' range of brightness
+    assert float(by_scene[dim].float().mean()) == pytest.approx(0.4, abs=0.06)
+    assert float(lit[dim & ~by_scene].min()) >= 0.55
+    assert float(lit.max()) <= 1.0
+    # Where the brightness is not known, none is lit, and the other draws are the same.
+    unknown = draw_haze(depth, torch.Generator().manual_seed(6), settings).airlight[:, 0, 0, 0]
+    assert torch.equal(unknown[~by_scene], lit[~by_scene])
+    assert float(unknown.min()) >= 0.55
 
 
 def test_a_bank_of_mist_hangs_above_or_below():

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from clairvoy.errors import FileError
-from clairvoy.imaging import camera
+from clairvoy.imaging import camera, synthesis
 from clairvoy.imaging.files import Picture, write
 from clairvoy.imaging.haze import HazeSettings
 from clairvoy.imaging.synthesis import Photographs, SceneMaker, ScenePool, haze_scenes, vary_tone
@@ -81,6 +81,48 @@ def test_a_grade_is_on_both_pictures_and_on_the_airlight(monkeypatch):
     assert even.sum() > 10
     assert float((scenes.hazy - scenes.airlight).mean(dim=(1, 2, 3))[even].abs().max()) < 0.05
     assert float(scenes.clear.flatten(1).mean(dim=1).std()) > 0.03
+
+
+def test_depth_is_told_coarsely_with_the_scene():
+    """Means over blocks of eight pixels, in the depth's own unit."""
+    depth = torch.rand(2, 1, 16, 24, generator=torch.Generator().manual_seed(0)) + 0.5
+    scenes = haze_scenes(torch.full((2, 3, 16, 24), 0.5), depth, torch.Generator().manual_seed(0))
+    blocks = depth.view(2, 1, 2, 8, 3, 8).mean(dim=(3, 5))
+    torch.testing.assert_close(scenes.depth, blocks)
+
+
+def test_scenes_are_rendered_as_often_as_asked(maker, monkeypatch):
+    """A room is told by its depth, 1, and the outdoors by theirs, 2; other scenes are views of the photographs."""
+
+    def rendered(depth):
+        return lambda textures, height, width, rng: (
+            np.zeros((height, width, 3), np.uint8), np.full((height, width), depth, np.float32)
+        )  # fmt: skip
+
+    monkeypatch.setattr(synthesis, "render_room", rendered(1.0))
+    monkeypatch.setattr(synthesis, "render_outdoor_haze", rendered(2.0))
+    mixed = SceneMaker(maker.photographs, size=32, seed=5, rooms=0.3, outdoors=0.5)
+    kinds = []
+    for index in range(300):
+        _, depth = mixed(index)
+        flat = depth.min() == depth.max() and depth.max() in (1.0, 2.0)
+        kinds.append(int(depth[0, 0]) if flat else 0)
+    share = np.bincount(kinds, minlength=3) / 300
+    np.testing.assert_allclose(share, [0.2, 0.3, 0.5], atol=0.07)
+
+
+def test_scenes_that_lie_on_a_side_are_the_same_scenes_turned(maker, monkeypatch):
+    monkeypatch.setattr(synthesis, "ON_ITS_SIDE", 0.0)
+    upright = [maker(index) for index in range(8)]
+    monkeypatch.setattr(synthesis, "ON_ITS_SIDE", 1.0)
+    quarters = set()
+    for (clear, depth), index in zip(upright, range(8), strict=True):
+        turned, its_depth = maker(index)
+        found = [k for k in range(4) if np.array_equal(np.rot90(clear, k), turned)]
+        assert found in ([1], [3])
+        np.testing.assert_array_equal(np.rot90(depth, found[0]), its_depth)
+        quarters.update(found)
+    assert quarters == {1, 3}
 
 
 def test_no_photographs_is_an_error():

@@ -30,7 +30,7 @@ def scenes():
     depth = torch.tensor([1.0, 1.0, 0.0]).view(3, 1, 1, 1).expand(3, 1, 64, 64).contiguous()
     airlight = torch.full((3, 3, 1, 1), 0.8)
     t = torch.exp(-depth)
-    return HazyScenes(clear * t + airlight * (1 - t), clear, depth, airlight)
+    return HazyScenes(clear * t + airlight * (1 - t), clear, depth, airlight, torch.ones(3, 1, 8, 8))
 
 
 @pytest.fixture
@@ -71,6 +71,14 @@ def test_what_is_not_recognised_is_not_restored_and_clear_scenes_do_not_count(sc
     assert found["searched_db"] == pytest.approx(float(untouched), abs=1e-4)
     assert found["restored_db_dense"] == pytest.approx(found["restored_db"])  # 1 - exp(-1) = 0.63
     assert measure(parts, scenes, Feedback(), settings) == found
+
+
+def test_the_mean_is_the_restoration_of_the_most_likely_draw(scenes, parts):
+    found = measure_sampler(parts.generator, parts.discriminator, parts.calibration, scenes, draws=1)
+    with torch.no_grad():
+        posterior = parts.generator.encode(scenes.hazy)
+        restored = parts.generator.restore(scenes.hazy, posterior.most_likely)[0].clamp(0, 1)
+    assert found["mean"] == pytest.approx(float(picture_db(restored, scenes.clear).mean()), abs=1e-4)
 
 
 def test_no_way_to_choose_passes_the_best_draw(scenes, parts):

@@ -12,7 +12,8 @@ from clairvoy.scenarios.met_scenes import MetScenes
 def scenes(count, shade):
     """Scenes of one shade each, so that a drawn scene can be told."""
     value = torch.full((count, 3, 16, 16), shade)
-    return HazyScenes(value, value, torch.zeros(count, 1, 16, 16), torch.full((count, 3, 1, 1), shade))
+    depth = torch.full((count, 1, 2, 2), 10 * shade)
+    return HazyScenes(value, value, torch.zeros(count, 1, 16, 16), torch.full((count, 3, 1, 1), shade), depth)
 
 
 @pytest.fixture
