@@ -3,6 +3,8 @@
 import hashlib
 import json
 import shutil
+from argparse import Namespace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,7 +14,8 @@ from tensorboard.backend.event_processing import event_accumulator
 
 from clairvoy.apps import train
 from clairvoy.apps.cli import main
-from clairvoy.checkpoint import load_weights
+from clairvoy.checkpoint import Parts, load_weights, save_weights
+from clairvoy.generative.backbone import Backbone
 from clairvoy.imaging.files import Picture, write
 
 SHORT = ["--updates", "2", "--batch", "4", "--device", "cpu", "--quiet"]
@@ -25,6 +28,16 @@ def photographs(tmp_path_factory):
         pixels = rng.integers(0, 256, (6, 8, 3), dtype=np.uint8).repeat(16, axis=0).repeat(16, axis=1)
         write(folder / f"{index}.png", pixels, Picture(pixels))
     return folder
+
+
+@pytest.fixture(scope="module")
+def some_weights(tmp_path_factory):
+    """Weights as a training writes them, of which only that they are told from others matters."""
+    path = tmp_path_factory.mktemp("weights") / "some.safetensors"
+    with torch.random.fork_rng():
+        torch.manual_seed(77)
+        save_weights(path, Parts.new())
+    return path
 
 
 @pytest.fixture(autouse=True)
@@ -93,6 +106,16 @@ def test_refusals(photographs, tmp_path, capsys):
         ((photographs, tmp_path / "out"), ("--depth", str(tmp_path / "no")), "depth"),
         ((photographs, one / "0.png" / "out"), (), "cannot be written"),
         ((photographs, tmp_path / "out"), ("--rooms", "1.5"), "--rooms"),
+        ((photographs, tmp_path / "out"), ("--rooms", "0.6", "--outdoors", "0.6"), "together at most 1"),
+        ((photographs, tmp_path / "out"), ("--outdoors", "-0.1"), "--outdoors"),
+        ((photographs, tmp_path / "out"), ("--leave-out", "0", "1"), "photographs to learn from: 1"),
+        ((photographs, tmp_path / "out"), ("--depth-model", "no.onnx"), "no.onnx: no such file"),
+        (
+            (photographs, tmp_path / "out"),
+            ("--depth", str(one), "--depth-model", "none"),
+            "leave one of them out",
+        ),
+        ((photographs, tmp_path / "out"), ("--recipe", "slow"), "--recipe slow"),
         ((photographs, tmp_path / "out"), ("--start", "no.safetensors"), "no.safetensors"),
         ((photographs, tmp_path / "new"), ("--resume",), "no run to resume"),
     ]
@@ -123,24 +146,70 @@ def test_pairs_of_two_sizes_are_refused(photographs, tmp_path, capsys):
     assert not (tmp_path / "run").exists()
 
 
-def test_it_goes_on_from_released_weights(photographs, tmp_path):
-    assert call(photographs, tmp_path / "tuned", "--start", "fast", "--rooms", "1") == 0
-    before, after = tensors("fast"), tensors(tmp_path / "tuned" / "weights.safetensors")
+def test_it_goes_on_from_given_weights(photographs, tmp_path, some_weights):
+    assert call(photographs, tmp_path / "tuned", "--start", str(some_weights), "--rooms", "0.8") == 0
+    before, after = tensors(some_weights), tensors(tmp_path / "tuned" / "weights.safetensors")
     moved = [float((a - b).abs().max()) for a, b in zip(before, after, strict=True)]
-    # The first update of the warm-up moves weights by little: they are the released ones, not new ones.
+    # The first update of the warm-up moves weights by little: they are the given ones, not new ones.
     assert 0 < sorted(moved)[len(moved) // 2] < 1e-3
 
 
-def test_no_updates_calibrate_and_leave_the_networks_as_they_are(photographs, tmp_path, capsys):
-    assert call(photographs, tmp_path / "run", "--updates", "0", "--start", "fast") == 0
+def test_no_updates_calibrate_and_leave_the_networks_as_they_are(photographs, tmp_path, capsys, some_weights):
+    assert call(photographs, tmp_path / "run", "--updates", "0", "--start", str(some_weights)) == 0
     assert "calibrated" in capsys.readouterr().err
-    before, after = load_weights("fast"), load_weights(tmp_path / "run" / "weights.safetensors")
+    before, after = load_weights(some_weights), load_weights(tmp_path / "run" / "weights.safetensors")
     for name in ("generator", "discriminator", "agent"):
         for one, other in zip(
             before.modules()[name].parameters(), after.modules()[name].parameters(), strict=True
         ):
             torch.testing.assert_close(other, one, atol=1e-3, rtol=1e-3)
     assert not torch.equal(before.calibration.slope, after.calibration.slope)
+
+
+def test_training_from_nothing_begins_with_what_knows_pictures():
+    """With ImageNet's weights in the backbone, and the seed's in all else."""
+    one, same, other = (
+        train._parts(Namespace(start=None, resume=False, seed=seed)).generator.state_dict()
+        for seed in (0, 0, 1)
+    )
+    imagenet = Backbone()
+    imagenet.load_imagenet()
+    for name, value in imagenet.state_dict().items():
+        assert torch.equal(one[f"trunk.backbone.{name}"], value)
+    assert all(torch.equal(one[name], same[name]) for name in one)
+    assert not torch.equal(one["posterior_head.weight"], other["posterior_head.weight"])
+
+
+def test_photographs_that_are_left_out_are_no_files_of_the_run(photographs, tmp_path):
+    """By name without ending, in any folder, and however the file system spells an accent."""
+    mine = tmp_path / "mine"
+    shutil.copytree(photographs, mine)
+    (mine / "below").mkdir()
+    shutil.copy(mine / "0.png", mine / "below" / "foggy.png")
+    shutil.copy(mine / "0.png", mine / "alle\u0301e.png")
+    options = {"clear": mine, "pairs": None, "depth": None, "depth_model": None, "start": None}
+    kept = train._files(Namespace(**options, leave_out=["foggy", "all\u00e9e", "nowhere"]))["clear"]
+    assert [path.name for path in kept] == ["0.png", "1.png", "2.png"]
+    assert len(train._files(Namespace(**options, leave_out=None))["clear"]) == 5
+
+
+def test_a_recipe_stands_in_the_record_and_must_be_the_same_to_resume(photographs, tmp_path, capsys):
+    recipe = tmp_path / "mine.toml"
+    recipe.write_text("seed = 4\nrooms = 0.5\nleave_out = ['2']\ndepth_model = 'none'")
+    assert call(photographs, tmp_path / "run", "--recipe", str(recipe)) == 0
+    said = json.loads((tmp_path / "run" / "settings.json").read_text())
+    assert (said["seed"], said["rooms"], said["leave_out"], said["updates"]) == (4, 0.5, ["2"], 2)
+    assert said["data"]["clear"]["files"] == 2
+    recipe.write_text("seed = 4\nrooms = 0.6\nleave_out = ['2']\ndepth_model = 'none'")
+    assert call(photographs, tmp_path / "run", "--recipe", str(recipe), "--resume") == 2
+    assert "--rooms 0.5, not 0.6" in capsys.readouterr().err
+
+
+def test_a_depth_network_of_ones_own_is_one_of_the_runs_files(photographs):
+    options = {"clear": photographs, "pairs": None, "depth": None, "leave_out": None, "start": None}
+    assert train._files(Namespace(**options, depth_model="mine.onnx"))["depth_model"] == [Path("mine.onnx")]
+    for model in (None, "none"):
+        assert "depth_model" not in train._files(Namespace(**options, depth_model=model))
 
 
 def test_a_run_says_how_it_is_repeated(photographs, tmp_path, capsys):

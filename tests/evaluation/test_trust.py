@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from clairvoy.checkpoint import load_weights
+from clairvoy.checkpoint import Parts
 from clairvoy.errors import SettingsError
 from clairvoy.evaluation import expected_calibration_error, measure_trust
 from clairvoy.evaluation.trust import ABLATED, compare
@@ -52,7 +52,8 @@ def test_the_run_is_repeatable_and_complete(tmp_path):
     rng = np.random.default_rng(0)
     pixels = np.kron(rng.integers(0, 256, (20, 30, 3)), np.ones((8, 8, 1))).astype(np.uint8)
     write(tmp_path / "a.png", pixels, Picture(pixels))
-    parts = load_weights("fast")
+    torch.manual_seed(0)
+    parts = Parts.new()
     first = measure_trust(parts, [tmp_path / "a.png"], scenes=20, seed=3)
     assert first == measure_trust(parts, [tmp_path / "a.png"], scenes=20, seed=3)
     assert first.told.n == 20
