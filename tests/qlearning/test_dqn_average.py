@@ -8,11 +8,12 @@ from torch import nn
 
 from clairvoy.errors import SettingsError
 from clairvoy.qlearning.dqn import DQN, DQNSettings
-from clairvoy.qlearning.encoders import network_for, settle
+from clairvoy.qlearning.encoders import network_for
 from clairvoy.qlearning.environment import ObservationSpec
 from clairvoy.qlearning.online import Best, _Run
 from clairvoy.qlearning.qnetwork import initialise
 from clairvoy.qlearning.transitions import Transitions
+from clairvoy.qlearning.units import settle
 
 SHARE = 0.25
 

@@ -22,12 +22,13 @@ from clairvoy.generative.transition_learner import TransitionLearner, Transition
 from clairvoy.generative.transition_tau import TransitionTau
 from clairvoy.generative.transition_vae import TransitionVAESettings
 from clairvoy.qlearning.dqn import DQN, DQNSettings
-from clairvoy.qlearning.encoders import network_for, settle
+from clairvoy.qlearning.encoders import network_for
 from clairvoy.qlearning.environment import BatchedEnvironment, Step
 from clairvoy.qlearning.history import History, HistorySettings
 from clairvoy.qlearning.mixed_history import HELD_OUT, MixedHistory
 from clairvoy.qlearning.qnetwork import initialise
 from clairvoy.qlearning.transitions import Transitions, joined
+from clairvoy.qlearning.units import settle
 from clairvoy.scenarios.generated_rollouts import roll_out
 from clairvoy.scenarios.replayed import Replayed
 
