@@ -3,9 +3,12 @@
 import math
 from dataclasses import replace
 
+import cv2
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from torch import nn
 
 from clairvoy import glimpse
@@ -156,6 +159,30 @@ def test_filling_keeps_what_is_known_and_reaches_everything():
     pixels[:10, :10] = (10, 20, 30)
     filled = fill(pixels, known)
     np.testing.assert_allclose(filled, np.broadcast_to([10.0, 20.0, 30.0], filled.shape), atol=1e-2)
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.integers(1, 40), st.integers(1, 40), st.integers(0, 2**32 - 1))
+def test_filling_adds_no_value_that_was_not_there(height, width, seed):
+    rng = np.random.default_rng(seed)
+    pixels, known = rng.uniform(0, 255, (height, width, 3)), rng.random((height, width)) < 0.1
+    known.flat[seed % known.size] = True
+    filled = fill(np.where(known[..., None], pixels, 1e30), known)
+    np.testing.assert_array_equal(filled[known], pixels[known].astype(np.float32))
+    tolerance = 1e-3
+    assert (filled >= pixels[known].min(0) - tolerance).all()
+    assert (filled <= pixels[known].max(0) + tolerance).all()
+
+
+def test_filling_from_one_pixel_is_the_work_of_few_passes(monkeypatch):
+    known = np.zeros((300, 400), bool)
+    known[5, 7] = True
+    made, resize = [], cv2.resize
+    monkeypatch.setattr(
+        cv2, "resize", lambda picture, size, **how: made.append(size) or resize(picture, size, **how)
+    )
+    assert (fill(np.full((300, 400, 3), 9.0), known) == 9).all()
+    assert sum(width * height for width, height in made) < 2 * known.size
 
 
 def test_sampling_a_box_is_sampling_the_whole_and_cutting():
