@@ -214,3 +214,72 @@ def _half(dataset_id, *_, **__):
     place.mkdir(parents=True)
     (place / "part").touch()
     raise OSError("the disk is full")
+
+
+def one_episode(env, actions):
+    """As `by_minari`, of one episode that is played out; what is shown is kept part by part, as Minari keeps it."""
+    shown, _ = env.reset(seed=0)
+    seen, rewards, ends = [shown], [], []
+    for action in actions:
+        shown, reward, terminated, _, _ = env.step(action)
+        seen.append(shown)
+        rewards.append(reward)
+        ends.append(terminated)
+    if isinstance(shown, dict):
+        seen = {name: [one[name] for one in seen] for name in shown}
+    elif isinstance(shown, tuple):
+        seen = tuple(np.array([one[place] for one in seen]) for place in range(len(shown)))
+    return minari.data_collector.EpisodeBuffer(
+        id=0, observations=seen, actions=np.array(actions), rewards=rewards, terminations=ends,
+        truncations=[False] * len(ends),
+    )  # fmt: skip
+
+
+def recorded(name, env, actions):
+    buffer = one_episode(env, actions)
+    with pytest.warns(UserWarning, match="None"):
+        minari.create_dataset_from_buffers(
+            name, [buffer], observation_space=env.observation_space, action_space=env.action_space
+        )
+    return buffer, minari.load_dataset(name)
+
+
+def test_a_data_set_of_cards_holds_what_was_seen():
+    """Blackjack shows a tuple of three numbers."""
+    cards, data = recorded("cards/random-v0", gymnasium.make("Blackjack-v1"), [1, 0])
+    held = load_minari(data, settings()).recent(2)
+    assert {name: part.shape[1] for name, part in held.observation.items()} == {"0": 32, "1": 11, "2": 2}
+    for place, seen in enumerate(cards.observations):
+        assert held.observation[str(place)].argmax(dim=1).tolist() == seen[:-1].tolist()
+        assert held.next_observation[str(place)].argmax(dim=1).tolist() == seen[1:].tolist()
+
+
+class Words(gymnasium.Env):
+    """Shows what it says."""
+
+    observation_space = gymnasium.spaces.Dict(
+        {"said": gymnasium.spaces.Text(3, charset="ab"), "place": gymnasium.spaces.Discrete(4)}
+    )
+    action_space = gymnasium.spaces.MultiDiscrete([2, 3])
+
+    def reset(self, *, seed=None, options=None):
+        super().reset(seed=seed)
+        self.place = 0
+        return self._shown(), {}
+
+    def step(self, action):
+        self.place += 1
+        return self._shown(), 1.0, self.place == 3, False, {}
+
+    def _shown(self):
+        return {"said": "ab", "place": self.place}
+
+
+def test_words_are_refused_by_name_and_choices_of_several_parts_are_one_number():
+    actions = [[0, 0], [1, 0], [1, 2]]
+    with pytest.raises(SettingsError, match=r"said is Text.*leave it out with gymnasium\.wrappers\.Filter"):
+        load_minari(recorded("words/spoken-v0", Words(), actions)[1])
+    quiet = gymnasium.wrappers.FilterObservation(Words(), ["place"])
+    held = load_minari(recorded("words/quiet-v0", quiet, actions)[1], settings()).recent(3)
+    assert held.action.tolist() == [0, 3, 5]
+    assert held.observation["place"].argmax(dim=1).tolist() == [0, 1, 2]

@@ -179,8 +179,10 @@ def test_what_cannot_be_used_is_named():
 
     with pytest.raises(SettingsError, match="Discrete"):
         of(action_space=spaces.Box(0, 1, (2,)))
-    with pytest.raises(SettingsError, match="wrap the environment"):
-        of(observation_space=spaces.MultiBinary(3))
+    with pytest.raises(SettingsError, match=r"observation is Text.*wrap it so that it shows a Box"):
+        of(observation_space=spaces.Text(3))
+    with pytest.raises(SettingsError, match=r"1/said is Text.*leave it out with .*FilterObservation"):
+        of(observation_space=spaces.Tuple([spaces.Discrete(2), spaces.Dict({"said": spaces.Text(3)})]))
     environment = batch(AutoresetMode.NEXT_STEP)
     environment.reset(torch.Generator())
     with pytest.raises(InputError, match=r"give \(2,\)"):

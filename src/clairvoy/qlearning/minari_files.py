@@ -97,7 +97,7 @@ def load_minari(
     generator: torch.Generator | None = None,
     device: str | torch.device = "cpu",
 ) -> History:
-    """Read a data set of single steps as history: one of `save_minari`, or any with discrete actions.
+    """Read a data set of single steps as history: one of `save_minari`, or any whose spaces `from_gymnasium` takes.
 
     Parameters
     ----------
@@ -124,13 +124,12 @@ def load_minari(
     SettingsError
         Spaces that Q-learning here cannot use, or too little room.
     """
-    minari, spaces, leaves_of = _modules()
+    minari, _, leaves_of = _modules()
     try:
         data = minari.load_dataset(dataset) if isinstance(dataset, str) else dataset
         told = _told(data)
-        action_space, shown = data.action_space, leaves_of(data.observation_space)
-        if not isinstance(action_space, spaces.Discrete):
-            raise SettingsError(f"the actions are {action_space}; Q-learning needs Discrete ones")
+        code = _actions_module().ActionCode(data.action_space)
+        shown = leaves_of(data.observation_space, "ours" if told else None)
         total = int(data.total_steps)
         settings = settings or (
             HistorySettings(**told["settings"]) if told else HistorySettings(capacity=max(1, total))
@@ -139,11 +138,8 @@ def load_minari(
             raise SettingsError(
                 f"capacity is {settings.capacity}; the data set holds {total} steps: raise capacity"
             )
-        actions = int(action_space.n)
-        found = [
-            _of_episode(episode, shown, int(action_space.start), actions, settings)
-            for episode in data.iterate_episodes()
-        ]
+        actions = code.count
+        found = [_of_episode(episode, shown, code, settings) for episode in data.iterate_episodes()]
     except ClairvoyError:
         raise
     except Exception as error:  # Minari, h5py and json raise many kinds
@@ -179,6 +175,12 @@ def _spaces_module() -> Any:
     from clairvoy.qlearning import gymnasium_spaces
 
     return gymnasium_spaces
+
+
+def _actions_module() -> Any:
+    from clairvoy.qlearning import gymnasium_actions
+
+    return gymnasium_actions
 
 
 def _box(spaces: Any, values: np.ndarray) -> Any:
@@ -263,13 +265,9 @@ def _told(data: Any) -> dict[str, Any]:
 
 
 def _of_episode(
-    episode: Any, shown: dict[str, Any], first_action: int, actions: int, settings: HistorySettings
+    episode: Any, shown: dict[str, Any], code: Any, settings: HistorySettings
 ) -> tuple[Transitions, dict[str, np.ndarray]]:
-    module = _spaces_module()
-    observation = {
-        name: module.tensor_of(value, shown[name])
-        for name, value in module.parts(episode.observations, shown)
-    }
+    observation, actions = _spaces_module().named(episode.observations, shown), code.count
     steps, infos = len(episode.rewards), episode.infos or {}
     if steps == 0 or bool(np.any(episode.terminations[:-1]) or np.any(episode.truncations[:-1])):
         raise InputError(f"episode {episode.id} is empty or goes on after its end; split it there")
@@ -283,7 +281,7 @@ def _of_episode(
     }
     transitions = episode_transitions(
         observation,
-        torch.from_numpy(np.asarray(episode.actions).astype(np.int64)) - first_action,
+        torch.from_numpy(code.encode(episode.actions)),
         torch.from_numpy(np.asarray(episode.rewards).astype(np.float32)),
         terminated=bool(episode.terminations[-1]),
         next_mask=allowed,

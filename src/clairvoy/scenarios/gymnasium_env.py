@@ -13,7 +13,7 @@ from gymnasium.vector.utils import batch_space
 from torch import Tensor
 
 from clairvoy.errors import SettingsError
-from clairvoy.qlearning.environment import BatchedEnvironment
+from clairvoy.qlearning.environment import BatchedEnvironment, resets_late
 from clairvoy.qlearning.gymnasium_spaces import space_of
 from clairvoy.qlearning.transitions import Observation
 
@@ -33,6 +33,8 @@ class GymnasiumEnv(gymnasium.Env[Any, Any]):
     SettingsError
         The batch holds more than one environment.
     """
+
+    metadata: dict[str, Any] = {"render_modes": [], "channels": "ours"}  # noqa: RUF012 (Gymnasium has it so)
 
     def __init__(self, environment: BatchedEnvironment) -> None:
         if environment.num_envs != 1:
@@ -54,7 +56,7 @@ class GymnasiumEnv(gymnasium.Env[Any, Any]):
 
     def step(self, action: np.int64 | int) -> tuple[dict[str, np.ndarray], float, bool, bool, dict[str, Any]]:
         """Act once. After the end of an episode call `reset`; the batch has begun another one by itself."""
-        step = self._environment.step(torch.tensor([int(action)]))
+        step = self._environment.step(_numbers([action]))
         info: dict[str, Any] = {name: value[0].cpu().numpy().copy() for name, value in step.info.items()}
         info["action_mask"] = _mask(step.final_action_mask)
         return (
@@ -67,10 +69,11 @@ class GymnasiumEnv(gymnasium.Env[Any, Any]):
 
 
 class GymnasiumVectorEnv(VectorEnv[Any, Any, Any]):
-    """Adapter for tools that speak Gymnasium's vector environments; resets itself in the *same step*.
+    """Adapter for tools that speak Gymnasium's vector environments.
 
-    ``infos["final_obs"]`` holds the last observations of the episodes that ended, ``infos["action_mask"]`` what is
-    allowed next, ``(N, A)`` int8.
+    It resets itself in the *same step*; ``infos["final_obs"]`` holds the last observations of the episodes that ended.
+    Around an environment that resets itself a step late it does so in the *next step*, as ``metadata["autoreset_mode"]``
+    tells. ``infos["action_mask"]`` is what is allowed next, ``(N, A)`` int8.
 
     Parameters
     ----------
@@ -81,7 +84,9 @@ class GymnasiumVectorEnv(VectorEnv[Any, Any, Any]):
     def __init__(self, environment: BatchedEnvironment) -> None:
         self._environment = environment
         self.num_envs = environment.num_envs
-        self.metadata = {"autoreset_mode": AutoresetMode.SAME_STEP}
+        self._late = resets_late(environment)
+        mode = AutoresetMode.NEXT_STEP if self._late else AutoresetMode.SAME_STEP
+        self.metadata = {"autoreset_mode": mode, "channels": "ours"}
         self.single_action_space = spaces.Discrete(environment.num_actions)
         self.single_observation_space = space_of(environment.observation_specs)
         self.action_space = batch_space(self.single_action_space, self.num_envs)
@@ -99,12 +104,20 @@ class GymnasiumVectorEnv(VectorEnv[Any, Any, Any]):
     def step(
         self, actions: np.ndarray
     ) -> tuple[dict[str, np.ndarray], np.ndarray, np.ndarray, np.ndarray, dict[str, Any]]:
-        """Act in all environments."""
-        step = self._environment.step(torch.as_tensor(np.asarray(actions)))
+        """Act in all environments.
+
+        Raises
+        ------
+        SettingsError
+            The environment began an episode a step late, and had not told that it would.
+        """
+        step = self._environment.step(_numbers(actions))
+        if step.begun is not None and bool(step.begun.any()) and not self._late:
+            raise SettingsError(LATE_UNTOLD)
         infos: dict[str, Any] = {name: value.cpu().numpy().copy() for name, value in step.info.items()}
         infos["action_mask"] = _masks(self._environment.action_mask())
         done = step.done.cpu().numpy()
-        if done.any():
+        if done.any() and not self._late:
             last, shown = _all(step.final_observation), np.full(self.num_envs, None, dtype=object)
             for row in done.nonzero()[0]:
                 shown[row] = {name: value[row] for name, value in last.items()}
@@ -116,6 +129,17 @@ class GymnasiumVectorEnv(VectorEnv[Any, Any, Any]):
             step.truncated.cpu().numpy().copy(),
             infos,
         )
+
+
+LATE_UNTOLD = (
+    "the environment told in Step.begun that it resets itself a step late: say so, resets_late = True, or let it begin "
+    "episodes in the same step"
+)
+
+
+def _numbers(actions: Any) -> Tensor:
+    # Whatever whole numbers they are: bytes would be taken for a mask by some environments.
+    return torch.as_tensor(np.asarray(actions)).long()
 
 
 def _all(observation: Observation) -> dict[str, np.ndarray]:

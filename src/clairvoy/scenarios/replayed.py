@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from clairvoy.errors import WeightsError
-from clairvoy.qlearning.environment import BatchedEnvironment
+from clairvoy.qlearning.environment import BatchedEnvironment, resets_late
 from clairvoy.qlearning.transitions import Observation
 from clairvoy.scenarios.scenario import ObservationSpec, Step
 
@@ -29,6 +29,21 @@ class Replayed:
         self._seed = torch.Generator().get_state()
         self._actions: list[Tensor] = []
         self._shown: Observation = {}
+
+    @property
+    def resets_late(self) -> bool:
+        """Whether the environment itself does."""
+        return resets_late(self.environment)
+
+    def reset_at_once(self) -> bool:
+        """Let the environment itself do so, see `FromGymnasium.reset_at_once`."""
+        at_once = getattr(self.environment, "reset_at_once", None)
+        return not self.resets_late if at_once is None else bool(at_once())
+
+    def render(self) -> list[Any]:
+        """Pictures that the environment itself draws; none if it cannot."""
+        draw = getattr(self.environment, "render", None)
+        return [] if draw is None else list(draw())
 
     def reset(self, generator: torch.Generator) -> Observation:
         """Begin an episode everywhere; what was noted before is forgotten."""

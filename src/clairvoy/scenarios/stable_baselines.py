@@ -13,8 +13,10 @@ from gymnasium import spaces
 
 from clairvoy.errors import SettingsError
 from clairvoy.qlearning.agent import Agent
-from clairvoy.qlearning.environment import BatchedEnvironment
-from clairvoy.qlearning.gymnasium_spaces import leaves, parts, space_of, tensor_of
+from clairvoy.qlearning.environment import BatchedEnvironment, resets_late
+from clairvoy.qlearning.gymnasium_actions import ActionCode
+from clairvoy.qlearning.gymnasium_spaces import leaves, named, space_of
+from clairvoy.scenarios.gymnasium_env import LATE_UNTOLD
 
 
 def as_vec_env(environment: BatchedEnvironment, seed: int = 0) -> Any:
@@ -33,8 +35,14 @@ def as_vec_env(environment: BatchedEnvironment, seed: int = 0) -> Any:
     Raises
     ------
     SettingsError
-        The library is not installed.
+        The library is not installed; or the environment resets itself a step late, and cannot do otherwise: that library
+        would learn from steps that only reset.
     """
+    if resets_late(environment) and not getattr(environment, "reset_at_once", lambda: False)():
+        raise SettingsError(
+            "the environment resets itself a step late, which Stable-Baselines3 would take for a step of the game; make it "
+            "with gymnasium.make_vec(..., vectorization_mode='sync'), or let it begin episodes in the same step"
+        )
     try:
         from stable_baselines3.common.vec_env import VecEnv
     except ImportError as error:
@@ -72,6 +80,8 @@ def as_vec_env(environment: BatchedEnvironment, seed: int = 0) -> Any:
             self,
         ) -> tuple[dict[str, np.ndarray], np.ndarray, np.ndarray, list[dict[str, Any]]]:
             step = environment.step(self._actions)
+            if step.begun is not None and bool(step.begun.any()):
+                raise SettingsError(LATE_UNTOLD)
             reward, done = step.reward.cpu().numpy().copy(), step.done.cpu().numpy()
             mask = environment.action_mask().cpu().numpy()
             infos: list[dict[str, Any]] = [{"action_mask": allowed} for allowed in mask]
@@ -122,11 +132,19 @@ class PredictsAsInSB3:
         Trained.
     observation_space
         Of the environment of Gymnasium that it is to act in; names as in `from_gymnasium`.
+    action_space
+        Of the same, where actions are not numbers from 0: `Discrete` with a start, MultiDiscrete, MultiBinary.
     """
 
-    def __init__(self, agent: Agent, observation_space: spaces.Space[Any]) -> None:
+    def __init__(
+        self,
+        agent: Agent,
+        observation_space: spaces.Space[Any],
+        action_space: spaces.Space[Any] | None = None,
+    ) -> None:
         self._agent = agent
-        self._spaces = leaves(observation_space)
+        self._parts = leaves(observation_space)
+        self._actions = None if action_space is None else ActionCode(action_space)
 
     def predict(
         self,
@@ -139,13 +157,14 @@ class PredictsAsInSB3:
 
         The further arguments are those of recurrent and of stochastic policies; this one is neither.
         """
-        named = {name: tensor_of(part, self._spaces[name]) for name, part in parts(observation, self._spaces)}
-        name, first = next(iter(named.items()))
-        space = self._spaces[name]
-        single = first.ndim == (1 if isinstance(space, spaces.Discrete) else len(space.shape or ()))
+        shown = named(observation, self._parts)
+        name, first = next(iter(shown.items()))
+        single = first.ndim == len(self._parts[name].spec.shape)
         if single:
-            named = {name: value[None] for name, value in named.items()}
-        actions = self._agent.act_greedily(named).cpu().numpy()
+            shown = {name: value[None] for name, value in shown.items()}
+        actions = self._agent.act_greedily(shown).cpu().numpy()
+        if self._actions is not None:
+            actions = self._actions.decode(actions)
         return (actions[0] if single else actions), None
 
 
