@@ -1,13 +1,17 @@
 """The dehazer with untrained or released parts: what must hold whatever was learnt."""
 
+import io
+
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from clairvoy.checkpoint import Parts, load_weights, save_weights
-from clairvoy.dehazer import Dehazer
+from clairvoy.dehazer import Dehazer, clear
 from clairvoy.errors import InputError, SettingsError, WeightsError
 from clairvoy.generative.bilateral_grid import slice_grid
+from clairvoy.imaging.files import read
 
 
 @pytest.fixture(scope="module")
@@ -68,8 +72,6 @@ def test_sixteen_bits_are_not_rounded_to_eight(dehazer, photo):
 
 
 def test_the_same_kind_comes_out(dehazer, photo):
-    from PIL import Image
-
     alpha = np.full((*photo.shape[:2], 1), 77, np.uint8)
     assert isinstance(dehazer(Image.fromarray(photo), force=True).image, Image.Image)
     out = dehazer(np.concatenate([photo, alpha], axis=2), force=True).image
@@ -129,3 +131,29 @@ def test_weights_survive_a_file_and_wrong_ones_are_refused(tmp_path):
         load_weights("nothing")
     with pytest.raises(WeightsError, match="format"):
         load_weights("squeezenet1_1")
+
+
+@pytest.mark.parametrize("kind", ["path", "bytes", "file"])
+def test_a_photograph_without_haze_is_copied_by_clear(kind, tmp_path, photo):
+    """As the command line does it; another format is converted."""
+    pixels = (photo // 40).astype(np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "sharp.jpg", quality=60)
+    data = (tmp_path / "sharp.jpg").read_bytes()
+    given = {"path": tmp_path / "sharp.jpg", "bytes": data, "file": io.BytesIO(data)}[kind]
+    picture = clear(given, tmp_path / "out.jpg", strength=0.0)
+    assert (tmp_path / "out.jpg").read_bytes() == data
+    np.testing.assert_array_equal(picture.pixels, read(data).pixels)
+    clear(data, tmp_path / "out.png", strength=0.0)
+    np.testing.assert_array_equal(read(tmp_path / "out.png").pixels, picture.pixels)
+
+
+def test_a_batch_is_its_pictures_one_by_one(photo):
+    tensor = torch.from_numpy(photo).permute(2, 0, 1)
+    batch = torch.stack([tensor, tensor.flip(2)])
+    out = clear(batch, force=True)
+    assert out.shape == batch.shape
+    assert out.dtype == torch.uint8
+    for one, restored in zip(batch, out, strict=True):
+        assert torch.equal(clear(one, force=True), restored)
+    channels_last = np.stack([photo, photo[:, ::-1]])
+    np.testing.assert_array_equal(clear(channels_last, force=True), out.permute(0, 2, 3, 1).numpy())

@@ -13,7 +13,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -30,9 +31,9 @@ from clairvoy.generative.bilateral_grid import blend_bins
 from clairvoy.generative.confidence import RESTORE_FROM, perceive
 from clairvoy.generative.density_vae import working_size
 from clairvoy.generative.sampler import best_restoration
-from clairvoy.imaging.files import write
+from clairvoy.imaging.files import read, write_restored
 from clairvoy.imaging.windows import strips
-from clairvoy.picture_kinds import peak, unpack
+from clairvoy.picture_kinds import is_batch, is_file, peak, source_of, stacked, unpack
 from clairvoy.search import LOOK_BUDGET, cut_windows, pool_beliefs, search
 
 if TYPE_CHECKING:
@@ -167,8 +168,8 @@ class Dehazer:
         Parameters
         ----------
         photo
-            Path, bytes, PIL image, `Picture`, array (H, W[, 1|3|4]) uint8, uint16 or float in [0, 1], or tensor
-            (3, H, W) float in [0, 1].
+            Path, bytes, open file, PIL image, `Picture`, array (H, W[, 1|3|4]) or tensor (H, W), (1|3|4, H, W),
+            uint8, uint16 or float in [0, 1]; see `picture_kinds.unpack`.
         strength
             0 is the identity, 1 the whole optical depth is taken away.
         samples
@@ -318,12 +319,16 @@ def clear(
 ) -> Any:
     """Restore a hazy picture with the released weights; gives the same kind as went in.
 
+    Beside what a `Dehazer` takes, an array (B, H, W, C) or a tensor (B, C, H, W) of several pictures, which are restored
+    one by one.
+
     Parameters
     ----------
     photo, strength, samples, force
         See `Dehazer.__call__`.
     output
-        A file to write as well, if the picture came from a path or bytes.
+        A file to write as well, if the picture came from a file: a path, bytes, or an open file. A photograph that
+        is left as it was is copied, unless `output` is of another format.
     overwrite
         Whether an existing output may be replaced.
     device
@@ -331,13 +336,19 @@ def clear(
     preset
         "fast", or "fine": several looks at each picture.
     """
-    if output is not None and not isinstance(photo, (str, Path, bytes)):
+    if output is not None and not is_file(photo):
         raise InputError(
-            "output works with a path or bytes; save an array or image with the library it is of"
+            "output works with a path, bytes or a file; save an array or image with the library it is of"
         )
     if (device, preset) not in _LOADED:
         _LOADED[device, preset] = Dehazer.load(RELEASED, device, preset)
-    image = _LOADED[device, preset](photo, strength=strength, samples=samples, force=force).image
-    if output is not None:
-        write(Path(output), image.pixels, image, overwrite=overwrite)
-    return image
+    dehazer = partial(_LOADED[device, preset], strength=strength, samples=samples, force=force)
+    if is_batch(photo):
+        return stacked([dehazer(picture).image for picture in photo])
+    if output is None:
+        return dehazer(photo).image
+    source, _ = source_of(photo)
+    picture = read(source)
+    pixels = dehazer(picture).image
+    write_restored(output, pixels, picture, source, overwrite=overwrite)
+    return replace(picture, pixels=pixels)

@@ -38,7 +38,7 @@ from clairvoy.imaging.windows import strips
 
 __all__ = [
     *("MAX_PIXELS", "SUFFIXES", "Metadata", "Picture"),
-    *("encode", "find_photographs", "format_of", "read", "write"),
+    *("encode", "find_photographs", "format_of", "read", "unchanged", "write", "write_restored"),
 ]
 
 MAX_PIXELS = 200_000_000
@@ -164,15 +164,52 @@ def write(
     with _naming(str(target)):
         kind = format_of(path)
         _check_target(path, overwrite)
-        data = encode(pixels, like, kind, quality=quality)
-        _check_target(path, overwrite)
-        # A link is written through, as any program would, instead of being replaced by a file.
-        try:
-            replace_file(Path(os.path.realpath(path)), data)
-        except OSError as error:
-            raise FileError(
-                f"cannot be written ({error}); check the folder, its rights and free space"
-            ) from error
+        _write_bytes(path, encode(pixels, like, kind, quality=quality), overwrite)
+
+
+def write_restored(
+    target: str | Path,
+    pixels: np.ndarray,
+    picture: Picture,
+    source: Path | bytes,
+    *,
+    overwrite: bool = False,
+    quality: int | None = None,
+) -> None:
+    """Write what was made of a photograph; one that was left as it was is copied, unless the format changes.
+
+    Parameters
+    ----------
+    target, overwrite, quality
+        As for `write`.
+    pixels
+        What was made of `picture`; equal pixels mean that nothing was.
+    picture
+        What was read.
+    source
+        The file that it was read from.
+
+    Raises
+    ------
+    FileError, InputError, SettingsError
+        As `write`.
+    """
+    path = Path(target)
+    with _naming(str(target)):
+        data = unchanged(pixels, picture, source, format_of(path))
+        if data is None:
+            data = encode(pixels, picture, format_of(path), quality=quality)
+        _write_bytes(path, data, overwrite)
+
+
+def unchanged(pixels: np.ndarray, picture: Picture, source: Path | bytes, format: str) -> bytes | None:
+    """The file that a picture was read from, if nothing was made of it and `format` is its own; otherwise None."""
+    if format != picture.format or not np.array_equal(pixels, picture.pixels):
+        return None
+    if isinstance(source, bytes):
+        return source
+    # A pipe with a name can be read only once.
+    return source.read_bytes() if source.is_file() else None
 
 
 def encode(pixels: np.ndarray, like: Picture, format: str, *, quality: int | None = None) -> bytes:
@@ -333,6 +370,16 @@ def _luma(pixels: np.ndarray) -> np.ndarray:
     """Grey (H, W, 1) of RGB by the weights of ITU-R BT.601, rounded; three equal channels stay that value."""
     red, green, blue = (pixels[..., channel].astype(np.uint32) for channel in range(3))
     return ((299 * red + 587 * green + 114 * blue + 500) // 1000)[..., None].astype(pixels.dtype)
+
+
+def _write_bytes(path: Path, data: bytes, overwrite: bool) -> None:
+    _check_target(path, overwrite)
+    try:
+        replace_file(path, data)
+    except OSError as error:
+        raise FileError(
+            f"cannot be written ({error}); check the folder, its rights and free space"
+        ) from error
 
 
 def _check_target(path: Path, overwrite: bool) -> None:
