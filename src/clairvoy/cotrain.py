@@ -318,6 +318,8 @@ class Cotraining:
         fall = max(1, int(self.total * self.settings.exploration))
         epsilon = linear_schedule(*self.settings.epsilon, fall, self.update)
         action = scenario.agent.act(self.observation, environment.action_mask(), epsilon, self.exploration)
+        # A copy: an environment that shows one tensor, changed at each step, must not change what was seen.
+        self.observation = {name: value.clone() for name, value in self.observation.items()}
         step = environment.step(action)
         scenario.history.append(
             self.observation, action, step.reward, step.terminated, step.truncated, step.final_observation,

@@ -58,6 +58,8 @@ def collect(
     """
     for _ in range(steps):
         actions = policy(observation, environment.action_mask())
+        # A copy: an environment that shows one tensor, changed at each step, must not change what was seen.
+        observation = {name: value.clone() for name, value in observation.items()}
         step = environment.step(actions)
         history.append(
             observation,

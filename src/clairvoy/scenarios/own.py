@@ -24,11 +24,15 @@ from clairvoy.qlearning.dqn import DQN, DQNSettings
 from clairvoy.qlearning.encoders import network_for
 from clairvoy.qlearning.history import History, HistorySettings
 from clairvoy.qlearning.transitions import GENERATED, REAL, Transitions
+from clairvoy.qlearning.units import Settling
 from clairvoy.scenarios.met_rows import MetRows
 from clairvoy.scenarios.own_parts import (
     as_environment,
+    as_rows,
     check_agent,
     check_generator,
+    check_transitions,
+    first_steps,
     takes_scenes,
 )
 from clairvoy.scenarios.scenario import Step
@@ -80,7 +84,7 @@ class Scenario:
         A batched environment (`SceneEnvironment`, or any `BatchedEnvironment`), a Gymnasium vector environment, or
         the id of one of Gymnasium's.
     real
-        The real data, rows (R, ...) of one shape.
+        The real data, rows (R, ...) of one shape: a tensor, an array or a list.
     kind
         What an entry of a row is; by default what `data_kinds.kind_of` makes of ``real``.
     generator
@@ -111,7 +115,7 @@ class Scenario:
     def __init__(
         self,
         environment: Any,
-        real: Tensor,
+        real: Any,
         *,
         kind: DataKind | None = None,
         generator: nn.Module | None = None,
@@ -122,7 +126,8 @@ class Scenario:
         settings: ScenarioSettings | None = None,
         device: str | torch.device = "cpu",
     ) -> None:
-        self.settings, self.real, self.device = settings or ScenarioSettings(), real, torch.device(device)
+        self.settings, self.device = settings or ScenarioSettings(), torch.device(device)
+        self.real = real = as_rows(real)
         seed = self.settings.seed
         self.environment = as_environment(environment, self.settings.num_envs)
         self.history_to_data, self.data_to_history = history_to_data, data_to_history
@@ -161,8 +166,19 @@ class Scenario:
             self.environment.num_actions,
             torch.Generator().manual_seed(seed + 1),
         )
+        self._try_passages()
         self.rng = torch.Generator().manual_seed(seed + 2)
         self.met = MetRows(real, self.settings.remembered)
+        self.settling = Settling()
+
+    def _try_passages(self) -> None:
+        """Act once everywhere, and turn what came of it into data, and data into history, before it matters."""
+        self._like = first_steps(self.environment)
+        if self.history_to_data is not None:
+            self._as_data(self._like)
+        if self.data_to_history is not None:
+            made = self.data_to_history(self.real[:2].clone())
+            check_transitions(made, 2, self._like, self.environment.num_actions)
 
     # What the loop asks for.
 
@@ -182,12 +198,12 @@ class Scenario:
         return metrics
 
     def experience(self, step: Step, feedback: Feedback) -> None:
-        """Note what the agent met, and how little the generator understood it."""
+        """Note what the agent met, how little the generator understood it, and in what units numbers are."""
+        self.settling.from_history(self.agent.networks, self.history)
         if self.history_to_data is not None:
             begun = 0 if step.begun is None else int(step.begun.sum())
             last = self.history.recent(self.environment.num_envs - begun)
-            rows = self.history_to_data(last.rows((last.provenance == REAL).nonzero()[:, 0]))
-            self.kind.check(rows)
+            rows = self._as_data(last.rows((last.provenance == REAL).nonzero()[:, 0]))
         elif self.plays_scenes:
             rows = scenes_acted_in(step)
         else:
@@ -254,6 +270,7 @@ class Scenario:
             "learner": self.learner.state_dict(),
             "met": self.met.state_dict(),
             "rng": self.rng.get_state(),
+            "settled": self.settling.settled,
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -261,11 +278,21 @@ class Scenario:
         self.learner.load_state_dict(state["learner"])
         self.met.load_state_dict(state["met"])
         self.rng.set_state(state["rng"])
+        self.settling.settled = int(state["settled"])
 
     # How it is done.
 
     def _real(self, count: int) -> Tensor:
         return self.real[torch.randint(len(self.real), (count,), generator=self.rng)]
+
+    def _as_data(self, steps: Transitions) -> Tensor:
+        """Rows of the real data's kind, by `history_to_data`."""
+        assert self.history_to_data is not None
+        rows = self.history_to_data(steps)
+        if not isinstance(rows, Tensor):
+            raise InputError(f"history_to_data gave a {type(rows).__name__}; it gives a tensor of rows")
+        self.kind.check(rows)
+        return rows
 
     def _surprise(self, rows: Tensor) -> Tensor:
         return self.learner.surprise(rows.to(self.device)).cpu()
@@ -282,9 +309,6 @@ class Scenario:
         """Put what the generator made into the agent's history, each transition trusted as the row is believed."""
         believed = torch.sigmoid(self.learner.judge(made.to(self.device))).cpu()
         transitions = data_to_history(made)
-        if len(transitions) != len(made):
-            raise InputError(
-                f"data_to_history gave {len(transitions)} transitions of {len(made)} rows; give one of each"
-            )
+        check_transitions(transitions, len(made), self._like, self.environment.num_actions)
         provenance = torch.full((len(made),), GENERATED, dtype=torch.uint8)
         self.history.add(replace(transitions, provenance=provenance, tau=believed))

@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from clairvoy.errors import InputError, SettingsError
+from clairvoy.qlearning.history import History, HistorySettings
+from clairvoy.qlearning.rollout import collect
+from clairvoy.qlearning.transitions import Transitions
 from clairvoy.scenarios.by_name import environment_by_name
 from clairvoy.scenarios.replayed import Replayed
 from clairvoy.scenarios.scenario import ObservationSpec
@@ -36,6 +40,90 @@ def as_environment(environment: Any, num_envs: int) -> Any:
             "clairvoy.scenarios.scenario, or play rows with a SceneEnvironment"
         )
     return environment if hasattr(environment, "load_state_dict") else Replayed(environment)
+
+
+def as_rows(real: Any) -> Tensor:
+    """The real data as a tensor of rows (R, ...).
+
+    Raises
+    ------
+    InputError
+        No tensor and nothing that could be one, or single numbers instead of rows.
+    """
+    try:
+        rows = torch.as_tensor(real)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise InputError(
+            f"the real data are a {type(real).__name__} that is no tensor ({error}); give rows of one shape, (R, ...)"
+        ) from error
+    if isinstance(real, np.ndarray) and rows.dtype == torch.float64:
+        rows = rows.float()  # NumPy counts in doubles unless told otherwise
+    if rows.ndim < 2:
+        raise InputError(
+            f"the real data have shape {tuple(rows.shape)}; give rows, (R, ...): real[:, None] makes a row of each number"
+        )
+    return rows
+
+
+def first_steps(environment: Any) -> Transitions:
+    """Try an environment: what one step of each of its copies led to, N transitions.
+
+    Raises
+    ------
+    InputError
+        It shows something else than its ``observation_specs`` say.
+    """
+    num_envs, num_actions = environment.num_envs, environment.num_actions
+    shown = environment.reset(torch.Generator().manual_seed(0))
+    specs: Mapping[str, ObservationSpec] = environment.observation_specs
+    for name in specs.keys() | shown.keys():
+        said = (tuple(specs[name].shape), specs[name].dtype) if name in specs else "nothing"
+        seen = (tuple(shown[name].shape[1:]), shown[name].dtype) if name in shown else "nothing"
+        if said != seen:
+            raise InputError(f"the environment shows {name} as {seen}; its observation_specs say {said}")
+    history = History(HistorySettings(capacity=num_envs, n_step=1), num_envs, num_actions, torch.Generator())
+    collect(environment, lambda _, mask: mask.int().argmax(dim=1), history, shown, 1)
+    return history.recent(num_envs)
+
+
+def check_transitions(made: Any, rows: int, like: Transitions, num_actions: int) -> None:
+    """Refuse what ``data_to_history`` gave for so many rows, if it does not fit into a history with ``like``.
+
+    Raises
+    ------
+    InputError
+        It is of another kind, or not one transition for each row; the message says which part.
+    """
+    if not isinstance(made, Transitions):
+        raise InputError(
+            f"data_to_history gave a {type(made).__name__}; it gives Transitions, one for each row"
+        )
+    if len(made) != rows:
+        raise InputError(f"data_to_history gave {len(made)} transitions of {rows} rows; give one of each")
+    for part in ("observation", "next_observation"):
+        given, asked = getattr(made, part), getattr(like, part)
+        for name in given.keys() | asked.keys():
+            one = (tuple(given[name].shape[1:]), given[name].dtype) if name in given else "nothing"
+            other = (tuple(asked[name].shape[1:]), asked[name].dtype) if name in asked else "nothing"
+            if one != other or len(given[name]) != rows:
+                raise InputError(
+                    f"data_to_history gave {part} {name} as {one}; the environment shows {other}"
+                )
+    for name, dtype, shape in (
+        ("action", torch.int64, (rows,)),
+        ("reward", torch.float32, (rows,)),
+        ("discount", torch.float32, (rows,)),
+        ("next_mask", torch.bool, (rows, num_actions)),
+    ):
+        value = getattr(made, name)
+        if value.dtype != dtype or tuple(value.shape) != shape:
+            raise InputError(
+                f"data_to_history gave {name} as {tuple(value.shape)} of {value.dtype}; it is {shape} of {dtype}"
+            )
+    if rows and not 0 <= int(made.action.min()) <= int(made.action.max()) < num_actions:
+        raise InputError(
+            f"data_to_history gave actions {int(made.action.min())} to {int(made.action.max())}; there are {num_actions}"
+        )
 
 
 def takes_scenes(environment: Any, real: Tensor) -> bool:
