@@ -174,7 +174,8 @@ class Run:
         return self.scenario.agent
 
 
-Report = Callable[[int, dict[str, float]], None]
+Report = Callable[[int, dict[str, float]], bool | None]
+"""Called after each update with its number and its metrics; what gives False ends the training."""
 
 
 def cotrain(
@@ -200,7 +201,7 @@ def cotrain(
     resume
         Continue the run saved there, exactly.
     report
-        Called after each update with its number and its metrics.
+        Called after each update with its number and its metrics. The training stops where it gives False.
     deadline
         `time.monotonic()` at which to stop as if interrupted.
 
@@ -220,8 +221,9 @@ def cotrain(
     try:
         while loop.update < total and (deadline is None or time.monotonic() < deadline):
             metrics = loop.round()
-            if report is not None:
-                report(loop.update, metrics)
+            if report is not None and report(loop.update, metrics) is False:
+                interrupted = True
+                break
             if checkpoint is not None and time.monotonic() - saved > settings.save_seconds:
                 save_run(checkpoint, loop.state_dict())
                 saved = time.monotonic()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 
@@ -21,7 +21,7 @@ from clairvoy.cotrain import Cotraining, Feedback
 from clairvoy.errors import FileError, SettingsError
 from clairvoy.qlearning.environment import BatchedEnvironment
 from clairvoy.qlearning.online import OnlineSettings, Trained, train_online
-from clairvoy.qlearning.rollout import evaluate
+from clairvoy.qlearning.rollout import LONGEST, evaluate
 from clairvoy.scenarios.dream_pictures import dream_pictures
 from clairvoy.scenarios.own_parts import as_environment
 from clairvoy.scenarios.world import WorldScenario
@@ -35,6 +35,8 @@ EVALUATIONS, EPISODES, FINAL_EPISODES = 20, 20, 100
 """Evaluations in a run, episodes of each, and of the last one."""
 FEW_EVALUATIONS, FEW_EPISODES, FEW_FINAL_EPISODES = 5, 4, 8
 """The same where stacked frames are seen: an episode of Atari is thousands of pictures."""
+LEAST_LONGEST = 2500
+"""Steps that an evaluation lets an episode go on for, at least: as long as MinAtar's."""
 FRESH = 900_000
 """Added to the seed for the last evaluation: episodes that no choice of weights has seen."""
 
@@ -96,6 +98,7 @@ def run(args: argparse.Namespace) -> int:
             args.out / "settings.json", to_json(same | {"updates": loop.total} | describe(settings, {}))
         )
     log = RunLog(args.out, loop.total, args.quiet, lambda: dream_pictures(scenario, shown))
+    deadline = time.monotonic() + args.minutes * 60 if args.minutes else None
 
     with interrupts_between_rounds() as interrupts:
 
@@ -106,20 +109,29 @@ def run(args: argparse.Namespace) -> int:
         trained = train_online(
             loop,
             as_environment(args.env, episodes),
-            OnlineSettings(evaluate_every=args.steps // evaluations, episodes=episodes),
+            OnlineSettings(
+                evaluate_every=args.steps // evaluations, episodes=episodes, longest=_longest(args.steps)
+            ),
             checkpoint=checkpoint,
             resume=args.resume,
             report=report,
-            deadline=time.monotonic() + args.minutes * 60 if args.minutes else None,
+            deadline=deadline,
+            pause=interrupts.check,
         )
-    log.close()
-    if not trained.finished:
-        if not checkpoint.exists():
-            print("stopped inside a round, before anything was saved; begin again", file=sys.stderr)
-            return 130
-        print(f"stopped after {loop.steps} of {args.steps} steps; continue with --resume", file=sys.stderr)
-        return 0 if args.minutes and not interrupts.pressed else 130
-    return _finish(args, scenario, trained, weights, final_episodes)
+        log.close()
+        if trained.finished:
+
+            def pause() -> None:
+                interrupts.check()
+                if deadline is not None and time.monotonic() > deadline:
+                    raise KeyboardInterrupt
+
+            return _finish(args, scenario, trained, weights, final_episodes, pause)
+    if not checkpoint.exists():
+        print("stopped inside a round, before anything was saved; begin again", file=sys.stderr)
+        return 130
+    print(f"stopped after {loop.steps} of {args.steps} steps; continue with --resume", file=sys.stderr)
+    return 0 if args.minutes and not interrupts.pressed else 130
 
 
 def _effort(environment: BatchedEnvironment) -> tuple[int, int, int]:
@@ -131,25 +143,49 @@ def _effort(environment: BatchedEnvironment) -> tuple[int, int, int]:
     return EVALUATIONS, EPISODES, FINAL_EPISODES
 
 
+def _longest(steps: int) -> int:
+    """Steps after which an evaluation cuts an episode: as many as the whole run has, which is as good as for ever."""
+    return min(LONGEST, max(LEAST_LONGEST, steps))
+
+
 def _finish(
-    args: argparse.Namespace, scenario: WorldScenario, trained: Trained, weights: Path, episodes: int
+    args: argparse.Namespace,
+    scenario: WorldScenario,
+    trained: Trained,
+    weights: Path,
+    episodes: int,
+    pause: Callable[[], None],
 ) -> int:
-    """Measure the agent that was kept on episodes that did not choose it, and write what was learnt."""
-    played = evaluate(
-        as_environment(args.env, min(episodes, EPISODES)),
-        scenario.agent.act_greedily,
-        episodes,
-        torch.Generator().manual_seed(args.seed + FRESH),
-    )
+    """Write what was learnt; then measure the agent that was kept on episodes that did not choose it, and note that."""
     notes = {
         "env": args.env, "steps": args.steps, "seed": args.seed, "without": args.without,
-        "best_at_step": trained.best.steps, "return": played.mean_return, "episodes": episodes,
-        "evaluations": trained.evaluations,
+        "best_at_step": trained.best.steps, "evaluations": trained.evaluations,
     }  # fmt: skip
     save_world(weights, scenario, notes)
+    kept = f"best kept after {trained.best.steps} of {args.steps} steps"
+    try:
+        played = evaluate(
+            as_environment(args.env, min(episodes, EPISODES)),
+            scenario.agent.act_greedily,
+            episodes,
+            torch.Generator().manual_seed(args.seed + FRESH),
+            longest=_longest(args.steps),
+            pause=pause,
+        )
+    except KeyboardInterrupt:
+        print(f"trained: {weights}; {kept}; stopped before it was measured", file=sys.stderr)
+        return 0
+    save_world(
+        weights, scenario, {**notes, "return": played.mean_return, "episodes": episodes, "cut": played.cut}
+    )
     print(
-        f"trained: {weights}; return {played.mean_return:.1f} over {episodes} fresh episodes, best kept after "
-        f"{trained.best.steps} of {args.steps} steps",
+        f"trained: {weights}; return {played.mean_return:.1f} over {len(played.returns)} fresh episodes, {kept}",
         file=sys.stderr,
     )
+    if played.cut:
+        print(
+            f"{played.cut} of these episodes did not end in {_longest(args.steps)} steps, and count as far as they went; "
+            "--max-episode-steps cuts them in training as well",
+            file=sys.stderr,
+        )
     return 0
