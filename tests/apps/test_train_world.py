@@ -164,7 +164,7 @@ def test_bad_input_leaves_nothing_behind(tmp_path, capsys):
     for more, changes, told in (
         ((), {"env": "CartPol-v1"}, "there is no environment 'CartPol-v1'; did you mean CartPole-v1"),
         ((), {"env": "MinAtar/Pong"}, "there is no environment 'MinAtar/Pong'"),
-        ((), {"env": "Pendulum-v1"}, "Q-learning needs Discrete ones"),
+        ((), {"env": "Pendulum-v1"}, "Q-learning needs Discrete, MultiDiscrete or MultiBinary ones"),
         ((), {"steps": 31}, "--steps is 31; give at least 32"),
         (("--minutes", "0"), {}, "--minutes is 0; give more than 0"),
         (("--minutes", "nan"), {}, "--minutes is nan; give more than 0"),
