@@ -10,10 +10,10 @@ import torch
 from PIL import Image
 from tensorboard.backend.event_processing import event_accumulator
 
-from clairvoy.apps import train
 from clairvoy.apps.cli import main
-from clairvoy.checkpoint import load_weights
+from clairvoy.apps.train import haze as train
 from clairvoy.imaging.files import Picture, write
+from clairvoy.restoring.parts import load_weights
 
 SHORT = ["--updates", "2", "--batch", "4", "--device", "cpu", "--quiet"]
 
@@ -30,7 +30,7 @@ def photographs(tmp_path_factory):
 @pytest.fixture(autouse=True)
 def few_scenes(monkeypatch):
     """A pool of 1500 scenes takes half a minute to fill; six do for two updates."""
-    from clairvoy.imaging.synthesis import ScenePool
+    from clairvoy.imaging.synthesis.scenes import ScenePool
 
     monkeypatch.setattr(train, "ScenePool", lambda maker, size: ScenePool(maker, 6))
     settings = train.HazeScenarioSettings

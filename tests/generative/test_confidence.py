@@ -5,9 +5,9 @@ import math
 import pytest
 import torch
 
-from clairvoy.generative.bilateral_grid import slice_grid
-from clairvoy.generative.confidence import SIGNS, Calibration, perceive, to_db
-from clairvoy.generative.density_vae import neutral_if_faint
+from clairvoy.generative.density.bilateral_grid import slice_grid
+from clairvoy.generative.density.perception import SIGNS, Calibration, perceive, to_db
+from clairvoy.generative.density.vae import neutral_if_faint
 
 
 def test_unfitted_it_claims_to_know_nothing():

@@ -3,11 +3,11 @@
 import pytest
 import torch
 
-from clairvoy.generative.density_vae import Posterior, working_size
+from clairvoy.generative.density.vae import Posterior, working_size
 
 
 def test_the_density_field_is_a_hundredth_of_the_picture():
-    from clairvoy.generative.density_vae import DensityVAE
+    from clairvoy.generative.density.vae import DensityVAE
 
     posterior = DensityVAE().encode(torch.rand(1, 3, 256, 256))
     assert posterior.mean.shape == (1, 8, 16, 16)

@@ -5,9 +5,9 @@ from dataclasses import replace
 import pytest
 import torch
 
-from clairvoy.generative.density_vae import DensityVAE, VAESettings
-from clairvoy.generative.discriminator import Discriminator
-from clairvoy.generative.learner import GeneratorLearner, LearnerSettings
+from clairvoy.generative.density.discriminator import Discriminator
+from clairvoy.generative.density.learner import GeneratorLearner, LearnerSettings
+from clairvoy.generative.density.vae import DensityVAE, VAESettings
 from clairvoy.generative.losses import LossWeights
 from clairvoy.generative.perceptual import SqueezeFeatures
 

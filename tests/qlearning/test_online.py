@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 import torch
 
+from clairvoy.environments.toy import Corridor, CorridorSettings
 from clairvoy.errors import SettingsError, WeightsError
 from clairvoy.qlearning.dqn import DQN, DQNSettings
 from clairvoy.qlearning.dqn_training import DQNTraining, DQNTrainingSettings
@@ -13,7 +14,6 @@ from clairvoy.qlearning.online import OnlineSettings, train_online
 from clairvoy.qlearning.pqn import PQN, PQNSettings, PQNTraining
 from clairvoy.qlearning.qnetwork import QNetwork, VectorEncoder, initialise
 from clairvoy.qlearning.rollout import evaluate
-from clairvoy.scenarios.toy import Corridor, CorridorSettings
 
 
 def network(seed):

@@ -10,16 +10,16 @@ import pytest
 import torch
 from torch import nn
 
-from clairvoy.cotrain import CotrainSettings, Feedback, cotrain
+from clairvoy.cotraining.loop import CotrainSettings, Feedback, cotrain
+from clairvoy.environments.replayed import Replayed
+from clairvoy.environments.toy import Corridor, CorridorSettings
 from clairvoy.errors import InputError, SettingsError, WeightsError
-from clairvoy.generative.row_vae import RowVAE
+from clairvoy.generative.rows.vae import RowVAE
 from clairvoy.qlearning.encoders import network_for
 from clairvoy.qlearning.rollout import evaluate
 from clairvoy.qlearning.transitions import GENERATED, REAL, Transitions
-from clairvoy.scenarios.own import Scenario, ScenarioSettings
-from clairvoy.scenarios.replayed import Replayed
-from clairvoy.scenarios.scene_environment import SceneEnvironment
-from clairvoy.scenarios.toy import Corridor, CorridorSettings
+from clairvoy.scenarios.own.scenario import Scenario, ScenarioSettings
+from clairvoy.scenarios.own.scene_environment import SceneEnvironment
 
 ROOT = Path(__file__).parents[2]
 EXAMPLE = ROOT / "examples/own_scenario.py"

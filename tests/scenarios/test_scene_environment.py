@@ -7,17 +7,17 @@ import numpy as np
 import pytest
 import torch
 
+from clairvoy.environments.stable_baselines import as_vec_env
+from clairvoy.environments.to_gymnasium import GymnasiumEnv
+from clairvoy.environments.toy import Corridor
 from clairvoy.errors import InputError, SettingsError
 from clairvoy.qlearning.history import History, HistorySettings
 from clairvoy.qlearning.pqn import PQN
 from clairvoy.qlearning.qnetwork import QNetwork, VectorEncoder, initialise
 from clairvoy.qlearning.rollout import collect
 from clairvoy.qlearning.stretch import record
-from clairvoy.scenarios.gymnasium_env import GymnasiumEnv
-from clairvoy.scenarios.met_rows import MetRows
-from clairvoy.scenarios.scene_environment import Rules, SceneEnvironment, scenes_acted_in
-from clairvoy.scenarios.stable_baselines import as_vec_env
-from clairvoy.scenarios.toy import Corridor
+from clairvoy.scenarios.own.met_rows import MetRows
+from clairvoy.scenarios.own.scene_environment import Rules, SceneEnvironment, scenes_acted_in
 
 ROOT = Path(__file__).parents[2]
 

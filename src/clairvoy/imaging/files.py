@@ -17,7 +17,6 @@ from types import ModuleType
 
 import numpy as np
 
-from clairvoy.atomic import replace_file
 from clairvoy.errors import FileError, InputError, SettingsError
 from clairvoy.imaging.formats import (
     avif,
@@ -35,6 +34,7 @@ from clairvoy.imaging.formats import (
 from clairvoy.imaging.formats.raster import STRIP_PIXELS, Metadata, Raster, to_eight_bits, to_sixteen_bits
 from clairvoy.imaging.formats.recognition import READ_SUFFIXES, SUPPORTED, WRITTEN_SUFFIXES, recognise
 from clairvoy.imaging.windows import strips
+from clairvoy.storage.atomic import replace_file
 
 __all__ = [
     *("MAX_PIXELS", "SUFFIXES", "Metadata", "Picture"),

@@ -13,10 +13,10 @@ from safetensors.torch import save
 from torch import nn
 
 from clairvoy._version import __version__
-from clairvoy.atomic import replace_file
 from clairvoy.errors import FileError, SettingsError, WeightsError
 from clairvoy.qlearning.encoders import network_for
 from clairvoy.qlearning.environment import ObservationSpec
+from clairvoy.storage.atomic import replace_file
 
 FORMAT = "clairvoy-agent-1"
 

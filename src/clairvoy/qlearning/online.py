@@ -19,7 +19,7 @@ from clairvoy.errors import SettingsError
 from clairvoy.qlearning.agent import Agent
 from clairvoy.qlearning.environment import BatchedEnvironment
 from clairvoy.qlearning.rollout import LONGEST, evaluate
-from clairvoy.run_file import load_run, save_run
+from clairvoy.storage.run_file import load_run, save_run
 
 
 class Training(Protocol):
