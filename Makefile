@@ -9,8 +9,8 @@ OUT ?= out
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 NAME := $(basename $(notdir $(PHOTO)))
-API := clairvoy $(addprefix clairvoy.,imaging generative qlearning glimpse checkpoint scenarios dehazer \
-	evaluation errors)
+API := clairvoy $(addprefix clairvoy.,storage imaging generative qlearning searching environments restoring \
+	cotraining evaluation drawing scenarios errors)
 
 .DEFAULT_GOAL := help
 .PHONY: help run test lint format bench weights docs clean

@@ -28,10 +28,10 @@ from gymnasium import spaces
 from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
 from torch import Tensor, nn
 
+from clairvoy.environments.minatar import GAMES, PLANES, MinAtarGames
+from clairvoy.environments.to_gymnasium import GymnasiumEnv
 from clairvoy.qlearning.online import OnlineSettings
 from clairvoy.qlearning.rollout import evaluate
-from clairvoy.scenarios.gymnasium_env import GymnasiumEnv
-from clairvoy.scenarios.minatar_games import GAMES, PLANES, MinAtarGames
 
 FINAL_EPISODES, FRESH = 100, 900_000
 """As in `worlds.py`: episodes that no choice of weights has seen."""

@@ -20,10 +20,10 @@ from typing import Any
 
 import torch
 
-from clairvoy.cotrain import CotrainSettings, Feedback, cotrain
+from clairvoy.cotraining.loop import CotrainSettings, Feedback, cotrain
 from clairvoy.evaluation.aggregate import bootstrap, paired_difference
 from clairvoy.qlearning.rollout import evaluate
-from clairvoy.scenarios.own import Scenario, ScenarioSettings
+from clairvoy.scenarios.own.scenario import Scenario, ScenarioSettings
 
 EXAMPLE = runpy.run_path(str(Path(__file__).parents[1] / "examples/own_scenario.py"))
 ARMS = {

@@ -33,21 +33,21 @@ import torch
 from stable_baselines3.common.torch_layers import BaseFeaturesExtractor, NatureCNN
 from torch import nn
 
-from clairvoy.glimpse import NUM_ACTIONS, SearchEncoder
+from clairvoy.environments.from_gymnasium import FromGymnasium
+from clairvoy.environments.minari_files import load_minari, save_minari
+from clairvoy.environments.stable_baselines import as_vec_env
 from clairvoy.qlearning.cql import CQL, CQLSettings
 from clairvoy.qlearning.dqn import DQN, DQNSettings, learn_from_history
 from clairvoy.qlearning.dqn_training import DQNTraining, DQNTrainingSettings
 from clairvoy.qlearning.history import History, HistorySettings
-from clairvoy.qlearning.minari_files import load_minari, save_minari
 from clairvoy.qlearning.online import OnlineSettings, train_online
 from clairvoy.qlearning.pqn import PQN, PQNSettings, PQNTraining
 from clairvoy.qlearning.qnetwork import QNetwork, VectorEncoder, initialise
 from clairvoy.qlearning.rollout import collect, evaluate
-from clairvoy.scenarios.baselines import oracle, raster_scan
-from clairvoy.scenarios.from_gymnasium import FromGymnasium
-from clairvoy.scenarios.haze_search import HazeSearch, HazeSearchSettings
-from clairvoy.scenarios.stable_baselines import as_vec_env
-from clairvoy.scenarios.synthetic_scenes import synthetic_scenes
+from clairvoy.scenarios.haze.search import HazeSearch, HazeSearchSettings
+from clairvoy.scenarios.haze.synthetic_scenes import synthetic_scenes
+from clairvoy.scenarios.search_agent.baselines import oracle, raster_scan
+from clairvoy.searching.glimpse import NUM_ACTIONS, SearchEncoder
 
 ZOO_CARTPOLE: dict[str, Any] = {
     "learning_rate": 2.3e-3, "batch_size": 64, "buffer_size": 100_000, "learning_starts": 1000, "gamma": 0.99,

@@ -23,20 +23,20 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from clairvoy.checkpoint import Parts, load_weights
 from clairvoy.imaging.files import find_photographs, read
 from clairvoy.imaging.formats.raster import to_eight_bits
 from clairvoy.qlearning.policy import greedy, look_ahead
-from clairvoy.scenarios.baselines import (
+from clairvoy.restoring.parts import Parts, load_weights
+from clairvoy.scenarios.haze.scene_set import SceneSet
+from clairvoy.scenarios.haze.search import HazeSearch, HazeSearchSettings
+from clairvoy.scenarios.search_agent.baselines import (
     greedy_on_belief,
     greedy_on_sight,
     oracle,
     random_walk,
     raster_scan,
 )  # fmt: skip
-from clairvoy.scenarios.haze_search import HazeSearch, HazeSearchSettings
-from clairvoy.scenarios.scene_set import SceneSet
-from clairvoy.scenarios.search_scenes import (
+from clairvoy.scenarios.search_agent.scenes import (
     ClearViews,
     HazyView,
     Thumbnail,

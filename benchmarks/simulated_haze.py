@@ -20,11 +20,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from clairvoy.checkpoint import load_weights
-from clairvoy.imaging.camera import store
 from clairvoy.imaging.files import find_photographs
 from clairvoy.imaging.haze import HazeSettings, add_haze, draw_haze
-from clairvoy.imaging.synthesis import Photographs, SceneMaker
+from clairvoy.imaging.synthesis.camera import store
+from clairvoy.imaging.synthesis.scenes import Photographs, SceneMaker
+from clairvoy.restoring.parts import load_weights
 
 BATCH = 16
 

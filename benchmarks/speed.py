@@ -25,8 +25,9 @@ import torch
 from numpy.typing import NDArray
 from peers import AODNet, dark_channel_opencv
 
-from clairvoy import Dehazer, dehazer
+from clairvoy import Dehazer
 from clairvoy.imaging.files import read
+from clairvoy.restoring import dehazer
 
 EXAMPLE = Path(__file__).parent.parent / "examples" / "hazy"
 LARGEST_AOD = 9e6

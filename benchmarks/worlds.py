@@ -31,12 +31,12 @@ from typing import Any
 import numpy as np
 import torch
 
-from clairvoy.cotrain import Cotraining, Feedback
+from clairvoy.cotraining.loop import Cotraining, Feedback
 from clairvoy.qlearning.online import OnlineSettings, train_online
 from clairvoy.qlearning.rollout import evaluate
-from clairvoy.scenarios.own_parts import as_environment
-from clairvoy.scenarios.world import WorldScenario
-from clairvoy.scenarios.world_presets import NUM_ENVS, preset
+from clairvoy.scenarios.own.parts import as_environment
+from clairvoy.scenarios.world.presets import NUM_ENVS, preset
+from clairvoy.scenarios.world.scenario import WorldScenario
 
 ARMS = {
     "real": Feedback(generated_scenes=False),

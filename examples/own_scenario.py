@@ -7,8 +7,8 @@ import torch
 from torch.nn.functional import one_hot
 
 from clairvoy import cotrain
-from clairvoy.scenarios.own import Scenario
-from clairvoy.scenarios.scene_environment import Rules, SceneEnvironment
+from clairvoy.scenarios.own.scenario import Scenario
+from clairvoy.scenarios.own.scene_environment import Rules, SceneEnvironment
 
 
 def fields(count, rng):

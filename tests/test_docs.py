@@ -75,7 +75,7 @@ def test_code_in_the_documents_types(tmp_path):
     assert len(written) >= 7
     # One that must not pass: without it a mypy that looked at nothing would do.
     (tmp_path / "wrong.py").write_text(
-        "from clairvoy.scenarios.scene_environment import Rules\n"
+        "from clairvoy.scenarios.own.scene_environment import Rules\n"
         "Rules('two', lambda scene, rng: {}, lambda scene, state: {}, lambda scene, state, action: (state, action))\n"
     )
     command = [

@@ -8,17 +8,16 @@ Names load on first use, so that ``import clairvoy`` costs nothing and imports n
 
 from __future__ import annotations
 
-import sys
 from importlib import import_module
-from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from clairvoy._version import __version__
 from clairvoy.errors import ClairvoyError, FileError, InputError, SettingsError, WeightsError
 
 if TYPE_CHECKING:
-    from clairvoy.cotrain import cotrain
-    from clairvoy.dehazer import Dehazer, Result, clear
+    from clairvoy.cotraining.loop import cotrain
+    from clairvoy.restoring.dehazer import Dehazer, Result, clear
+    from clairvoy.scenarios.own import Rules, Scenario, SceneEnvironment
 
 __all__ = [
     "ClairvoyError",
@@ -26,6 +25,9 @@ __all__ = [
     "FileError",
     "InputError",
     "Result",
+    "Rules",
+    "Scenario",
+    "SceneEnvironment",
     "SettingsError",
     "WeightsError",
     "__version__",
@@ -34,10 +36,13 @@ __all__ = [
 ]
 
 _LIVES_IN = {
-    "Dehazer": "clairvoy.dehazer",
-    "Result": "clairvoy.dehazer",
-    "clear": "clairvoy.dehazer",
-    "cotrain": "clairvoy.cotrain",
+    "Dehazer": "clairvoy.restoring.dehazer",
+    "Result": "clairvoy.restoring.dehazer",
+    "Rules": "clairvoy.scenarios.own",
+    "Scenario": "clairvoy.scenarios.own",
+    "SceneEnvironment": "clairvoy.scenarios.own",
+    "clear": "clairvoy.restoring.dehazer",
+    "cotrain": "clairvoy.cotraining.loop",
 }
 
 
@@ -51,17 +56,3 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return sorted(set(globals()) | set(__all__))
-
-
-class _Face(ModuleType):
-    """A package whose public names are never hidden by a submodule that is called the same."""
-
-    def __setattr__(self, name: str, value: object) -> None:
-        # Python binds every imported submodule to its package: without this, `clairvoy.cotrain` would be the
-        # function or the module, depending on who imported what first. `from clairvoy.cotrain import X` still
-        # finds the module.
-        if not (name in _LIVES_IN and isinstance(value, ModuleType)):
-            super().__setattr__(name, value)
-
-
-sys.modules[__name__].__class__ = _Face

@@ -73,9 +73,9 @@ class FakeDehazer:
 @pytest.fixture
 def dehazer(monkeypatch) -> type[FakeDehazer]:
     """Put the stand-in where the command looks for the dehazer; its calls are recorded."""
-    module = ModuleType("clairvoy.dehazer")
+    module = ModuleType("clairvoy.restoring.dehazer")
     module.Dehazer = FakeDehazer
-    monkeypatch.setitem(sys.modules, "clairvoy.dehazer", module)
+    monkeypatch.setitem(sys.modules, "clairvoy.restoring.dehazer", module)
     monkeypatch.setattr(FakeDehazer, "calls", [])
     monkeypatch.setattr(FakeDehazer, "loaded", [])
     return FakeDehazer

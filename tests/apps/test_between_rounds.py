@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from clairvoy.apps.between_rounds import interrupts_between_rounds
+from clairvoy.apps.train.between_rounds import interrupts_between_rounds
 
 
 def test_the_first_waits_for_the_end_of_the_round_and_says_so(capfd):

@@ -72,12 +72,6 @@ def test_decompression_bomb(refused, folder):
     refused("bomb.png", *ALL_EXTRAS, says=("bomb.png",))
 
 
-def test_animated(refused, folder):
-    frames = [Image.new("RGB", (8, 8), (value, 0, 0)) for value in (10, 200)]
-    frames[0].save("moving.webp", save_all=True, append_images=frames[1:])
-    refused("moving.webp", *ALL_EXTRAS, says=("moving.webp", "extract one frame"))
-
-
 def test_what_the_dehazer_refuses(refused, photo):
     photo("nan.png")
     refused("nan.png", says=("nan.png: the picture holds NaN; replace them first",))

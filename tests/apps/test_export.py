@@ -27,7 +27,7 @@ def test_a_name_that_cannot_be_a_file(tmp_path, capsys):
 
 
 def test_a_missing_folder_is_made(tmp_path, monkeypatch):
-    from clairvoy import onnx_export
+    from clairvoy.restoring import onnx as onnx_export
 
     monkeypatch.setattr(onnx_export, "_exported", lambda module: b"")
     monkeypatch.setattr(onnx_export, "_described", lambda data, weights: b"a file")

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
-from clairvoy.apps.report import MAX_WIDTH_PX, comparison
+from clairvoy.apps.clear.report import MAX_WIDTH_PX, comparison
 
 REPORT = SimpleNamespace(haze_probability=0.98, mean_transmission=0.5, tau=0.75, tau_db=21.5)
 

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from clairvoy.apps.run_log import RunLog, read_metrics
+from clairvoy.apps.train.log import RunLog, read_metrics
 
 
 def log(folder, first, last, total=60):

@@ -8,13 +8,13 @@ import tifffile
 import torch
 from torch import nn
 
-from clairvoy import checkpoint
-from clairvoy.apps import search
 from clairvoy.apps.cli import main
-from clairvoy.checkpoint import Parts
-from clairvoy.glimpse import DOWN, RIGHT, STAY
+from clairvoy.apps.search import command as search
 from clairvoy.imaging import scenes
 from clairvoy.imaging.files import Picture, read, write
+from clairvoy.restoring import parts as checkpoint
+from clairvoy.restoring.parts import Parts
+from clairvoy.searching.glimpse import DOWN, RIGHT, STAY
 
 WAY = (RIGHT, STAY, DOWN, STAY, STAY)
 FILES = {"path.png", "haze.png", "report.json", "restored.png"}

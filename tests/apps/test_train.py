@@ -12,11 +12,11 @@ import torch
 from PIL import Image
 from tensorboard.backend.event_processing import event_accumulator
 
-from clairvoy.apps import train
 from clairvoy.apps.cli import main
-from clairvoy.checkpoint import Parts, load_weights, save_weights
-from clairvoy.generative.backbone import Backbone
+from clairvoy.apps.train import haze as train
+from clairvoy.generative.density.backbone import Backbone
 from clairvoy.imaging.files import Picture, write
+from clairvoy.restoring.parts import Parts, load_weights, save_weights
 
 SHORT = ["--updates", "2", "--batch", "4", "--device", "cpu", "--quiet"]
 
@@ -43,7 +43,7 @@ def some_weights(tmp_path_factory):
 @pytest.fixture(autouse=True)
 def few_scenes(monkeypatch):
     """A pool of 1500 scenes takes half a minute to fill; six do for two updates."""
-    from clairvoy.imaging.synthesis import ScenePool
+    from clairvoy.imaging.synthesis.scenes import ScenePool
 
     monkeypatch.setattr(train, "ScenePool", lambda maker, size: ScenePool(maker, 6))
     settings = train.HazeScenarioSettings

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from clairvoy.apps import train
-from clairvoy.apps.train_recipe import DEFAULTS, KINDS, follow
-from clairvoy.checkpoint import RELEASED
+from clairvoy.apps.train import haze as train
+from clairvoy.apps.train.recipe import DEFAULTS, KINDS, follow
 from clairvoy.errors import SettingsError
+from clairvoy.restoring.parts import RELEASED
 
 
 def parsed(*words):

@@ -11,16 +11,16 @@ import torch
 from gymnasium import spaces
 from safetensors import safe_open
 
-from clairvoy.apps import train_world
 from clairvoy.apps.cli import main
-from clairvoy.apps.run_log import read_metrics
-from clairvoy.generative.transition_learner import TransitionLearnerSettings
-from clairvoy.generative.transition_vae import TransitionVAESettings
+from clairvoy.apps.train import world as train_world
+from clairvoy.apps.train.log import read_metrics
+from clairvoy.generative.transitions.learner import TransitionLearnerSettings
+from clairvoy.generative.transitions.vae import TransitionVAESettings
 from clairvoy.qlearning.rollout import evaluate
-from clairvoy.run_file import load_run
-from clairvoy.scenarios.own_parts import as_environment
-from clairvoy.scenarios.world import WorldScenario
-from clairvoy.scenarios.world_file import load_world, notes_of
+from clairvoy.scenarios.own.parts import as_environment
+from clairvoy.scenarios.world.file import load_world, notes_of
+from clairvoy.scenarios.world.scenario import WorldScenario
+from clairvoy.storage.run_file import load_run
 
 STEPS = 320
 """Forty updates of eight environments."""
@@ -164,7 +164,7 @@ def test_bad_input_leaves_nothing_behind(tmp_path, capsys):
     for more, changes, told in (
         ((), {"env": "CartPol-v1"}, "there is no environment 'CartPol-v1'; did you mean CartPole-v1"),
         ((), {"env": "MinAtar/Pong"}, "there is no environment 'MinAtar/Pong'"),
-        ((), {"env": "Pendulum-v1"}, "Q-learning needs Discrete ones"),
+        ((), {"env": "Pendulum-v1"}, "Q-learning needs Discrete, MultiDiscrete or MultiBinary ones"),
         ((), {"steps": 31}, "--steps is 31; give at least 32"),
         (("--minutes", "0"), {}, "--minutes is 0; give more than 0"),
         (("--minutes", "nan"), {}, "--minutes is nan; give more than 0"),

@@ -6,8 +6,8 @@ import cv2
 import numpy as np
 import pytest
 
-from clairvoy.apps import watch
 from clairvoy.apps.cli import main
+from clairvoy.apps.watch import command as watch
 
 
 @pytest.fixture

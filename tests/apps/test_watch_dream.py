@@ -7,10 +7,10 @@ import cv2
 import numpy as np
 import pytest
 
-from clairvoy.apps import watch
 from clairvoy.apps.cli import main
-from clairvoy.apps.terminal_plot import plot
-from clairvoy.apps.watch_dream import dream_lines
+from clairvoy.apps.watch import command as watch
+from clairvoy.apps.watch.dream import dream_lines
+from clairvoy.drawing.terminal_plot import plot
 
 STEPS = {
     "rewards": {"game": [0, 0, 1, 0], "dream": [0, 0.9]},

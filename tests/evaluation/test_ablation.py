@@ -2,7 +2,7 @@
 
 import pytest
 
-from clairvoy.apps.ablation_figure import draw, ticks
+from clairvoy.drawing.ablation_figure import draw, ticks
 from clairvoy.errors import InputError
 from clairvoy.evaluation.ablation import APART, ARMS, MEASURES, SAMPLERS, Ablation, AblationRun
 
@@ -51,7 +51,7 @@ def test_the_table_names_all_arms_and_marks_what_excludes_zero():
 
 
 def test_the_figure_shows_every_arm_in_its_colour():
-    from clairvoy.apps.ablation_figure import COLOURS
+    from clairvoy.drawing.ablation_figure import COLOURS
 
     picture = draw(ablation(0.5))
     colours = {tuple(colour) for colour in picture.reshape(-1, 3)[::1].tolist()}

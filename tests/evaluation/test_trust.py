@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 import torch
 
-from clairvoy.checkpoint import Parts
 from clairvoy.errors import SettingsError
 from clairvoy.evaluation import expected_calibration_error, measure_trust
 from clairvoy.evaluation.trust import ABLATED, compare
-from clairvoy.generative.confidence import SIGNS, Calibration
+from clairvoy.generative.density.perception import SIGNS, Calibration
 from clairvoy.imaging.files import Picture, write
+from clairvoy.restoring.parts import Parts
 
 
 def test_calibration_error_in_closed_form():

@@ -3,9 +3,9 @@
 import pytest
 import torch
 
-from clairvoy.generative.density_vae import DensityVAE, VAESettings
-from clairvoy.generative.discriminator import Discriminator
-from clairvoy.generative.learner import HazyPairs
+from clairvoy.generative.density.discriminator import Discriminator
+from clairvoy.generative.density.learner import HazyPairs
+from clairvoy.generative.density.vae import DensityVAE, VAESettings
 from clairvoy.imaging.haze import add_haze
 
 SMALL = VAESettings(width=8, latent=4, bins=4)

@@ -9,8 +9,8 @@ import torch.nn.functional as F
 from torch import nn
 
 from clairvoy.errors import SettingsError
-from clairvoy.generative import backbone
-from clairvoy.generative.backbone import BLOCKS, Backbone, fold
+from clairvoy.generative.density import backbone
+from clairvoy.generative.density.backbone import BLOCKS, Backbone, fold
 
 
 def same_convolution(x, weight, stride, groups=1):

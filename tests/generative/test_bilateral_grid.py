@@ -6,7 +6,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from clairvoy.generative.bilateral_grid import blend_bins, refine, slice_grid
+from clairvoy.generative.density.bilateral_grid import blend_bins, refine, slice_grid
 
 
 def test_a_constant_grid_reads_as_that_constant():

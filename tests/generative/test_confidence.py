@@ -6,10 +6,10 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from clairvoy.generative.bilateral_grid import slice_grid
-from clairvoy.generative.confidence import SIGNS, Calibration, perceive, to_db
-from clairvoy.generative.density_vae import Posterior
-from clairvoy.generative.discriminator import CLEAR
+from clairvoy.generative.density.bilateral_grid import slice_grid
+from clairvoy.generative.density.discriminator import CLEAR
+from clairvoy.generative.density.perception import SIGNS, Calibration, perceive, to_db
+from clairvoy.generative.density.vae import Posterior
 
 
 def test_unfitted_it_claims_to_know_nothing():

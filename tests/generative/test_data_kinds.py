@@ -5,7 +5,7 @@ import torch
 from torch.distributions import Bernoulli, Categorical, Normal
 
 from clairvoy.errors import InputError, SettingsError
-from clairvoy.generative.data_kinds import binary_grids, images, kind_of, table, vectors
+from clairvoy.generative.rows.data_kinds import binary_grids, images, kind_of, table, vectors
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from clairvoy.generative.density_vae import (
+from clairvoy.generative.density.vae import (
     DENSITY_FLOOR,
     FAINT_TINT,
     MAX_TINT,

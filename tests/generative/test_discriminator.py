@@ -2,7 +2,7 @@
 
 import torch
 
-from clairvoy.generative.discriminator import CLEAR, HAZY
+from clairvoy.generative.density.discriminator import CLEAR, HAZY
 
 
 def test_it_judges_patches_of_sixteen_pixels(generator, discriminator):

@@ -6,9 +6,9 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from clairvoy.generative.density_vae import DensityVAE, VAESettings
-from clairvoy.generative.discriminator import CLEAR, Discriminator
-from clairvoy.generative.learner import GeneratorLearner, LearnerSettings
+from clairvoy.generative.density.discriminator import CLEAR, Discriminator
+from clairvoy.generative.density.learner import GeneratorLearner, LearnerSettings
+from clairvoy.generative.density.vae import DensityVAE, VAESettings
 from clairvoy.generative.losses import LossWeights
 from clairvoy.generative.perceptual import SqueezeFeatures
 

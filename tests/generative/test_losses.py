@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from clairvoy.generative import losses
-from clairvoy.generative.density_vae import Field
+from clairvoy.generative.density.vae import Field
 
 
 def test_reconstruction_is_the_mean_absolute_error_up_to_one():

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from clairvoy.errors import InputError
-from clairvoy.generative.outcomes import Outcomes, sight_of
+from clairvoy.generative.transitions.outcomes import Outcomes, sight_of
 
 STATE = torch.tensor([[0.0, 0.0], [2.0, 4.0]])
 NEXT = torch.tensor([[1.0, 1.0], [1.0, 9.0]])

@@ -4,9 +4,9 @@ import pytest
 import torch
 
 from clairvoy.errors import SettingsError
-from clairvoy.generative.data_kinds import images, table, vectors
-from clairvoy.generative.row_learner import RowLearner, RowLearnerSettings
-from clairvoy.generative.row_vae import RowDiscriminator, RowVAE, RowVAESettings
+from clairvoy.generative.rows.data_kinds import images, table, vectors
+from clairvoy.generative.rows.learner import RowLearner, RowLearnerSettings
+from clairvoy.generative.rows.vae import RowDiscriminator, RowVAE, RowVAESettings
 
 
 def learner(kind, **settings):

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from clairvoy.generative.sampler import accept, best_restoration
+from clairvoy.generative.density.sampler import accept, best_restoration
 
 
 def test_the_most_believed_draw_is_kept(generator, discriminator):

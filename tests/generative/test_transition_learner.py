@@ -5,8 +5,8 @@ import torch
 from worlds import coin, dot, encoded, gaps, learner, train, turning
 
 from clairvoy.errors import SettingsError
-from clairvoy.generative.transition_learner import TransitionLearnerSettings
-from clairvoy.generative.transition_vae import TransitionVAESettings
+from clairvoy.generative.transitions.learner import TransitionLearnerSettings
+from clairvoy.generative.transitions.vae import TransitionVAESettings
 
 
 def test_it_learns_a_world_of_numbers():

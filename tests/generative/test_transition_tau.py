@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from clairvoy.generative.transition_learner import Made
-from clairvoy.generative.transition_tau import RIDGE, SIGNS, TransitionTau, signs
+from clairvoy.generative.transitions.learner import Made
+from clairvoy.generative.transitions.tau import RIDGE, SIGNS, TransitionTau, signs
 
 
 def made(count, seed=0):

@@ -8,8 +8,8 @@ from torch.distributions import Bernoulli, Normal, kl_divergence
 from worlds import coin, dot, turning
 
 from clairvoy.errors import SettingsError
-from clairvoy.generative.outcomes import Outcomes
-from clairvoy.generative.transition_vae import TransitionDiscriminator, TransitionVAE, TransitionVAESettings
+from clairvoy.generative.transitions.outcomes import Outcomes
+from clairvoy.generative.transitions.vae import TransitionDiscriminator, TransitionVAE, TransitionVAESettings
 
 SMALL = TransitionVAESettings(latent=3, width=16, channels=8)
 

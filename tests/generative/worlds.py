@@ -2,9 +2,9 @@
 
 import torch
 
-from clairvoy.generative.outcomes import Outcomes
-from clairvoy.generative.transition_learner import TransitionLearner, TransitionLearnerSettings
-from clairvoy.generative.transition_vae import TransitionVAESettings
+from clairvoy.generative.transitions.learner import TransitionLearner, TransitionLearnerSettings
+from clairvoy.generative.transitions.outcomes import Outcomes
+from clairvoy.generative.transitions.vae import TransitionVAESettings
 
 
 def turning(count, seed=0, low=-1.0, high=1.0):

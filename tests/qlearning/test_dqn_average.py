@@ -8,11 +8,13 @@ from torch import nn
 
 from clairvoy.errors import SettingsError
 from clairvoy.qlearning.dqn import DQN, DQNSettings
-from clairvoy.qlearning.encoders import network_for, settle
+from clairvoy.qlearning.encoders import network_for
 from clairvoy.qlearning.environment import ObservationSpec
-from clairvoy.qlearning.online import Best, _Run
+from clairvoy.qlearning.online import Best, OnlineSettings, _Run
 from clairvoy.qlearning.qnetwork import initialise
+from clairvoy.qlearning.rollout import Evaluation
 from clairvoy.qlearning.transitions import Transitions
+from clairvoy.qlearning.units import settle
 
 SHARE = 0.25
 
@@ -151,15 +153,13 @@ def test_evaluation_keeps_the_weights_that_acted(monkeypatch):
     learner = agent(average=SHARE)
     learner.update(batch())
 
-    class Played:
-        mean_return = 1.0
-
-    monkeypatch.setattr("clairvoy.qlearning.online.evaluate", lambda *args: Played)
+    played = Evaluation(torch.ones(1), torch.ones(1, dtype=torch.int64))
+    monkeypatch.setattr("clairvoy.qlearning.online.evaluate", lambda *args, **more: played)
     run = _Run.__new__(_Run)
     run.training = type("Training", (), {"agent": learner, "steps": 8})
     run.environment, run.best, run.evaluations = None, Best(), []
-    run.settings = type("Settings", (), {"episodes": 1, "seed": 0})
-    run._evaluate()
+    run.settings = OnlineSettings(episodes=1)
+    run._evaluate(lambda: None)
     assert torch.equal(run.best.network["values"], learner.averaged.values)
     assert not torch.equal(run.best.network["values"], learner.network.values)
 

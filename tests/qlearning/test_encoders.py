@@ -6,15 +6,14 @@ import torch
 from clairvoy.errors import SettingsError
 from clairvoy.qlearning.encoders import (
     FEATURES,
-    LEAST_UNIT,
     GridEncoder,
     NumbersEncoder,
     network_for,
     patch_side,
-    settle,
 )
 from clairvoy.qlearning.environment import ObservationSpec
 from clairvoy.qlearning.qnetwork import initialise
+from clairvoy.qlearning.units import ENOUGH, LEAST_UNIT, Units, settle
 
 
 @pytest.mark.parametrize(
@@ -63,7 +62,7 @@ def test_a_grid_and_what_joins_it(dtype):
     grid = raw > 127 if dtype == torch.bool else raw.to(dtype)
     scaled = raw.double() / 255 if dtype == torch.uint8 else grid.double()
     extra = torch.randint(0, 256, (3, 5), generator=rng).to(torch.uint8)
-    encoder = seeded(GridEncoder({"grid": (2, 20, 40), "extra": (5,)}))
+    encoder = seeded(GridEncoder({"grid": spec(2, 20, 40, dtype=dtype), "extra": spec(5, dtype=torch.uint8)}))
     assert encoder.patches.downscale_factor == 4
     with torch.no_grad():
         features = encoder({"grid": grid, "extra": extra})
@@ -80,7 +79,9 @@ def test_several_grids_are_planes_of_one():
         torch.rand(2, 1, 8, 8, generator=rng) < 0.5,
         torch.randint(0, 256, (2, 3, 8, 8), generator=rng).to(torch.uint8),
     )
-    encoder = seeded(GridEncoder({"walls": (1, 8, 8), "pixels": (3, 8, 8)}))
+    encoder = seeded(
+        GridEncoder({"walls": spec(1, 8, 8, dtype=torch.bool), "pixels": spec(3, 8, 8, dtype=torch.uint8)})
+    )
     with torch.no_grad():
         features = encoder({"walls": walls, "pixels": pixels})
     whole = torch.cat([walls.double(), pixels.double() / 255], dim=1)
@@ -99,7 +100,7 @@ def test_bytes_are_divided_by_255():
 
 
 def spec(*shape, dtype=torch.float32):
-    return ObservationSpec(shape, dtype, 0.0, 1.0)
+    return ObservationSpec(shape, dtype, 0.0, 255.0 if dtype == torch.uint8 else 1.0)
 
 
 def free(*shape):
@@ -143,9 +144,9 @@ def test_the_network_fits_what_is_shown(specs, encoder):
 
 def test_grids_of_two_sizes_are_refused():
     with pytest.raises(SettingsError, match=r"the grids are \[\(8, 8\), \(9, 9\)\]"):
-        GridEncoder({"a": (1, 8, 8), "b": (1, 9, 9)})
+        GridEncoder({"a": spec(1, 8, 8), "b": spec(1, 9, 9)})
     with pytest.raises(SettingsError, match=r"the grids are \[\]"):
-        GridEncoder({"a": (3,)})
+        GridEncoder({"a": spec(3)})
 
 
 def test_settling_changes_the_units_and_not_the_values():
@@ -180,3 +181,57 @@ def test_units_are_part_of_the_weights():
     one.settle(shown)
     other.load_state_dict(one.state_dict())
     assert torch.equal(one(shown), other(shown))
+
+
+def codes(count, rng):
+    """A view as MiniGrid's: kinds from 0 to 10, colours to 5, states to 2, in bytes said to be 0 to 255."""
+    most = torch.tensor([11, 6, 3])[:, None, None]
+    return (torch.rand(count, 3, 8, 8, generator=rng) * most).to(torch.uint8)
+
+
+@pytest.mark.parametrize("side", [7, 8])
+def test_bytes_that_are_codes_are_told_from_pixels_by_what_is_seen(side):
+    rng = torch.Generator().manual_seed(3)
+    seen = {"view": codes(300, rng)[:, :, :side, :side]}
+    network = network_for({"view": spec(3, side, side, dtype=torch.uint8)}, 3)
+    assert type(network.encoder) is (NumbersEncoder if side == 7 else GridEncoder)
+    initialise(network, rng)
+    few = {"view": seen["view"][: ENOUGH - 1]}
+    settle(network, few)  # too few to judge by
+    before = network(seen)
+    with pytest.warns(UserWarning, match="view is said to be bytes.*none is above 10: taken for codes"):
+        settle(network, seen)
+    torch.testing.assert_close(network(seen), before, atol=1e-4, rtol=1e-4)
+    units = next(part for part in network.modules() if isinstance(part, Units))
+    told = units(seen)
+    assert told.amax(dim=(0, 2, 3) if side == 8 else 0).tolist() == pytest.approx([1.0] * told.shape[1])
+    # Dark pictures first, bright ones later: they were pixels after all.
+    settle(network, {"view": seen["view"] * 20})
+    assert set(units.unit.tolist()) == {255.0}
+    torch.testing.assert_close(network(seen), before, atol=1e-4, rtol=1e-4)
+
+
+def test_a_range_that_the_environment_tells_is_taken_at_its_word():
+    network = network_for({"view": ObservationSpec((2, 8, 8), torch.uint8, 0.0, 10.0)}, 3)
+    assert network.encoder.grid_units.unit.tolist() == [10, 10]
+    settle(network, {"view": torch.ones(300, 2, 8, 8, dtype=torch.uint8)})
+    assert network.encoder.grid_units.unit.tolist() == [10, 10]
+    floats = network_for({"view": ObservationSpec((1, 8, 8), torch.float32, 0.0, 255.0), "free": free(2)}, 3)
+    assert floats.encoder.grid_units.unit.tolist() == [255]
+    settle(floats, {"view": torch.ones(3, 1, 8, 8), "free": torch.tensor([[1.0, -4.0]] * 3)})
+    assert floats.encoder.grid_units.unit.tolist() == [255]
+    assert floats.encoder.other_units.unit.tolist() == [1, 4]
+
+
+def test_units_of_channels_go_with_their_patches():
+    """Of a grid cut into patches every weight that meets a channel follows its unit."""
+    rng = torch.Generator().manual_seed(4)
+    shown = {"view": torch.randn(5, 2, 34, 34, generator=rng) * torch.tensor([50.0, 0.2])[:, None, None]}
+    shown["more"] = 7 * torch.randn(5, 3, generator=rng)
+    network = network_for({"view": free(2, 34, 34), "more": free(3)}, 3)
+    assert network.encoder.patches.downscale_factor == 17
+    initialise(network, rng)
+    before = network(shown)
+    settle(network, shown)
+    torch.testing.assert_close(network(shown), before, atol=1e-4, rtol=1e-4)
+    assert network.encoder.grid_units.unit[0] > 100 * network.encoder.grid_units.unit[1]

@@ -1,8 +1,11 @@
 """Training with an environment: the best is kept, and a resumed run is the uninterrupted one, bit for bit."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
+from clairvoy.environments.toy import Corridor, CorridorSettings
 from clairvoy.errors import SettingsError, WeightsError
 from clairvoy.qlearning.dqn import DQN, DQNSettings
 from clairvoy.qlearning.dqn_training import DQNTraining, DQNTrainingSettings
@@ -10,7 +13,7 @@ from clairvoy.qlearning.history import History, HistorySettings
 from clairvoy.qlearning.online import OnlineSettings, train_online
 from clairvoy.qlearning.pqn import PQN, PQNSettings, PQNTraining
 from clairvoy.qlearning.qnetwork import QNetwork, VectorEncoder, initialise
-from clairvoy.scenarios.toy import Corridor
+from clairvoy.qlearning.rollout import evaluate
 
 
 def network(seed):
@@ -173,3 +176,113 @@ def test_bad_input_is_named(tmp_path):
 def test_settings_out_of_range_are_named(kind, settings):
     with pytest.raises(SettingsError, match=next(iter(settings))):
         kind(**settings)
+
+
+class Endless(Corridor):
+    """Nothing ends an episode but the right door."""
+
+    def step(self, actions):
+        step = super().step(torch.where(self.cell > 1, actions, 1))
+        return replace(step, truncated=torch.zeros_like(step.truncated))
+
+
+def endless(num_envs=4):
+    return Endless(num_envs, CorridorSettings(max_steps=10**9))
+
+
+def to_the_left(observation, mask):
+    return torch.zeros(len(mask), dtype=torch.int64)
+
+
+def test_an_episode_that_never_ends_is_cut_and_counts_as_far_as_it_was_played():
+    played = evaluate(endless(), to_the_left, 9, torch.Generator().manual_seed(0), longest=50)
+    assert (played.cut, played.lengths.tolist()) == (4, [50] * 4)  # one each: it goes on where it was cut
+    assert played.returns.tolist() == pytest.approx([-0.05 * 50] * 4)
+    # Ends that come are ends, also in the last step that is allowed.
+    exact = evaluate(
+        Corridor(4), lambda seen, mask: torch.ones(4, dtype=torch.int64), 8, torch.Generator(), longest=6
+    )
+    assert exact.cut == 0
+    assert len(exact.returns) == 8
+    with pytest.raises(SettingsError, match="longest 0"):
+        evaluate(Corridor(4), to_the_left, 1, torch.Generator(), longest=0)
+
+
+def test_training_goes_on_where_no_episode_of_an_evaluation_ends():
+    class Stubborn(PQNTraining):
+        def round(self):
+            told = super().round()
+            with torch.no_grad():
+                self.agent.network.head.weight.zero_()
+                self.agent.network.head.bias.copy_(torch.tensor([1.0, 0.0]))
+            return told
+
+    training = Stubborn(pqn().agent, endless(16), 600)
+    told = []
+    done = train_online(
+        training,
+        endless(),
+        OnlineSettings(200, 4, longest=30),
+        report=lambda _, metrics: told.append(metrics),
+    )
+    assert done.finished
+    assert [value for _, value in done.evaluations] == pytest.approx([-1.5] * len(done.evaluations))
+    assert [metrics["evaluation/cut"] for metrics in told if "evaluation/return" in metrics] == [4] * 3
+
+
+@pytest.mark.parametrize("at", ["deadline", "Ctrl-C"])
+@KINDS
+def test_what_stops_a_run_reaches_into_an_evaluation_and_nothing_is_lost(kind, at, tmp_path, monkeypatch):
+    reports, file = [], tmp_path / "run.pt"
+    whole = kind(budget=3000)
+    done = train_online(whole, Corridor(64), SETTINGS, report=lambda *told: reports.append(told))
+
+    steps, now = [], [0.0]
+    monkeypatch.setattr("clairvoy.qlearning.online.time.monotonic", lambda: now[0])
+
+    def pause():
+        """In the middle of the second evaluation."""
+        steps.append(first.steps)
+        if len([step for step in steps if step >= 2000]) == 4:
+            if at == "Ctrl-C":
+                raise KeyboardInterrupt
+            now[0] = 100.0
+
+    first, seen = kind(budget=3000), []
+    part = train_online(
+        first, Corridor(64), SETTINGS, checkpoint=file, report=lambda *told: seen.append(told), pause=pause,
+        deadline=50.0,
+    )  # fmt: skip
+    assert not part.finished
+    assert [step for step, _ in part.evaluations] == [step for step, _ in done.evaluations[:1]]
+    assert len(steps) < 200  # it stopped inside the evaluation, not after it
+    second = kind(seed=77, budget=3000)
+    rest = train_online(
+        second, Corridor(64), SETTINGS, checkpoint=file, resume=True, report=lambda *told: seen.append(told)
+    )
+    assert rest.finished
+    assert rest.evaluations == done.evaluations
+    assert seen == reports  # the round before the evaluation is told once, with it
+    assert torch.equal(weights(second), weights(whole))
+
+
+def test_a_run_stopped_in_its_last_evaluation_is_not_finished(tmp_path):
+    def pause():
+        if training.steps >= 100:
+            raise KeyboardInterrupt
+
+    training, file = pqn(budget=100), tmp_path / "run.pt"
+    part = train_online(training, Corridor(4), OnlineSettings(50, 4), checkpoint=file, pause=pause)
+    assert not part.finished
+    rest = train_online(pqn(budget=100), Corridor(4), OnlineSettings(50, 4), checkpoint=file, resume=True)
+    assert rest.finished
+    assert len(rest.evaluations) == 1
+
+
+def test_a_report_that_gives_false_ends_the_training():
+    told = []
+    done = train_online(
+        pqn(), Corridor(64), SETTINGS, report=lambda *round_: len(told.append(round_) or told) < 3
+    )
+    assert not done.finished
+    assert len(told) == 3

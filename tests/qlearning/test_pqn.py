@@ -3,13 +3,13 @@
 import pytest
 import torch
 
+from clairvoy.environments.toy import Corridor
 from clairvoy.errors import InputError, SettingsError
 from clairvoy.qlearning.environment import ObservationSpec, Step
 from clairvoy.qlearning.pqn import PQN, PQNSettings, PQNTraining, lambda_returns
 from clairvoy.qlearning.qnetwork import QNetwork, VectorEncoder, initialise
 from clairvoy.qlearning.rollout import evaluate
 from clairvoy.qlearning.stretch import record
-from clairvoy.scenarios.toy import Corridor
 
 
 def returns_by_hand(reward, value, terminated, truncated, gamma, lam):

@@ -3,7 +3,7 @@
 import pytest
 from test_world import Frames, Planes, trained, world
 
-from clairvoy.scenarios.toy import Corridor
+from clairvoy.environments.toy import Corridor
 
 KINDS = {"numbers": Corridor, "bits": Planes, "frames": Frames}
 

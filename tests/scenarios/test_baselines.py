@@ -2,19 +2,19 @@
 
 import pytest
 import torch
-from synthetic_scenes import synthetic_scenes
 
-from clairvoy import glimpse
-from clairvoy.glimpse import DOWN, LEFT, RIGHT, STAY, UP, Memory
 from clairvoy.qlearning.dqn import DQN, DQNSettings, learn_from_history
 from clairvoy.qlearning.history import History, HistorySettings
 from clairvoy.qlearning.policy import linear_schedule
 from clairvoy.qlearning.qnetwork import initialise
 from clairvoy.qlearning.rollout import collect, evaluate
-from clairvoy.scenarios.baselines import greedy_on_belief, oracle, random_walk, raster_scan
-from clairvoy.scenarios.haze_search import HazeSearch, HazeSearchSettings
-from clairvoy.scenarios.scene_set import SceneSet
-from clairvoy.search_network import SearchQNetwork
+from clairvoy.scenarios.haze.scene_set import SceneSet
+from clairvoy.scenarios.haze.search import HazeSearch, HazeSearchSettings
+from clairvoy.scenarios.haze.synthetic_scenes import synthetic_scenes
+from clairvoy.scenarios.search_agent.baselines import greedy_on_belief, oracle, random_walk, raster_scan
+from clairvoy.searching import glimpse
+from clairvoy.searching.glimpse import DOWN, LEFT, RIGHT, STAY, UP, Memory
+from clairvoy.searching.network import SearchQNetwork
 
 
 def at(*places):

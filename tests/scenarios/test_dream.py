@@ -6,9 +6,9 @@ import pytest
 import torch
 from test_world import same, whole_of
 
-from clairvoy.generative.transition_learner import Made
+from clairvoy.generative.transitions.learner import Made
 from clairvoy.qlearning.environment import ObservationSpec, Step
-from clairvoy.scenarios.dream import dream
+from clairvoy.scenarios.world.dream import dream
 
 
 class Counting:

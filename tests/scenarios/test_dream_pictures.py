@@ -9,9 +9,9 @@ import torch
 from PIL import Image
 from test_world import Planes, world
 
-from clairvoy.imaging.plane_pictures import GROUND, colours
-from clairvoy.scenarios.dream import Dream
-from clairvoy.scenarios.dream_pictures import (
+from clairvoy.drawing.plane_pictures import GROUND, colours
+from clairvoy.scenarios.world.dream import Dream
+from clairvoy.scenarios.world.dream_pictures import (
     CURVES,
     DREAM,
     END,

@@ -5,9 +5,9 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from clairvoy.generative.transition_learner import Made
+from clairvoy.generative.transitions.learner import Made
 from clairvoy.qlearning.transitions import GENERATED
-from clairvoy.scenarios.generated_rollouts import _Steps, _to_the_end, roll_out
+from clairvoy.scenarios.world.generated_rollouts import _Steps, _to_the_end, roll_out
 
 
 def count_up(x, action):

@@ -4,13 +4,13 @@ import pytest
 import torch
 from torch import nn
 
-from clairvoy.checkpoint import Parts
-from clairvoy.cotrain import Feedback
-from clairvoy.generative.density_vae import VAESettings
-from clairvoy.glimpse import NUM_ACTIONS, STAY
-from clairvoy.imaging.synthesis import HazyScenes
-from clairvoy.scenarios.haze_measure import find, measure, measure_sampler, picture_db
-from clairvoy.scenarios.haze_search import HazeSearchSettings
+from clairvoy.cotraining.loop import Feedback
+from clairvoy.generative.density.vae import VAESettings
+from clairvoy.imaging.synthesis.scenes import HazyScenes
+from clairvoy.restoring.parts import Parts
+from clairvoy.scenarios.haze.measure import find, measure, measure_sampler, picture_db
+from clairvoy.scenarios.haze.search import HazeSearchSettings
+from clairvoy.searching.glimpse import NUM_ACTIONS, STAY
 
 
 class Stays(nn.Module):

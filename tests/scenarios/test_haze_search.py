@@ -4,12 +4,12 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from synthetic_scenes import synthetic_scenes
 
 from clairvoy.errors import InputError, SettingsError
-from clairvoy.glimpse import DOWN, LEFT, RIGHT, STAY, UP
-from clairvoy.scenarios.haze_search import HazeSearch, HazeSearchSettings
-from clairvoy.scenarios.scene_set import SceneSet
+from clairvoy.scenarios.haze.scene_set import SceneSet
+from clairvoy.scenarios.haze.search import HazeSearch, HazeSearchSettings
+from clairvoy.scenarios.haze.synthetic_scenes import synthetic_scenes
+from clairvoy.searching.glimpse import DOWN, LEFT, RIGHT, STAY, UP
 
 MOVES = {RIGHT: (0, 1), LEFT: (0, -1), UP: (-1, 0), DOWN: (1, 0)}
 

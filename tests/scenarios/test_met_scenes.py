@@ -5,8 +5,8 @@ import math
 import pytest
 import torch
 
-from clairvoy.imaging.synthesis import HazyScenes
-from clairvoy.scenarios.met_scenes import MetScenes
+from clairvoy.imaging.synthesis.scenes import HazyScenes
+from clairvoy.scenarios.haze.met_scenes import MetScenes
 
 
 def scenes(count, shade):

@@ -3,22 +3,23 @@
 import ast
 import re
 import runpy
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 from torch import nn
 
-from clairvoy.cotrain import CotrainSettings, Feedback, cotrain
+from clairvoy.cotraining.loop import CotrainSettings, Feedback, cotrain
+from clairvoy.environments.replayed import Replayed
+from clairvoy.environments.toy import Corridor, CorridorSettings
 from clairvoy.errors import InputError, SettingsError, WeightsError
-from clairvoy.generative.row_vae import RowVAE
+from clairvoy.generative.rows.vae import RowVAE
 from clairvoy.qlearning.encoders import network_for
 from clairvoy.qlearning.rollout import evaluate
-from clairvoy.qlearning.transitions import GENERATED, REAL
-from clairvoy.scenarios.own import Scenario, ScenarioSettings
-from clairvoy.scenarios.replayed import Replayed
-from clairvoy.scenarios.scene_environment import SceneEnvironment
-from clairvoy.scenarios.toy import Corridor
+from clairvoy.qlearning.transitions import GENERATED, REAL, Transitions
+from clairvoy.scenarios.own.scenario import Scenario, ScenarioSettings
+from clairvoy.scenarios.own.scene_environment import SceneEnvironment
 
 ROOT = Path(__file__).parents[2]
 EXAMPLE = ROOT / "examples/own_scenario.py"
@@ -200,3 +201,81 @@ def test_errors_say_what_is_missing_or_does_not_fit():
 class _Five(nn.Module):
     def forward(self, observation):
         return torch.zeros(2, 5)
+
+
+def corridor(cells=8):
+    return Corridor(4, CorridorSettings(cells=cells))
+
+
+def to_rows(steps):
+    return steps.observation["cell"]
+
+
+def to_steps(rows):
+    ones = torch.ones(len(rows))
+    return Transitions(
+        {"cell": rows}, torch.zeros(len(rows), dtype=torch.int64), ones, ones, {"cell": rows},
+        torch.ones(len(rows), 2, dtype=torch.bool), torch.zeros(len(rows), dtype=torch.uint8), ones,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "given", [lambda real: real.tolist(), lambda real: real.double().numpy(), lambda real: real]
+)
+def test_the_real_data_may_be_a_list_or_an_array(given):
+    real = torch.eye(8)
+    scenario = Scenario(corridor(), given(real), history_to_data=to_rows, settings=SMALL)
+    assert torch.equal(scenario.real, real)
+    assert scenario.real.dtype == torch.float32
+
+
+def test_real_data_that_are_no_rows_are_refused():
+    for real, says in (
+        ([1.0, 2.0, 3.0], r"shape \(3,\); give rows"),
+        (torch.zeros(()), r"shape \(\); give rows"),
+        ([[1.0], [2.0, 3.0]], "a list that is no tensor"),
+        (None, "a NoneType that is no tensor"),
+    ):
+        with pytest.raises(InputError, match=f"the real data .*{says}"):
+            Scenario(corridor(), real, history_to_data=to_rows, settings=SMALL)
+
+
+def test_what_turns_history_into_data_is_tried_before_a_training():
+    for rule, says in (
+        (lambda steps: steps.observation["cell"][:, :3], r"rows are \(3,\) of"),
+        (lambda steps: steps.observation["cell"].tolist(), "history_to_data gave a list"),
+    ):
+        with pytest.raises(InputError, match=says):
+            Scenario(corridor(), torch.eye(8), history_to_data=rule, settings=SMALL)
+    tried = []
+    Scenario(
+        corridor(), torch.eye(8), history_to_data=lambda steps: to_rows(tried.append(len(steps)) or steps), settings=SMALL
+    )  # fmt: skip
+    assert tried == [4]
+
+
+def test_what_turns_data_into_history_is_tried_before_a_training():
+    def other(**changes):
+        return lambda rows: replace(to_steps(rows), **{name: made(rows) for name, made in changes.items()})
+
+    for rule, says in (
+        (lambda rows: rows, "data_to_history gave a Tensor"),
+        (lambda rows: to_steps(rows[:1]), "gave 1 transitions of 2 rows"),
+        (other(observation=lambda rows: {"where": rows}), "gave observation (where|cell) as"),
+        (other(next_observation=lambda rows: {"cell": rows.bool()}), "next_observation cell as .*torch.bool"),
+        (other(action=lambda rows: torch.full((2,), 2)), "gave actions 2 to 2; there are 2"),
+        (other(action=lambda rows: torch.zeros(2)), r"gave action as \(2,\) of torch.float32"),
+        (other(next_mask=lambda rows: torch.ones(2, 3, dtype=torch.bool)), r"gave next_mask as \(2, 3\)"),
+    ):
+        with pytest.raises(InputError, match=says):
+            Scenario(corridor(), torch.eye(8), data_to_history=rule, settings=SMALL)
+    assert len(Scenario(corridor(), torch.eye(8), data_to_history=to_steps, settings=SMALL).history) == 0
+
+
+def test_an_environment_that_shows_something_else_than_it_says_is_refused():
+    class Lies(Corridor):
+        def _observation(self):
+            return {"cell": super()._observation()["cell"].bool()}
+
+    with pytest.raises(InputError, match=r"shows cell as \(\(8,\), torch.bool\); its observation_specs say"):
+        Scenario(Lies(4), torch.eye(8), history_to_data=to_rows, settings=SMALL)

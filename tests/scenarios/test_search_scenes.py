@@ -6,13 +6,12 @@ import numpy as np
 import pytest
 import torch
 
-from clairvoy.beliefs import beliefs_of_thumbnail, beliefs_of_windows, small_windows
-from clairvoy.checkpoint import Parts
 from clairvoy.errors import FileError, InputError
 from clairvoy.imaging.files import Picture, write
 from clairvoy.imaging.haze import draw_haze
-from clairvoy.scenarios import search_scenes
-from clairvoy.scenarios.search_scenes import (
+from clairvoy.restoring.parts import Parts
+from clairvoy.scenarios.search_agent import scenes as search_scenes
+from clairvoy.scenarios.search_agent.scenes import (
     DENSE,
     SHARE,
     THIN,
@@ -29,6 +28,7 @@ from clairvoy.scenarios.search_scenes import (
     square,
     truth,
 )  # fmt: skip
+from clairvoy.searching.beliefs import beliefs_of_thumbnail, beliefs_of_windows, small_windows
 
 
 @pytest.fixture(scope="module")

@@ -4,21 +4,21 @@ from dataclasses import replace
 
 import pytest
 import torch
-from synthetic_scenes import synthetic_scenes
 
 from clairvoy.errors import SettingsError
-from clairvoy.glimpse import STAY
 from clairvoy.qlearning.pqn import PQNSettings
-from clairvoy.scenarios.baselines import explorer
-from clairvoy.scenarios.haze_search import HazeSearch, HazeSearchSettings
-from clairvoy.scenarios.mixed_search import MixedSearch
-from clairvoy.scenarios.search_training import (
+from clairvoy.scenarios.haze.search import HazeSearch, HazeSearchSettings
+from clairvoy.scenarios.haze.synthetic_scenes import synthetic_scenes
+from clairvoy.scenarios.search_agent.baselines import explorer
+from clairvoy.scenarios.search_agent.mixed_search import MixedSearch
+from clairvoy.scenarios.search_agent.training import (
     GridSettings,
     SearchTraining,
     SearchTrainingSettings,
     judge,
     turned,
 )  # fmt: skip
+from clairvoy.searching.glimpse import STAY
 
 SEARCH = HazeSearchSettings(budget=2.5, preview=0.5, end_when_found=False, step=0.005, false_alarm=0.4)
 SETTINGS = SearchTrainingSettings(

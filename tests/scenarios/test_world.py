@@ -5,18 +5,18 @@ import pytest
 import torch
 from torch.nn.functional import one_hot
 
-from clairvoy.cotrain import Cotraining, CotrainSettings, Feedback, cotrain
+from clairvoy.cotraining.loop import Cotraining, CotrainSettings, Feedback, cotrain
+from clairvoy.environments.from_gymnasium import FromGymnasium
+from clairvoy.environments.toy import Corridor
 from clairvoy.errors import SettingsError
-from clairvoy.generative.transition_learner import TransitionLearnerSettings
-from clairvoy.generative.transition_vae import TransitionVAESettings
+from clairvoy.generative.transitions.learner import TransitionLearnerSettings
+from clairvoy.generative.transitions.vae import TransitionVAESettings
 from clairvoy.qlearning.environment import ObservationSpec, Step
 from clairvoy.qlearning.mixed_history import HELD_OUT
 from clairvoy.qlearning.online import OnlineSettings, train_online
 from clairvoy.qlearning.rollout import evaluate
 from clairvoy.qlearning.transitions import GENERATED, REAL
-from clairvoy.scenarios.from_gymnasium import FromGymnasium
-from clairvoy.scenarios.toy import Corridor
-from clairvoy.scenarios.world import WorldScenario, WorldSettings, _shift
+from clairvoy.scenarios.world.scenario import WorldScenario, WorldSettings, _shift
 
 RHYTHM = {"warm_up": 8, "agent_batch": 32, "refresh_every": 10, "exploration": 0.4}
 BUDGET = 60

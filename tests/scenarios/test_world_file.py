@@ -7,12 +7,12 @@ import torch
 from safetensors.torch import load_file, save_file
 from test_world import Planes, trained
 
-from clairvoy.cotrain import Feedback
+from clairvoy.cotraining.loop import Feedback
+from clairvoy.environments.toy import Corridor, CorridorSettings
 from clairvoy.errors import WeightsError
-from clairvoy.scenarios.dream import dream
-from clairvoy.scenarios.scenario import ObservationSpec
-from clairvoy.scenarios.toy import Corridor, CorridorSettings
-from clairvoy.scenarios.world_file import FORMAT, load_world, notes_of, save_world
+from clairvoy.qlearning.environment import ObservationSpec
+from clairvoy.scenarios.world.dream import dream
+from clairvoy.scenarios.world.file import FORMAT, load_world, notes_of, save_world
 
 
 @pytest.fixture(params=["numbers", "bits"])

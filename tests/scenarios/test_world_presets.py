@@ -3,11 +3,11 @@
 import pytest
 import torch
 
-from clairvoy.cotrain import Feedback
+from clairvoy.cotraining.loop import Feedback
 from clairvoy.qlearning.environment import ObservationSpec
 from clairvoy.qlearning.mixed_history import ENDS
-from clairvoy.scenarios.world import CALIBRATED_ON
-from clairvoy.scenarios.world_presets import MEMORY, preset
+from clairvoy.scenarios.world.presets import MEMORY, preset
+from clairvoy.scenarios.world.scenario import CALIBRATED_ON
 
 
 class Shows:

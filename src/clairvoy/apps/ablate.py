@@ -144,7 +144,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _begin(args: argparse.Namespace, settings: AblationSettings, photographs: list[Path]) -> None:
     """Refuse to mix runs of other settings into one comparison; a new one says how it is repeated."""
-    from clairvoy.apps.run_record import describe, listing
+    from clairvoy.apps.train.record import describe, listing
 
     asked: dict[str, Any] = {"clear": str(args.clear), **asdict(settings)}
     file = args.out / "settings.json"
@@ -165,8 +165,8 @@ def _begin(args: argparse.Namespace, settings: AblationSettings, photographs: li
 
 
 def _write(folder: Path, ablation: Any) -> None:
-    from clairvoy.apps.ablation_figure import draw
     from clairvoy.apps.outputs import picture_png
+    from clairvoy.drawing.ablation_figure import draw
 
     table = ablation.table() + "\n"
     write_bytes(folder / "ablation.json", to_json(ablation.to_dict()))
@@ -182,7 +182,7 @@ class _Bench:
         import torch
 
         from clairvoy.imaging.haze import HazeSettings
-        from clairvoy.imaging.synthesis import HazyScenes, Photographs, SceneMaker, ScenePool
+        from clairvoy.imaging.synthesis.scenes import HazyScenes, Photographs, SceneMaker, ScenePool
 
         self.settings = settings
         # The loops run small tensors, which more threads only slow down; and one thread repeats to the bit.
@@ -201,17 +201,17 @@ class _Bench:
         """Train and measure."""
         import torch
 
-        from clairvoy.checkpoint import Parts
-        from clairvoy.cotrain import CotrainSettings, cotrain
+        from clairvoy.cotraining.loop import CotrainSettings, cotrain
         from clairvoy.evaluation.ablation import AblationRun
-        from clairvoy.generative.density_vae import VAESettings
-        from clairvoy.generative.learner import LearnerSettings
+        from clairvoy.generative.density.learner import LearnerSettings
+        from clairvoy.generative.density.vae import VAESettings
         from clairvoy.generative.losses import LossWeights
-        from clairvoy.imaging.synthesis import SceneMaker, ScenePool
+        from clairvoy.imaging.synthesis.scenes import SceneMaker, ScenePool
         from clairvoy.qlearning.dqn import DQNSettings
-        from clairvoy.scenarios.haze import HazeScenario, HazeScenarioSettings
-        from clairvoy.scenarios.haze_measure import measure, measure_sampler
-        from clairvoy.scenarios.haze_search import HazeSearchSettings
+        from clairvoy.restoring.parts import Parts
+        from clairvoy.scenarios.haze.measure import measure, measure_sampler
+        from clairvoy.scenarios.haze.scenario import HazeScenario, HazeScenarioSettings
+        from clairvoy.scenarios.haze.search import HazeSearchSettings
 
         asked = self.settings
         if self.pool_seed != seed:

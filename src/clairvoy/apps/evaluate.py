@@ -137,8 +137,8 @@ def _run_haze(args: argparse.Namespace) -> int:
         raise SettingsError("there is nothing to evaluate; give --hazy DIR and --clear DIR, or --harm DIR")
 
     # Torch takes a second to import: not before the arguments are known to make sense.
-    from clairvoy.dehazer import Dehazer
     from clairvoy.evaluation import evaluate, match_pairs, standard_restorers
+    from clairvoy.restoring.dehazer import Dehazer
 
     pairs = _spread(match_pairs(args.hazy, args.clear) if args.hazy is not None else [], args.limit)
     photographs = _spread(list(chain.from_iterable(map(find_photographs, harm_folders))), args.limit)
@@ -150,8 +150,8 @@ def _run_haze(args: argparse.Namespace) -> int:
 
 
 def _run_recognition(args: argparse.Namespace) -> int:
-    from clairvoy.dehazer import Dehazer
     from clairvoy.evaluation import recognise
+    from clairvoy.restoring.dehazer import Dehazer
 
     hazy, clear = find_photographs(args.hazy), find_photographs(args.clear)
     with _shown(len(hazy) + len(clear)) as show:
@@ -164,9 +164,9 @@ def _run_recognition(args: argparse.Namespace) -> int:
 
 
 def _run_tau(args: argparse.Namespace) -> int:
-    from clairvoy.checkpoint import load_weights
     from clairvoy.evaluation import measure_trust
     from clairvoy.evaluation.trust import BATCH
+    from clairvoy.restoring.parts import load_weights
 
     photographs = list(chain.from_iterable(map(find_photographs, args.photographs)))
     with _shown(-(-args.scenes // BATCH)) as show:

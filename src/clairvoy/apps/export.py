@@ -31,7 +31,7 @@ def run(args: argparse.Namespace) -> int:
         raise FileError(f"{args.onnx}: is there already; add --overwrite to replace it, or name another file")
     check_writable([args.onnx])
 
-    from clairvoy.onnx_export import CHECKED, export_onnx
+    from clairvoy.restoring.onnx import CHECKED, export_onnx
 
     gap = export_onnx(args.onnx, args.weights)
     print(

@@ -12,8 +12,8 @@ from typing import Any
 import cv2
 import numpy as np
 
-from clairvoy.atomic import replace_file
 from clairvoy.errors import FileError
+from clairvoy.storage.atomic import replace_file
 
 
 def check_writable(paths: Iterable[Path]) -> None:

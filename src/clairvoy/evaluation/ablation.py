@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from clairvoy.cotrain import Feedback
+from clairvoy.cotraining.loop import Feedback
 from clairvoy.errors import InputError
 from clairvoy.evaluation.aggregate import Interval, bootstrap, paired_difference
 

@@ -12,10 +12,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from clairvoy.errors import SettingsError
 from clairvoy.evaluation.scores import rank
-from clairvoy.generative.confidence import RESTORE_FROM
+from clairvoy.generative.density.perception import RESTORE_FROM
 
 if TYPE_CHECKING:
-    from clairvoy.dehazer import Dehazer
+    from clairvoy.restoring.dehazer import Dehazer
 
 _RESAMPLES = 2000
 _SEED = 0

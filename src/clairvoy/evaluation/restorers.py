@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from clairvoy.imaging.dark_channel import restore_dark_channel
 
 if TYPE_CHECKING:
-    from clairvoy.dehazer import Dehazer
+    from clairvoy.restoring.dehazer import Dehazer
 
 Array = NDArray[np.float32]
 

@@ -22,12 +22,12 @@ from torch import Tensor
 
 from clairvoy.errors import SettingsError
 from clairvoy.evaluation.scores import rank_correlation
-from clairvoy.generative.confidence import CELL, GOOD_DB, SIGNS, Calibration, perceive, to_db
+from clairvoy.generative.density.perception import CELL, GOOD_DB, SIGNS, Calibration, perceive, to_db
 from clairvoy.imaging.haze import HazeSettings
-from clairvoy.imaging.synthesis import Photographs, SceneMaker, ScenePool
+from clairvoy.imaging.synthesis.scenes import Photographs, SceneMaker, ScenePool
 
 if TYPE_CHECKING:
-    from clairvoy.checkpoint import Parts
+    from clairvoy.restoring.parts import Parts
 
 BATCH = 16
 BINS = 10

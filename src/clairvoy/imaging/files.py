@@ -1,7 +1,8 @@
 """Reading and writing photographs so that what the file said besides its pixels survives.
 
-JPEG, PNG, WebP and TIFF, 8 and 16 bits, grey and RGB, with or without alpha; what each keeps is written at
-the top of its module in `clairvoy.imaging.formats`. A picture is turned upright on reading, and its EXIF
+JPEG, PNG, WebP, TIFF and AVIF, 8 and 16 bits, grey and RGB, with or without alpha; HEIC, JPEG XL, JPEG 2000,
+camera raw, BMP, GIF and PNM are read only. What each keeps is written at the top of its module in
+`clairvoy.imaging.formats`. A picture is turned upright on reading, and its EXIF
 block then says so.
 """
 
@@ -16,33 +17,35 @@ from types import ModuleType
 
 import numpy as np
 
-from clairvoy.atomic import replace_file
 from clairvoy.errors import FileError, InputError, SettingsError
-from clairvoy.imaging.formats import exif, jpeg, png, tiff, webp
+from clairvoy.imaging.formats import (
+    avif,
+    bitmaps,
+    camera_raw,
+    exif,
+    heif,
+    jpeg,
+    jpeg2000,
+    jpeg_xl,
+    png,
+    tiff,
+    webp,
+)
 from clairvoy.imaging.formats.raster import STRIP_PIXELS, Metadata, Raster, to_eight_bits, to_sixteen_bits
+from clairvoy.imaging.formats.recognition import READ_SUFFIXES, SUPPORTED, WRITTEN_SUFFIXES, recognise
 from clairvoy.imaging.windows import strips
+from clairvoy.storage.atomic import replace_file
 
 __all__ = [
     *("MAX_PIXELS", "SUFFIXES", "Metadata", "Picture"),
-    *("encode", "find_photographs", "format_of", "read", "write"),
+    *("encode", "find_photographs", "format_of", "read", "unchanged", "write", "write_restored"),
 ]
 
 MAX_PIXELS = 200_000_000
-SUFFIXES = {
-    **{".jpg": "JPEG", ".jpeg": "JPEG", ".jpe": "JPEG", ".jfif": "JPEG"},
-    **{".png": "PNG", ".webp": "WEBP", ".tif": "TIFF", ".tiff": "TIFF"},
-}
-_CODECS: dict[str, ModuleType] = {"JPEG": jpeg, "PNG": png, "WEBP": webp, "TIFF": tiff}
-_SUPPORTED = "JPEG, PNG, WebP or TIFF"
-_OTHERS = {
-    **{
-        b"BM": "BMP",
-        b"8BPS": "Photoshop",
-        b"%PDF": "PDF",
-        b"v/1\x01": "OpenEXR",
-        b"#?RADIANCE": "Radiance HDR",
-    },
-    **{b"\0\0\0\x0cJXL ": "JPEG XL", b"\xff\x0a": "JPEG XL", b"\0\0\0\x0cjP  ": "JPEG 2000"},
+SUFFIXES = READ_SUFFIXES
+_CODECS: dict[str, ModuleType] = {
+    **{"JPEG": jpeg, "PNG": png, "WEBP": webp, "TIFF": tiff, "AVIF": avif, "HEIC": heif, "RAW": camera_raw},
+    **{"BMP": bitmaps, "GIF": bitmaps, "PNM": bitmaps, "JPEG2000": jpeg2000, "JPEGXL": jpeg_xl},
 }
 # No file of a supported format needs more than this: 16-bit RGBA without compression, and room for metadata.
 _MAX_BYTES_PER_PIXEL, _MAX_METADATA_BYTES = 8, 2**26
@@ -61,11 +64,13 @@ class Picture:
     grey
         The file was grey, and is written grey again.
     format
-        "JPEG", "PNG", "WEBP" or "TIFF": what the file was.
+        What the file was, such as "JPEG"; the names are in `clairvoy.imaging.formats.recognition`.
     metadata
         EXIF (its orientation 1), ICC profile, XMP, resolution and what else can be carried over.
     name
         Path, or "<bytes>"; used in messages.
+    notes
+        What the reader did that its user should know, such as "is an animation; its first frame was taken".
     """
 
     pixels: np.ndarray
@@ -74,6 +79,7 @@ class Picture:
     format: str = "PNG"
     metadata: Metadata = field(default_factory=Metadata)
     name: str = "picture"
+    notes: tuple[str, ...] = ()
 
 
 def read(source: str | Path | bytes, *, max_pixels: int = MAX_PIXELS) -> Picture:
@@ -95,13 +101,13 @@ def read(source: str | Path | bytes, *, max_pixels: int = MAX_PIXELS) -> Picture
     Raises
     ------
     FileError
-        When the file is missing, a folder, empty, truncated, damaged, larger than `max_pixels`, an animation,
-        of several pages, or of another format. The message names the file and what to do.
+        When the file is missing, a folder, empty, truncated, damaged, larger than `max_pixels`, of several pages,
+        or of another format. The message names the file and what to do.
     """
     name = "<bytes>" if isinstance(source, bytes) else str(source)
     with _naming(name):
         data = source if isinstance(source, bytes) else _contents(Path(source), max_pixels)
-        kind = _recognise(data)
+        kind = recognise(data)
         try:
             raster: Raster = _CODECS[kind].decode(data, max_pixels)
         except FileError:
@@ -118,7 +124,12 @@ def read(source: str | Path | bytes, *, max_pixels: int = MAX_PIXELS) -> Picture
 
 
 def write(
-    target: str | Path, pixels: np.ndarray, like: Picture, *, overwrite: bool = False, quality: int = 95
+    target: str | Path,
+    pixels: np.ndarray,
+    like: Picture,
+    *,
+    overwrite: bool = False,
+    quality: int | None = None,
 ) -> None:
     """Write pixels to a file in the format of its suffix, with the alpha and metadata of another picture.
 
@@ -136,7 +147,8 @@ def write(
     overwrite
         Replace an existing file.
     quality
-        1 to 100, for JPEG and for lossy WebP.
+        1 to 100, for JPEG, AVIF and lossy WebP. None keeps the quality of the JPEG that `like` came from; what
+        came from another format gets a high one.
 
     Raises
     ------
@@ -152,18 +164,55 @@ def write(
     with _naming(str(target)):
         kind = format_of(path)
         _check_target(path, overwrite)
-        data = encode(pixels, like, kind, quality=quality)
-        _check_target(path, overwrite)
-        # A link is written through, as any program would, instead of being replaced by a file.
-        try:
-            replace_file(Path(os.path.realpath(path)), data)
-        except OSError as error:
-            raise FileError(
-                f"cannot be written ({error}); check the folder, its rights and free space"
-            ) from error
+        _write_bytes(path, encode(pixels, like, kind, quality=quality), overwrite)
 
 
-def encode(pixels: np.ndarray, like: Picture, format: str, *, quality: int = 95) -> bytes:
+def write_restored(
+    target: str | Path,
+    pixels: np.ndarray,
+    picture: Picture,
+    source: Path | bytes,
+    *,
+    overwrite: bool = False,
+    quality: int | None = None,
+) -> None:
+    """Write what was made of a photograph; one that was left as it was is copied, unless the format changes.
+
+    Parameters
+    ----------
+    target, overwrite, quality
+        As for `write`.
+    pixels
+        What was made of `picture`; equal pixels mean that nothing was.
+    picture
+        What was read.
+    source
+        The file that it was read from.
+
+    Raises
+    ------
+    FileError, InputError, SettingsError
+        As `write`.
+    """
+    path = Path(target)
+    with _naming(str(target)):
+        data = unchanged(pixels, picture, source, format_of(path))
+        if data is None:
+            data = encode(pixels, picture, format_of(path), quality=quality)
+        _write_bytes(path, data, overwrite)
+
+
+def unchanged(pixels: np.ndarray, picture: Picture, source: Path | bytes, format: str) -> bytes | None:
+    """The file that a picture was read from, if nothing was made of it and `format` is its own; otherwise None."""
+    if format != picture.format or not np.array_equal(pixels, picture.pixels):
+        return None
+    if isinstance(source, bytes):
+        return source
+    # A pipe with a name can be read only once.
+    return source.read_bytes() if source.is_file() else None
+
+
+def encode(pixels: np.ndarray, like: Picture, format: str, *, quality: int | None = None) -> bytes:
     """Encode pixels as the bytes of a file, with the alpha and metadata of another picture.
 
     Parameters
@@ -171,7 +220,7 @@ def encode(pixels: np.ndarray, like: Picture, format: str, *, quality: int = 95)
     pixels, like, quality
         As for `write`.
     format
-        "JPEG", "PNG", "WEBP" or "TIFF", in any case.
+        "JPEG", "PNG", "WEBP", "TIFF" or "AVIF", in any case.
 
     Returns
     -------
@@ -186,9 +235,9 @@ def encode(pixels: np.ndarray, like: Picture, format: str, *, quality: int = 95)
         As `write`.
     """
     codec = _CODECS.get(format.upper())
-    if codec is None:
-        raise FileError(f"{format!r} is not a format that can be written; use {_SUPPORTED}")
-    if not 1 <= quality <= 100:
+    if codec is None or not hasattr(codec, "encode"):
+        raise FileError(f"{format!r} is not a format that can be written; use {SUPPORTED}")
+    if quality is not None and not 1 <= quality <= 100:
         raise SettingsError(f"quality is {quality}; give 1 to 100")
     _check_pixels(pixels, like)
     alpha = like.alpha
@@ -201,11 +250,13 @@ def encode(pixels: np.ndarray, like: Picture, format: str, *, quality: int = 95)
 
 
 def format_of(path: str | Path) -> str:
-    """Format that a path's suffix stands for: "JPEG", "PNG", "WEBP" or "TIFF"; `FileError` for any other."""
+    """Format that a path's suffix stands for, such as "JPEG"; `FileError` if it cannot be written."""
     suffix = Path(path).suffix.lower()
-    if suffix not in SUFFIXES:
-        raise FileError(f"the suffix {suffix!r} is not one that can be written; use {', '.join(SUFFIXES)}")
-    return SUFFIXES[suffix]
+    if suffix not in WRITTEN_SUFFIXES:
+        raise FileError(
+            f"the suffix {suffix!r} is not one that can be written; use {', '.join(WRITTEN_SUFFIXES)}"
+        )
+    return WRITTEN_SUFFIXES[suffix]
 
 
 def find_photographs(folder: str | Path, *, recursive: bool = False) -> list[Path]:
@@ -243,7 +294,7 @@ def find_photographs(folder: str | Path, *, recursive: bool = False) -> list[Pat
         remedy = (
             "give another folder" if recursive else "give another folder, or look below it with recursive"
         )
-        raise FileError(f"{root}: no {_SUPPORTED} file here; {remedy}")
+        raise FileError(f"{root}: no {SUPPORTED} file here; {remedy}")
     return sorted(found)
 
 
@@ -274,28 +325,6 @@ def _contents(path: Path, max_pixels: int) -> bytes:
     return data
 
 
-def _recognise(data: bytes) -> str:
-    """Format of a file by its first bytes; `FileError` that names a known other format."""
-    if not data:
-        raise FileError("is empty; get the file again")
-    if data.startswith(b"\xff\xd8\xff"):
-        return "JPEG"
-    if data.startswith(png.SIGNATURE):
-        return "PNG"
-    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
-        return "WEBP"
-    if data[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):
-        return "TIFF"
-    if data[:4] == b"GIF8":
-        raise FileError(f"is a GIF; extract one frame and save it as {_SUPPORTED}")
-    kind = next((name for start, name in _OTHERS.items() if data.startswith(start)), None)
-    if data[4:8] == b"ftyp":
-        kind = "AVIF" if data[8:12] in (b"avif", b"avis") else "HEIC or video"
-    if kind:
-        raise FileError(f"is a {kind} file, which cannot be read; convert it to {_SUPPORTED}")
-    raise FileError(f"is not a picture that can be read (or its beginning is lost); give a {_SUPPORTED} file")
-
-
 def _picture(raster: Raster, kind: str, name: str) -> Picture:
     metadata = raster.metadata
     orientation = exif.orientation_of(metadata.exif)
@@ -309,7 +338,7 @@ def _picture(raster: Raster, kind: str, name: str) -> Picture:
     channels = samples.shape[2]
     alpha = np.ascontiguousarray(samples[..., -1]) if channels in (2, 4) else None
     pixels = samples[..., :1].repeat(3, axis=2) if channels < 3 else np.ascontiguousarray(samples[..., :3])
-    return Picture(pixels, alpha, channels < 3, kind, metadata, name)
+    return Picture(pixels, alpha, channels < 3, kind, metadata, name, raster.notes)
 
 
 def _check_pixels(pixels: np.ndarray, like: Picture) -> None:
@@ -341,6 +370,16 @@ def _luma(pixels: np.ndarray) -> np.ndarray:
     """Grey (H, W, 1) of RGB by the weights of ITU-R BT.601, rounded; three equal channels stay that value."""
     red, green, blue = (pixels[..., channel].astype(np.uint32) for channel in range(3))
     return ((299 * red + 587 * green + 114 * blue + 500) // 1000)[..., None].astype(pixels.dtype)
+
+
+def _write_bytes(path: Path, data: bytes, overwrite: bool) -> None:
+    _check_target(path, overwrite)
+    try:
+        replace_file(path, data)
+    except OSError as error:
+        raise FileError(
+            f"cannot be written ({error}); check the folder, its rights and free space"
+        ) from error
 
 
 def _check_target(path: Path, overwrite: bool) -> None:

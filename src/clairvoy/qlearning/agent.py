@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from pathlib import Path
+from typing import Any, Self
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
+from clairvoy.errors import InputError
+from clairvoy.qlearning.agent_file import load_network, save_network
 from clairvoy.qlearning.policy import epsilon_greedy, greedy
 from clairvoy.qlearning.transitions import Observation
 
@@ -27,10 +31,49 @@ class Agent:
         self.device = torch.device(device)
         self.network = network.to(self.device)
 
+    @classmethod
+    def load(
+        cls, path: str | Path, network: nn.Module | None = None, *, device: str | torch.device = "cpu"
+    ) -> Self:
+        """Read an agent that `save` wrote: to act, or to learn on with settings of its kind's default.
+
+        Parameters
+        ----------
+        path
+            The file.
+        network
+            Takes the weights. None makes the network again, if it was one of `encoders.network_for`.
+        device
+            Where the network lies.
+
+        Raises
+        ------
+        WeightsError
+            No such file, not of this kind, or it does not fit the network.
+        SettingsError
+            The network was another, and none is handed in.
+        """
+        return cls(load_network(path, network), device=device)
+
+    def save(self, path: str | Path) -> None:
+        """Write what acts, `acting`, as a safetensors file; neither optimizer nor history.
+
+        Raises
+        ------
+        FileError
+            The disk refuses.
+        """
+        save_network(path, self.acting)
+
     @property
     def acting(self) -> nn.Module:
         """The network that acts where nothing is explored, and that is kept: the one that learns, or its average."""
         return self.network
+
+    @property
+    def networks(self) -> list[nn.Module]:
+        """All networks that the agent learns with."""
+        return [self.network]
 
     def take_weights(self, weights: Mapping[str, Any]) -> None:
         """Act by weights that `acting` had before."""
@@ -54,6 +97,35 @@ class Agent:
     def act_greedily(self, observation: Observation, mask: Tensor | None = None) -> Tensor:
         """Actions ``(N,)`` for evaluation: no exploration, no randomness."""
         return greedy(self._values(self.acting, observation), mask)
+
+    def predict(self, observation: Any, mask: Any = None) -> int:
+        """The greedy action for one observation.
+
+        Parameters
+        ----------
+        observation
+            As an environment's `observation_specs` say, without N: tensors, arrays or lists by name, or one alone
+            where one thing is shown.
+        mask
+            Allowed actions, ``(A,)``; None allows all.
+
+        Raises
+        ------
+        InputError
+            Another name or shape than the network was made for.
+        """
+        specs = getattr(self.network, "specs", None)
+        if not isinstance(observation, Mapping):
+            (name,) = specs if specs is not None and len(specs) == 1 else ("observation",)
+            observation = {name: observation}
+        shown = {name: torch.as_tensor(np.asarray(value)) for name, value in observation.items()}
+        for name, spec in (specs or {}).items():
+            if name not in shown or tuple(shown[name].shape) != spec.shape:
+                given = tuple(shown[name].shape) if name in shown else "nothing"
+                raise InputError(f"{name} is {given}; one observation has {spec.shape} there")
+            shown[name] = shown[name].to(spec.dtype)
+        allowed = None if mask is None else torch.as_tensor(np.asarray(mask)).bool()[None].to(self.device)
+        return int(self.act_greedily({name: value[None] for name, value in shown.items()}, allowed))
 
     @torch.no_grad()
     def _values(self, network: nn.Module, observation: Observation) -> Tensor:

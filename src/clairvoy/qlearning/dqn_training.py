@@ -15,6 +15,7 @@ from clairvoy.qlearning.policy import linear_schedule
 from clairvoy.qlearning.resumable import restore_environment, save_environment
 from clairvoy.qlearning.rollout import collect
 from clairvoy.qlearning.transitions import Observation
+from clairvoy.qlearning.units import Settling
 
 
 @dataclass(frozen=True)
@@ -86,6 +87,7 @@ class DQNTraining:
         self.exploration = torch.Generator().manual_seed(seed)
         self.episodes = torch.Generator().manual_seed(seed + 1)
         self.steps = 0
+        self.settling = Settling()
         self.observation: Observation = environment.reset(self.episodes)
 
     def round(self) -> dict[str, float]:
@@ -102,6 +104,7 @@ class DQNTraining:
             settings.act,
         )
         self.steps += settings.act * self.environment.num_envs
+        self.settling.from_history(self.agent.networks, self.history)
         metrics = {"epsilon": epsilon}
         if self.steps >= settings.warm_up and len(self.history) > 0:
             metrics |= learn_from_history(self.agent, self.history, settings.updates, settings.batch_size)
@@ -113,6 +116,7 @@ class DQNTraining:
             "agent": self.agent.state_dict(),
             "history": self.history.state_dict(),
             "steps": self.steps,
+            "settled": self.settling.settled,
             "exploration": self.exploration.get_state(),
             **save_environment(self.environment, self.observation, self.episodes),
         }
@@ -121,7 +125,7 @@ class DQNTraining:
         """Continue the run that `state_dict` was taken of: exactly, if the environment could tell its state."""
         self.agent.load_state_dict(state["agent"])
         self.history.load_state_dict(state["history"])
-        self.steps = int(state["steps"])
+        self.steps, self.settling.settled = int(state["steps"]), int(state["settled"])
         self.exploration.set_state(state["exploration"])
         self.observation, goes_on = restore_environment(self.environment, state, self.episodes)
         if not goes_on:

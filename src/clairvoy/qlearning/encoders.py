@@ -11,13 +11,10 @@ from clairvoy.errors import SettingsError
 from clairvoy.qlearning.environment import ObservationSpec
 from clairvoy.qlearning.qnetwork import DuelingQNetwork, VectorEncoder
 from clairvoy.qlearning.transitions import Observation
+from clairvoy.qlearning.units import Units
 
 FEATURES = 128
 """Width of what the encoders here return."""
-UNBOUNDED = 1e6
-"""A bound beyond this is none."""
-LEAST_UNIT = 1e-3
-"""A number that was hardly ever other than 0 is told in these units."""
 CELLS = 16
 """A grid wider than this is first cut into patches, so that convolutions see at most about so many cells across."""
 
@@ -37,43 +34,57 @@ class GridEncoder(nn.Module):
 
     Parameters
     ----------
-    shapes
-        Shape of each named part, without N: those of three dimensions are grids of one height and width, bool, uint8
-        (then divided by 255) or floating point.
+    specs
+        Shape, type and bounds of each named part: those of three dimensions are grids of one height and width. Each
+        channel is divided by its bound, bytes by 255 where no other is told; see `units.Units`.
     features
         Width of what is returned.
     """
 
-    def __init__(self, shapes: Mapping[str, tuple[int, ...]], features: int = FEATURES) -> None:
+    def __init__(self, specs: Mapping[str, ObservationSpec], features: int = FEATURES) -> None:
         super().__init__()
-        self.grids = tuple(name for name, shape in shapes.items() if len(shape) == 3)
-        self.others = tuple(name for name in shapes if name not in self.grids)
-        sizes = {shapes[name][1:] for name in self.grids}
+        grids = {name: spec for name, spec in specs.items() if len(spec.shape) == 3}
+        others = {name: spec for name, spec in specs.items() if name not in grids}
+        sizes = {spec.shape[1:] for spec in grids.values()}
         if len(sizes) != 1:
             raise SettingsError(
                 f"the grids are {sorted(sizes)}; GridEncoder takes one or more (C, H, W) of one height and width"
             )
         ((height, width),) = sizes
         side = patch_side(height, width)
-        channels = sum(shapes[name][0] for name in self.grids) * side * side
+        self.grid_units, self.other_units = Units(grids, channels=True), Units(others)
         self.patches = nn.PixelUnshuffle(side)
-        self.convolution = nn.Conv2d(channels, 16, 3, padding=1)
-        rest = sum(torch.Size(shapes[name]).numel() for name in self.others)
+        self.convolution = nn.Conv2d(len(self.grid_units.unit) * side * side, 16, 3, padding=1)
         cells = 16 * (height // side) * (width // side)
         self.normal = nn.LayerNorm(cells)
-        self.linear = nn.Sequential(nn.Linear(cells + rest, features), nn.LayerNorm(features), nn.ReLU())
+        self.linear = nn.Sequential(
+            nn.Linear(cells + len(self.other_units.unit), features), nn.LayerNorm(features), nn.ReLU()
+        )
 
     def forward(self, observation: Observation) -> Tensor:
         """Features ``(N, features)``, float32, at least 0."""
-        grid = torch.cat([_as_numbers(observation[name]) for name in self.grids], dim=1)
-        cells = torch.relu(self.normal(self.convolution(self.patches(grid)).flatten(1)))
-        rest = [_as_numbers(observation[name]).flatten(1) for name in self.others]
-        features: Tensor = self.linear(torch.cat([cells, *rest], dim=1))
+        grid = self.patches(self.grid_units(observation))
+        cells = torch.relu(self.normal(self.convolution(grid).flatten(1)))
+        if self.other_units.names:
+            cells = torch.cat([cells, self.other_units(observation)], dim=1)
+        features: Tensor = self.linear(cells)
         return features
+
+    @torch.no_grad()
+    def settle(self, observation: Observation) -> None:
+        """Take the units from observations ``(N, ...)``, N >= 1; see `NumbersEncoder.settle`."""
+        ratio = self.grid_units.settle(observation)
+        # A channel's patches follow one another.
+        each = self.patches.downscale_factor**2
+        self.convolution.weight.mul_(ratio.repeat_interleave(each)[None, :, None, None])
+        if self.other_units.names:
+            first = self.linear[0]
+            assert isinstance(first, nn.Linear)
+            first.weight[:, -len(self.other_units.unit) :].mul_(self.other_units.settle(observation))
 
 
 class NumbersEncoder(nn.Module):
-    """`VectorEncoder` of numbers in any units, or of bytes, which it divides by 255.
+    """`VectorEncoder` of numbers in any units.
 
     The unit of each number is its bound, as far as the environment says one. `settle` takes the largest that was seen
     for the others. It changes the first layer along, so that what the network computes stays the same, and is called
@@ -88,61 +99,38 @@ class NumbersEncoder(nn.Module):
         Width of what is returned.
     """
 
-    unit: Tensor
-    bounded: Tensor
-
     def __init__(self, specs: Mapping[str, ObservationSpec], features: int = FEATURES) -> None:
         super().__init__()
-        self.names = tuple(specs)
-        bounds = torch.cat([_bounds(spec) for spec in specs.values()])
-        self.encoder = VectorEncoder({"numbers": (len(bounds),)}, features)
-        self.register_buffer("bounded", (bounds > 0) & (bounds < UNBOUNDED))
-        self.register_buffer("unit", torch.where(self.bounded, bounds, 1.0))
+        self.units = Units(specs)
+        self.encoder = VectorEncoder({"numbers": (len(self.units.unit),)}, features)
+
+    @property
+    def unit(self) -> Tensor:
+        """Of each number, in the order of what is shown, ``(numbers,)``."""
+        return self.units.unit
 
     def forward(self, observation: Observation) -> Tensor:
         """Features ``(N, features)``, float32, at least 0."""
-        features: Tensor = self.encoder({"numbers": self._numbers(observation) / self.unit})
+        features: Tensor = self.encoder({"numbers": self.units(observation)})
         return features
 
     @torch.no_grad()
     def settle(self, observation: Observation) -> None:
         """Take the units from observations ``(N, ...)``, N >= 1."""
-        numbers = self._numbers({name: value.to(self.unit.device) for name, value in observation.items()})
-        seen = numbers.abs().amax(dim=0).clamp(min=LEAST_UNIT)
-        unit = torch.where(self.bounded, self.unit, seen)
         first = self.encoder.layers[0]
         assert isinstance(first, nn.Linear)
-        first.weight.mul_(unit / self.unit)
-        self.unit.copy_(unit)
-
-    def _numbers(self, observation: Observation) -> Tensor:
-        return torch.cat([_as_numbers(observation[name]).flatten(1) for name in self.names], dim=1)
-
-
-def settle(network: nn.Module, observation: Observation) -> None:
-    """Call `NumbersEncoder.settle` wherever there is one in a network."""
-    for module in network.modules():
-        if isinstance(module, NumbersEncoder):
-            module.settle(observation)
+        first.weight.mul_(self.units.settle(observation))
 
 
 def network_for(specs: Mapping[str, ObservationSpec], num_actions: int) -> DuelingQNetwork:
-    """Dueling heads on the encoder that fits: convolutions where grids of 8 x 8 and more are shown, else a perceptron."""
-    shapes = {name: spec.shape for name, spec in specs.items()}
-    grids = {shape[1:] for shape in shapes.values() if len(shape) == 3 and min(shape[1:]) >= 8}
-    flat = all(len(shape) != 3 or shape[1:] in grids for shape in shapes.values())
-    encoder = GridEncoder(shapes) if len(grids) == 1 and flat else NumbersEncoder(specs)
-    return DuelingQNetwork(encoder, FEATURES, num_actions)
+    """Dueling heads on the encoder that fits: convolutions where grids of 8 x 8 and more are shown, else a perceptron.
 
-
-def _bounds(spec: ObservationSpec) -> Tensor:
-    """Largest magnitude of each number of a part, as a network is told it, (numbers,)."""
-    count = torch.Size(spec.shape).numel()
-    if spec.dtype in (torch.uint8, torch.bool):
-        return torch.ones(count)
-    largest = spec.largest or (max(abs(spec.low), abs(spec.high)),) * count
-    return torch.tensor(largest, dtype=torch.float32)
-
-
-def _as_numbers(value: Tensor) -> Tensor:
-    return value.float() / 255 if value.dtype == torch.uint8 else value.float()
+    It keeps the specs in ``network.specs``: a file of `Agent.save` tells by them how to make it again.
+    """
+    shapes = [spec.shape for spec in specs.values()]
+    grids = {shape[1:] for shape in shapes if len(shape) == 3 and min(shape[1:]) >= 8}
+    flat = all(len(shape) != 3 or shape[1:] in grids for shape in shapes)
+    encoder = GridEncoder(specs) if len(grids) == 1 and flat else NumbersEncoder(specs)
+    network = DuelingQNetwork(encoder, FEATURES, num_actions)
+    network.specs = dict(specs)
+    return network

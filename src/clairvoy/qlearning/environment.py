@@ -74,6 +74,9 @@ class BatchedEnvironment(Protocol):
 
     An environment may also have ``state_dict()`` and ``load_state_dict(state, generator)``; a run that is resumed
     then goes on inside its episodes and is exactly the uninterrupted one. Without them it begins new episodes.
+
+    One that tells `Step.begun` has ``resets_late = True``: what has no room for such steps asks `resets_late` before.
+    What a step returned is not changed later: the learners keep it.
     """
 
     @property
@@ -102,3 +105,8 @@ class BatchedEnvironment(Protocol):
     def action_mask(self) -> Tensor:
         """Actions allowed now, ``(N, A)`` bool."""
         ...
+
+
+def resets_late(environment: BatchedEnvironment) -> bool:
+    """Whether an environment resets itself a step late, and tells it in `Step.begun`."""
+    return bool(getattr(environment, "resets_late", False))

@@ -18,8 +18,8 @@ import torch
 from clairvoy.errors import SettingsError
 from clairvoy.qlearning.agent import Agent
 from clairvoy.qlearning.environment import BatchedEnvironment
-from clairvoy.qlearning.rollout import evaluate
-from clairvoy.run_file import load_run, save_run
+from clairvoy.qlearning.rollout import LONGEST, evaluate
+from clairvoy.storage.run_file import load_run, save_run
 
 
 class Training(Protocol):
@@ -63,13 +63,15 @@ class OnlineSettings:
     """Episodes of each."""
     seed: int = 1_000_003
     """Of their starts: the same in every evaluation, so that agents are compared on the same episodes."""
+    longest: int = LONGEST
+    """Steps after which an evaluation cuts an episode."""
     stop_at: float | None = None
     """Mean return of an evaluation at which training ends; None goes on to the budget."""
     save_seconds: float = 180.0
     """Time between two checkpoints."""
 
     def __post_init__(self) -> None:
-        for name in ("evaluate_every", "episodes"):
+        for name in ("evaluate_every", "episodes", "longest"):
             if getattr(self, name) < 1:
                 raise SettingsError(f"{name} is {getattr(self, name)}; it must be at least 1")
 
@@ -97,7 +99,12 @@ class Trained:
     """False if it was interrupted before the budget was spent; resume it then."""
 
 
-Report = Callable[[int, dict[str, float]], None]
+Report = Callable[[int, dict[str, float]], bool | None]
+"""Called after each round with the steps so far and the metrics; what gives False ends the training."""
+
+
+class _OutOfTimeError(Exception):
+    """The deadline passed during an evaluation."""
 
 
 def train_online(
@@ -109,6 +116,7 @@ def train_online(
     resume: bool = False,
     report: Report | None = None,
     deadline: float | None = None,
+    pause: Callable[[], None] | None = None,
 ) -> Trained:
     """Train to the budget; the agent then holds the best weights that any evaluation found, not the last ones.
 
@@ -126,9 +134,12 @@ def train_online(
         Continue the run saved there: exactly, if the environment has ``state_dict``.
     report
         Called after each round with the steps so far and the metrics, ``evaluation/return`` among them when there
-        was one.
+        was one, and ``evaluation/cut`` if episodes of it were cut. The training stops where it gives False.
     deadline
-        `time.monotonic()` at which to stop as if interrupted.
+        `time.monotonic()` at which to stop as if interrupted; also in an evaluation, which is then done again when the
+        run is resumed.
+    pause
+        Called before every step of an evaluation; it may raise KeyboardInterrupt, which stops as Ctrl-C does.
 
     Raises
     ------
@@ -142,16 +153,26 @@ def train_online(
             raise SettingsError("resume needs a checkpoint; name the file to continue from")
         run.load_state_dict(load_run(checkpoint))
     interrupted, saved = False, time.monotonic()
+
+    def in_time() -> None:
+        if deadline is not None and time.monotonic() >= deadline:
+            raise _OutOfTimeError
+        if pause is not None:
+            pause()
+
     try:
         while not run.over and (deadline is None or time.monotonic() < deadline):
-            metrics = run.round()
-            if report is not None:
-                report(training.steps, metrics)
+            metrics = run.round(in_time)
+            if report is not None and report(training.steps, metrics) is False:
+                interrupted = True
+                break
             if checkpoint is not None and time.monotonic() - saved > settings.save_seconds:
                 save_run(checkpoint, run.state_dict())
                 saved = time.monotonic()
     except KeyboardInterrupt:
         interrupted = True
+    except _OutOfTimeError:
+        pass
     # An interrupt inside a round leaves it half done; what was saved before it still counts.
     if checkpoint is not None and run.whole:
         save_run(checkpoint, run.state_dict())
@@ -168,41 +189,51 @@ class _Run:
     ) -> None:
         self.training, self.environment, self.settings = training, evaluation_environment, settings
         self.best, self.whole = Best(), True
+        self.due = False
+        """Whether the training stands before an evaluation."""
+        self.told: dict[str, float] = {}
+        """Metrics of the round before it."""
         self.evaluations: list[tuple[int, float]] = []
 
     @property
     def over(self) -> bool:
         """Whether the budget is spent, or the return wanted was reached."""
         stop = self.settings.stop_at
-        return self.training.steps >= self.training.budget or (
-            stop is not None and self.best.mean_return >= stop
-        )
+        enough = stop is not None and self.best.mean_return >= stop
+        return not self.due and (enough or self.training.steps >= self.training.budget)
 
-    def round(self) -> dict[str, float]:
-        """One round and, when it is time, an evaluation."""
-        self.whole = False
-        every, before = self.settings.evaluate_every, self.training.steps
-        metrics = self.training.round()
-        after = self.training.steps
-        if after // every > before // every or after >= self.training.budget:
-            metrics["evaluation/return"] = self._evaluate()
-        self.whole = True
+    def round(self, pause: Callable[[], None]) -> dict[str, float]:
+        """One round and, when it is time, an evaluation; what a run stopped in the middle of is done again."""
+        if not self.due:
+            self.whole = False
+            every, before = self.settings.evaluate_every, self.training.steps
+            self.told = self.training.round()
+            after = self.training.steps
+            self.due = after // every > before // every or after >= self.training.budget
+            self.whole = True
+        metrics = dict(self.told)
+        if self.due:
+            metrics |= self._evaluate(pause)
+            self.due = False
         return metrics
 
-    def _evaluate(self) -> float:
-        agent = self.training.agent
+    def _evaluate(self, pause: Callable[[], None]) -> dict[str, float]:
+        agent, settings = self.training.agent, self.settings
         played = evaluate(
             self.environment,
             agent.act_greedily,
-            self.settings.episodes,
-            torch.Generator().manual_seed(self.settings.seed),
+            settings.episodes,
+            torch.Generator().manual_seed(settings.seed),
+            longest=settings.longest,
+            pause=pause,
         )
         self.evaluations.append((self.training.steps, played.mean_return))
         if played.mean_return > self.best.mean_return:
             self.best = Best(
                 played.mean_return, self.training.steps, copy.deepcopy(agent.acting.state_dict())
             )
-        return played.mean_return
+        told = {"evaluation/return": played.mean_return}
+        return told | ({"evaluation/cut": float(played.cut)} if played.cut else {})
 
     def state_dict(self) -> dict[str, Any]:
         """The whole state of the run."""
@@ -212,6 +243,8 @@ class _Run:
             "settings": asdict(self.settings),
             "best": asdict(self.best),
             "evaluations": [list(evaluation) for evaluation in self.evaluations],
+            "due": self.due,
+            "told": dict(self.told),
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -221,9 +254,11 @@ class _Run:
             ("evaluate_every", state["settings"]["evaluate_every"], self.settings.evaluate_every),
             ("episodes", state["settings"]["episodes"], self.settings.episodes),
             ("seed", state["settings"]["seed"], self.settings.seed),
+            ("longest", state["settings"]["longest"], self.settings.longest),
         ):
             if was != now:
                 raise SettingsError(f"{name} is {now}, the saved run had {was}; resume it with that")
         self.training.load_state_dict(state["training"])
         self.best = Best(**state["best"])
         self.evaluations = [(int(steps), float(value)) for steps, value in state["evaluations"]]
+        self.due, self.told = bool(state["due"]), dict(state["told"])

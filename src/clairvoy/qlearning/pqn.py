@@ -16,6 +16,7 @@ from clairvoy.qlearning.policy import linear_schedule
 from clairvoy.qlearning.resumable import restore_environment, save_environment
 from clairvoy.qlearning.stretch import Stretch, record
 from clairvoy.qlearning.transitions import Observation
+from clairvoy.qlearning.units import Settling
 
 
 @dataclass(frozen=True)
@@ -257,6 +258,7 @@ class PQNTraining:
         self.exploration = torch.Generator().manual_seed(seed)
         self.episodes = torch.Generator().manual_seed(seed + 1)
         self.steps = 0
+        self.settling = Settling()
         self.observation: Observation = environment.reset(self.episodes)
         self.running = torch.zeros(environment.num_envs)
         self._stretch: Stretch | None = None
@@ -280,6 +282,9 @@ class PQNTraining:
             self._stretch,
         )
         self.steps += settings.stretch * self.environment.num_envs
+        if self.settling.due(self.steps):
+            seen = {name: value.flatten(0, 1) for name, value in self._stretch.observation.items()}
+            self.settling(agent.networks, seen, self.steps)
         metrics = agent.learn(self._stretch, self.exploration) | {"epsilon": epsilon}
         self.running, ended = self._stretch.returns(self.running)
         if len(ended):
@@ -291,6 +296,7 @@ class PQNTraining:
         return {
             "agent": self.agent.state_dict(),
             "steps": self.steps,
+            "settled": self.settling.settled,
             "running": self.running.clone(),
             "exploration": self.exploration.get_state(),
             **save_environment(self.environment, self.observation, self.episodes),
@@ -302,7 +308,7 @@ class PQNTraining:
         Otherwise its episodes begin anew.
         """
         self.agent.load_state_dict(state["agent"])
-        self.steps = int(state["steps"])
+        self.steps, self.settling.settled = int(state["steps"]), int(state["settled"])
         self.exploration.set_state(state["exploration"])
         self.observation, goes_on = restore_environment(self.environment, state, self.episodes)
         self.running = state["running"].clone() if goes_on else torch.zeros(self.environment.num_envs)

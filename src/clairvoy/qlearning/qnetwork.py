@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from clairvoy.errors import SettingsError
+from clairvoy.qlearning.environment import ObservationSpec
 from clairvoy.qlearning.transitions import Observation
 
 
@@ -40,6 +41,8 @@ class DuelingQNetwork(nn.Module):
             raise SettingsError(f"num_actions is {num_actions}; a choice needs at least 2 actions")
         self.encoder = encoder
         self.num_actions = num_actions
+        self.specs: Mapping[str, ObservationSpec] | None = None
+        """What is shown, if `encoders.network_for` made the network of that."""
         self.value = _head(features, hidden, 1)
         self.advantage = _head(features, hidden, num_actions)
 

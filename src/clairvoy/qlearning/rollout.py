@@ -18,6 +18,10 @@ Policy: TypeAlias = Callable[[Observation, Tensor], Tensor]
 """From an observation and the mask ``(N, A)`` of allowed actions to actions ``(N,)`` int64."""
 
 
+LONGEST = 30_000
+"""Steps after which an evaluation cuts an episode: longer than any of Atari's, and shorter than for ever."""
+
+
 @dataclass(frozen=True)
 class Evaluation:
     """Episodes that a policy played, ``(E,)`` each."""
@@ -26,6 +30,8 @@ class Evaluation:
     """Undiscounted sum of rewards, float32."""
     lengths: Tensor
     """Steps, int64."""
+    cut: int = 0
+    """Episodes that went on and on, and count as far as they were played."""
 
     @property
     def mean_return(self) -> float:
@@ -58,6 +64,8 @@ def collect(
     """
     for _ in range(steps):
         actions = policy(observation, environment.action_mask())
+        # A copy: an environment that shows one tensor, changed at each step, must not change what was seen.
+        observation = {name: value.clone() for name, value in observation.items()}
         step = environment.step(actions)
         history.append(
             observation,
@@ -76,7 +84,13 @@ def collect(
 
 
 def evaluate(
-    environment: BatchedEnvironment, policy: Policy, episodes: int, generator: torch.Generator
+    environment: BatchedEnvironment,
+    policy: Policy,
+    episodes: int,
+    generator: torch.Generator,
+    *,
+    longest: int = LONGEST,
+    pause: Callable[[], None] | None = None,
 ) -> Evaluation:
     """Play whole episodes and report them; nothing is learnt or kept.
 
@@ -93,24 +107,35 @@ def evaluate(
         At least 1.
     generator
         Decides starts and scenes: the same seed gives every policy the same first episodes.
+    longest
+        Steps after which an episode counts as far as it was played: a policy may walk in circles where nothing ends an
+        episode. One environment cannot be reset without the others, so it plays no more episodes then.
+    pause
+        Called before every step; what it raises ends the evaluation, as a Ctrl-C or a deadline would.
     """
-    if episodes < 1:
-        raise SettingsError(f"episodes is {episodes}; an evaluation plays at least 1")
+    if episodes < 1 or longest < 1:
+        raise SettingsError(
+            f"episodes is {episodes} and longest {longest}; an evaluation plays at least 1 episode of at least 1 step"
+        )
     each = -(-episodes // environment.num_envs)
     observation = environment.reset(generator)
     running = torch.zeros(environment.num_envs)
     length = torch.zeros(environment.num_envs, dtype=torch.int64)
     played = torch.zeros(environment.num_envs, dtype=torch.int64)
-    returns, lengths = [], []
+    returns, lengths, cut = [], [], 0
     while bool((played < each).any()):
+        if pause is not None:
+            pause()
         step = environment.step(policy(observation, environment.action_mask()))
         observation = step.observation
         acted = 1 if step.begun is None else (~step.begun).long().cpu()
         running, length = running + step.reward.cpu(), length + acted
         done = step.done.cpu()
-        counts = done & (played < each)
+        endless = (length >= longest) & ~done & (played < each)
+        counts = (done | endless) & (played < each)
         returns.append(running[counts])
         lengths.append(length[counts])
-        played = played + done.long()
+        cut += int(endless.sum())
+        played = torch.where(endless, each, played + done.long())
         running, length = torch.where(done, 0.0, running), torch.where(done, 0, length)
-    return Evaluation(torch.cat(returns), torch.cat(lengths))
+    return Evaluation(torch.cat(returns), torch.cat(lengths), cut)

@@ -139,9 +139,10 @@ def record(
         if t:
             stretch.next_value[t - 1] = value
         action = torch.where(explores[t], keys[t].masked_fill(~mask, -1.0).argmax(dim=1), best)
-        step = environment.step(action)
+        # Kept before the step: an environment may show one tensor, changed at each step.
         for name, part in shown.items():
             stretch.observation[name][t] = part
+        step = environment.step(action)
         stretch.action[t], stretch.reward[t] = action, step.reward
         stretch.terminated[t], stretch.truncated[t] = step.terminated, step.truncated
         if bool(step.truncated.any()):

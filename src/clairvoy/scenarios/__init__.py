@@ -1,1 +1,1 @@
-"""Floor 3: scenarios, each an environment, its real data and how the one becomes the other."""
+"""Scenarios, each an environment, its real data and how the one becomes the other."""

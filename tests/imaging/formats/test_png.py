@@ -104,11 +104,12 @@ def test_a_flipped_bit_in_the_pixels_is_noticed_and_in_a_text_forgiven():
         read(data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :])
 
 
-def test_animation_is_refused_and_one_frame_is_none():
+def test_the_first_frame_of_an_animation_is_taken_and_said_and_one_frame_is_none():
     one, two = (chunk(b"acTL", struct.pack(">II", frames, 0)) for frames in (1, 2))
-    assert read(hand_made(1, 1, 8, 0, [b"\5"], one)).pixels.shape == (1, 1, 3)
-    with pytest.raises(FileError, match="animation; extract one frame"):
-        read(hand_made(1, 1, 8, 0, [b"\5"], two))
+    assert read(hand_made(1, 1, 8, 0, [b"\5"], one)).notes == ()
+    picture = read(hand_made(1, 1, 8, 0, [b"\5"], two))
+    assert picture.pixels.tolist() == [[[5, 5, 5]]]
+    assert picture.notes == ("is an animation; its first frame was taken",)
 
 
 @pytest.mark.parametrize("depth", [8, 16])

@@ -8,6 +8,7 @@ through its ICC profile into sRGB, and refused without one: ink amounts alone na
 from __future__ import annotations
 
 import io
+from typing import Any
 
 import numpy as np
 from PIL import Image, ImageCms, JpegImagePlugin
@@ -16,6 +17,8 @@ from clairvoy.errors import FileError
 from clairvoy.imaging.formats.raster import Metadata, Raster, check_size, samples_of, to_eight_bits
 
 MAX_SIDE = 65_500
+QUALITY = 95
+"""Where nothing else is asked for and the picture was no JPEG."""
 _EXIF_PREFIX, _XMP_PREFIX = b"Exif\0\0", b"http://ns.adobe.com/xap/1.0/\0"
 _MAX_SEGMENT = 65_533
 
@@ -35,6 +38,8 @@ def decode(data: bytes, max_pixels: int) -> Raster:
         xmp=next(xmp, b"").removeprefix(_XMP_PREFIX) or None,
         dpi=(float(dpi[0]), float(dpi[1])) if dpi and min(dpi) > 0 else None,
         jpeg_subsampling=max(0, JpegImagePlugin.get_sampling(file)) if image.mode == "RGB" else 0,
+        jpeg_tables=tuple(tuple(table) for _, table in sorted(file.quantization.items())),
+        progressive=bool(info.get("progressive")),
         lossless=False,
     )
     if image.mode == "CMYK":
@@ -42,8 +47,11 @@ def decode(data: bytes, max_pixels: int) -> Raster:
     return Raster(samples_of(image), metadata)
 
 
-def encode(samples: np.ndarray, metadata: Metadata, quality: int) -> bytes:
-    """Encode (H, W, 1 or 3) samples as JPEG; 16-bit samples are rounded to 8 bits."""
+def encode(samples: np.ndarray, metadata: Metadata, quality: int | None) -> bytes:
+    """Encode (H, W, 1 or 3) samples as JPEG; 16-bit samples are rounded to 8 bits.
+
+    Where no `quality` is asked for, the quantisation tables of the JPEG that the picture came from are used again.
+    """
     if max(samples.shape[:2]) > MAX_SIDE:
         raise FileError(f"a JPEG can have at most {MAX_SIDE} pixels a side; write PNG or TIFF")
     exif = _EXIF_PREFIX + metadata.exif if metadata.exif else b""
@@ -58,7 +66,8 @@ def encode(samples: np.ndarray, metadata: Metadata, quality: int) -> bytes:
     Image.fromarray(samples[..., 0] if samples.shape[2] == 1 else samples).save(
         target,
         "JPEG",
-        quality=quality,
+        **_coarseness(metadata, quality),
+        progressive=metadata.progressive,
         subsampling=metadata.jpeg_subsampling,
         exif=exif,
         icc_profile=metadata.icc,
@@ -66,6 +75,16 @@ def encode(samples: np.ndarray, metadata: Metadata, quality: int) -> bytes:
         extra=b"\xff\xe1" + (len(xmp) + 2).to_bytes(2, "big") + xmp if xmp else b"",
     )
     return target.getvalue()
+
+
+def _coarseness(metadata: Metadata, quality: int | None) -> dict[str, Any]:
+    """Options of Pillow that say how coarse the JPEG will be."""
+    if quality is not None:
+        return {"quality": quality}
+    tables = metadata.jpeg_tables
+    # Baseline JPEG, which every program reads, has numbers of 8 bits.
+    usable = 1 <= len(tables) <= 4 and all(1 <= value <= 255 for table in tables for value in table)
+    return {"qtables": tables} if usable else {"quality": QUALITY}
 
 
 def _from_cmyk(image: Image.Image, metadata: Metadata) -> tuple[Image.Image, Metadata]:

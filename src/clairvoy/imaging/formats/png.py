@@ -19,7 +19,7 @@ import cv2
 import numpy as np
 
 from clairvoy.errors import FileError
-from clairvoy.imaging.formats.raster import STRIP_PIXELS, Metadata, Raster, check_size, rgb_order
+from clairvoy.imaging.formats.raster import FIRST_FRAME, STRIP_PIXELS, Metadata, Raster, check_size, rgb_order
 from clairvoy.imaging.windows import strips
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
@@ -39,8 +39,7 @@ def decode(data: bytes, max_pixels: int) -> Raster:
     width, height, depth, colour_type = struct.unpack_from(">IIBB", data, 16)
     check_size(width, height, max_pixels)
     chunks = [*_read_chunks(data)]
-    if any(kind == b"acTL" and bytes(content[:4]) > b"\0\0\0\1" for kind, content in chunks):
-        raise FileError("is an animation; extract one frame and save it as a still picture")
+    moving = any(kind == b"acTL" and bytes(content[:4]) > b"\0\0\0\1" for kind, content in chunks)
 
     # Only what decides the samples goes to the decoder, so nothing else can confuse it.
     needed = (b"IHDR", b"PLTE", b"IDAT", b"IEND", *((b"tRNS",) if colour_type == _PALETTE else ()))
@@ -58,10 +57,10 @@ def decode(data: bytes, max_pixels: int) -> Raster:
     key = dict(chunks).get(b"tRNS")
     if key is not None and colour_type in (_GREY, _RGB):
         samples = _with_alpha_from_key(samples, key, depth)
-    return Raster(samples, _read_metadata(chunks))
+    return Raster(samples, _read_metadata(chunks), (FIRST_FRAME,) if moving else ())
 
 
-def encode(samples: np.ndarray, metadata: Metadata, quality: int) -> bytes:
+def encode(samples: np.ndarray, metadata: Metadata, quality: int | None) -> bytes:
     """Encode (H, W, 1 to 4) samples as PNG of the same bit depth; lossless, so `quality` has no effect."""
     height, width, channels = samples.shape
     header = struct.pack(">IIBBBBB", width, height, 8 * samples.itemsize, _COLOUR_TYPES[channels], 0, 0, 0)

@@ -14,6 +14,8 @@ from clairvoy.imaging.windows import strips
 # Conversions run in strips of this many pixels, so that their intermediate arrays stay small beside the
 # picture.
 STRIP_PIXELS = 4_000_000
+FIRST_FRAME = "is an animation; its first frame was taken"
+"""The note of a reader that met an animation."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,10 @@ class Metadata:
         PNG chunks ``(type, content)`` that no other format has: gAMA, cHRM, sRGB, cICP and text.
     jpeg_subsampling
         Chroma subsampling as Pillow counts it: 0 is 4:4:4, 1 is 4:2:2, 2 is 4:2:0.
+    jpeg_tables
+        Quantisation tables of a JPEG, 64 numbers each: its quality, which a JPEG made of it keeps.
+    progressive
+        Whether a JPEG is stored coarse to fine.
     lossless
         Whether the file held its samples exactly. Decides between lossless and lossy WebP.
     """
@@ -45,6 +51,8 @@ class Metadata:
     dpi: tuple[float, float] | None = None
     png_chunks: tuple[tuple[bytes, bytes], ...] = ()
     jpeg_subsampling: int = 0
+    jpeg_tables: tuple[tuple[int, ...], ...] = ()
+    progressive: bool = False
     lossless: bool = True
 
 
@@ -59,10 +67,13 @@ class Raster:
         is straight (not premultiplied).
     metadata
         What else the file says, its orientation still unapplied.
+    notes
+        What the reader did that its user should know, such as "is an animation; its first frame was taken".
     """
 
     samples: np.ndarray
     metadata: Metadata
+    notes: tuple[str, ...] = ()
 
 
 def check_size(width: int, height: int, max_pixels: int) -> None:
@@ -107,3 +118,11 @@ def to_eight_bits(samples: np.ndarray) -> np.ndarray:
 def to_sixteen_bits(samples: np.ndarray) -> np.ndarray:
     """Scale 8-bit samples (255 becomes 65535); 16-bit samples are returned as given."""
     return samples if samples.dtype == np.uint16 else samples.astype(np.uint16) * np.uint16(257)
+
+
+def stretched(samples: np.ndarray, peak: int) -> np.ndarray:
+    """Scale samples that run from 0 to `peak` to all of 16 bits, (H, W, C) uint16, rounded."""
+    if peak == 65535:
+        return samples.astype(np.uint16, copy=False)
+    levels = (np.arange(peak + 1, dtype=np.uint64) * 65535 + peak // 2) // peak
+    return levels.astype(np.uint16)[np.minimum(samples, peak)]

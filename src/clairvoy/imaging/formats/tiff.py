@@ -91,7 +91,7 @@ def decode(data: bytes, max_pixels: int) -> Raster:
     return Raster(samples, metadata)
 
 
-def encode(samples: np.ndarray, metadata: Metadata, quality: int) -> bytes:
+def encode(samples: np.ndarray, metadata: Metadata, quality: int | None) -> bytes:
     """Encode (H, W, 1 to 4) samples as TIFF of the same bit depth; lossless, so `quality` has no effect."""
     height, width, channels = samples.shape
     tree, order = _exif_tree(metadata.exif)

@@ -13,12 +13,22 @@ import struct
 
 import cv2
 import numpy as np
-from PIL import Image
+from PIL import Image, WebPImagePlugin
 
 from clairvoy.errors import FileError
-from clairvoy.imaging.formats.raster import Metadata, Raster, check_size, rgb_order, to_eight_bits
+from clairvoy.imaging.formats.raster import (
+    FIRST_FRAME,
+    Metadata,
+    Raster,
+    check_size,
+    rgb_order,
+    samples_of,
+    to_eight_bits,
+)
 
 MAX_SIDE = 16_383
+QUALITY = 95
+"""Of lossy files, where nothing else is asked for."""
 _TRUNCATED = "is truncated or damaged ({}); get the file again"
 
 
@@ -26,22 +36,22 @@ def decode(data: bytes, max_pixels: int) -> Raster:
     """Decode a WebP file; see `clairvoy.imaging.formats`."""
     chunks = _read_chunks(data)
     extended = chunks.get(b"VP8X", b"")
-    if b"ANIM" in chunks or b"ANMF" in chunks or (extended and extended[0] & 0x02):
-        raise FileError("is an animation; extract one frame and save it as a still picture")
+    moving = b"ANIM" in chunks or b"ANMF" in chunks or bool(extended and extended[0] & 0x02)
     width, height = _size(chunks)
     check_size(width, height, max_pixels)
-    samples = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+    samples = _first_frame(data) if moving else _still(data)
     if samples is None or samples.shape[:2] != (height, width):
         raise FileError(_TRUNCATED.format("its pixels cannot be decoded"))
     exif = chunks.get(b"EXIF", b"").removeprefix(b"Exif\0\0")
     metadata = Metadata(
         exif or None, chunks.get(b"ICCP") or None, chunks.get(b"XMP ") or None, lossless=b"VP8L" in chunks
     )
-    return Raster(rgb_order(samples), metadata)
+    return Raster(samples, metadata, (FIRST_FRAME,) if moving else ())
 
 
-def encode(samples: np.ndarray, metadata: Metadata, quality: int) -> bytes:
+def encode(samples: np.ndarray, metadata: Metadata, quality: int | None) -> bytes:
     """Encode (H, W, 1 to 4) samples as WebP; 16-bit samples are rounded to 8 bits."""
+    quality = QUALITY if quality is None else quality
     if max(samples.shape[:2]) > MAX_SIDE:
         raise FileError(f"a WebP can have at most {MAX_SIDE} pixels a side; write JPEG, PNG or TIFF")
     samples = to_eight_bits(samples)
@@ -60,6 +70,18 @@ def encode(samples: np.ndarray, metadata: Metadata, quality: int) -> bytes:
         xmp=metadata.xmp or b"",
     )
     return target.getvalue()
+
+
+def _still(data: bytes) -> np.ndarray | None:
+    samples = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+    return None if samples is None else rgb_order(samples)
+
+
+def _first_frame(data: bytes) -> np.ndarray:
+    """First frame of an animation, laid on its canvas; without alpha where all of it is opaque."""
+    samples = samples_of(WebPImagePlugin.WebPImageFile(io.BytesIO(data)))
+    opaque = samples.shape[2] == 4 and samples[..., 3].min() == 255
+    return np.ascontiguousarray(samples[..., :3]) if opaque else samples
 
 
 def _read_chunks(data: bytes) -> dict[bytes, bytes]:

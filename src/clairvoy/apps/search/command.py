@@ -1,0 +1,243 @@
+"""``clairvoy search``: the agent at work on a large scene; what it read, what it found, what it restored."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from clairvoy.apps.outputs import check_writable, map_png, picture_png, to_json
+from clairvoy.errors import FileError, SettingsError
+
+if TYPE_CHECKING:
+    from clairvoy.imaging.scenes import PictureScene, TiffScene
+    from clairvoy.restoring.scene import Found, WindowRestorer
+
+_EPILOG = """\
+OUTDIR gets four files, all of them or none:
+  path.png       the way that the agent took, drawn over what it knows of the scene
+  haze.png       where haze was seen: 16-bit grey, 0 clear or not seen, 65535 opaque
+  restored.*     the scene with the recognised windows restored, in the format of SCENE
+  report.json    the account: windows read, recognised, in all, and what ended the search
+
+A window is read when the agent comes to stand on it, also in passing, and is counted once. A thumbnail is looked at
+first where one is at hand: of any picture that fits into memory, and of a large TIFF that holds an overview.
+The agent searches a large TIFF by windows; to write restored.tif all of it is copied once, part by part.
+
+examples:
+  clairvoy search valley.jpg -o valley/
+  clairvoy search orthophoto.tif -o found/ --grid 64x64 --budget 30% --no-thumbnail
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare what ``clairvoy search`` understands."""
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.epilog = _EPILOG
+    parser.add_argument("scene", metavar="SCENE", type=Path, help="a picture, or a TIFF of any size")
+    add = parser.add_argument
+    add("-o", "--output", metavar="OUTDIR", type=Path, required=True, help="folder for the four files")
+    add("--overwrite", action="store_true", help="replace files that exist")
+    add(
+        "--grid", type=_grid, metavar="ROWSxCOLS",
+        help="windows down and across, such as 16x24; one number is the longer side (default: by the size)",
+    )  # fmt: skip
+    add(
+        "--budget", type=_budget, default=1.0, metavar="PART",
+        help="part of the windows that may be read, such as 0.3 or 30%% (default: all)",
+    )  # fmt: skip
+    thumbnail = parser.add_mutually_exclusive_group()
+    thumbnail.add_argument(
+        "--thumbnail", action="store_true", default=None, help="insist on a look at a thumbnail first"
+    )
+    thumbnail.add_argument(
+        "--no-thumbnail",
+        dest="thumbnail",
+        action="store_false",
+        help="search blind: know only the windows read",
+    )
+    add(
+        "--look-ahead", type=float, default=0.0, metavar="MARGIN",
+        help="where the best two actions differ by less, go where the restoration is trusted most (default: 0, off)",
+    )  # fmt: skip
+    add(
+        "--strength", type=_strength, default=1.0, metavar="0..1", help="how much haze to remove (default: 1)"
+    )
+    add("--weights", default="fast", metavar="NAME|FILE", help="released weights or your own (default: fast)")
+    add("--device", choices=["auto", "cpu", "cuda", "mps"], default="auto", help="where to compute")
+    add("-q", "--quiet", action="store_true", help="say nothing but errors")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Search one scene; return 0.
+
+    Raises
+    ------
+    ClairvoyError
+        The scene, the output or a setting is not usable.
+    """
+    if not 0 <= args.look_ahead < np.inf:
+        raise SettingsError(f"--look-ahead is {args.look_ahead}; give a margin of 0 or more")
+    restored = args.output / f"restored{_suffix(args.scene)}"
+    targets = [args.output / name for name in ("path.png", "haze.png", "report.json")] + [restored]
+    _check(args, targets)
+
+    from clairvoy.imaging.scenes import open_scene
+    from clairvoy.restoring.parts import choose_device, load_weights
+    from clairvoy.restoring.scene import SceneSearcher, WindowRestorer, choose_grid
+
+    begun = time.perf_counter()
+    scene = open_scene(args.scene)
+    rows, cols = args.grid or choose_grid(scene.height, scene.width)
+    if cols == 0:  # one number: the longer side, with windows about square
+        longest, scale = max(scene.height, scene.width), rows
+        rows, cols = (max(1, round(scale * side / longest)) for side in (scene.height, scene.width))
+    parts = load_weights(args.weights).to(choose_device(args.device))
+    found = SceneSearcher(parts, scene, rows, cols, args.thumbnail).run(args.budget, args.look_ahead)
+    searched = time.perf_counter() - begun
+
+    from clairvoy.apps.search.picture import search_picture
+
+    restorer = WindowRestorer(parts, found, args.strength)
+    account = _account(args, scene, found, searched)
+    # Everything is written into a folder of its own first, then moved: an error leaves nothing behind.
+    args.output.mkdir(parents=True, exist_ok=True)
+    beside = Path(tempfile.mkdtemp(prefix=".clairvoy-", suffix=".part", dir=args.output))
+    try:
+        (beside / "path.png").write_bytes(picture_png(search_picture(found)))
+        (beside / "haze.png").write_bytes(map_png(found.haze))
+        _write_restored(beside / restored.name, scene, restorer)
+        (beside / "report.json").write_bytes(to_json(account))
+        for target in targets:
+            os.replace(beside / target.name, target)
+    except OSError as error:
+        raise FileError(
+            f"{args.output} cannot be written ({error.strerror or error}); choose another place"
+        ) from error
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
+    if not args.quiet:
+        windows = account["windows"]
+        print(
+            f"{args.scene} -> {args.output}: {windows['read']} of {windows['total']} windows read, "
+            f"{windows['recognised']} recognised as hazy and restored; {account['ended']}; {searched:.1f} s",
+            file=sys.stderr,
+        )
+    return 0
+
+
+def _check(args: argparse.Namespace, targets: list[Path]) -> None:
+    """Refuse what cannot work before anything is loaded."""
+    if not args.scene.is_file():
+        remedy = (
+            "it is a folder; name one picture"
+            if args.scene.is_dir()
+            else "there is no such file; check the path"
+        )
+        raise FileError(f"{args.scene}: {remedy}")
+    existing = [path for path in targets if os.path.lexists(path)]
+    if any(path.resolve() == args.scene.resolve() for path in targets):
+        raise FileError(f"{args.scene} would be written over; name another folder with -o")
+    if args.output.exists() and not args.output.is_dir():
+        raise FileError(f"{args.output} is a file; -o names a folder")
+    if existing and not args.overwrite:
+        raise FileError(f"{existing[0]} exists; --overwrite replaces it")
+    check_writable(targets)
+
+
+def _suffix(scene: Path) -> str:
+    from clairvoy.imaging.files import SUFFIXES
+
+    return scene.suffix.lower() if scene.suffix.lower() in SUFFIXES else ".png"
+
+
+def _account(
+    args: argparse.Namespace, scene: PictureScene | TiffScene, found: Found, seconds: float
+) -> dict[str, Any]:
+    """What was read and found, for JSON."""
+    from clairvoy.imaging.scenes import TiffScene
+    from clairvoy.searching.glimpse import STAY
+
+    search = found.search
+    rows, cols = search.visited.shape
+    recognised = search.recognised.cpu().numpy()
+    if search.finished:
+        ended = "the agent was done"
+    elif search.read >= max(1, round(args.budget * rows * cols)):
+        ended = "the budget of windows was spent"
+    else:
+        ended = "the budget of steps was spent"
+    return {
+        "scene": str(args.scene),
+        "size": [scene.height, scene.width],
+        "grid": [rows, cols],
+        "read_by_windows": isinstance(scene, TiffScene),
+        "thumbnail": found.used_thumbnail,
+        "budget": args.budget,
+        "windows": {
+            "total": rows * cols,
+            "read": search.read,
+            "recognised": int(recognised.sum()),
+            "read_part": search.read / (rows * cols),
+        },
+        "steps": {
+            "total": len(search.path),
+            "moves": sum(action != STAY for _, _, action in search.path),
+            "look_ahead": search.looked_ahead,
+        },
+        "ended": ended,
+        "haze_part": float(recognised.mean()),
+        "tau": found.tau,
+        "airlight": [round(float(value), 4) for value in found.airlight.flatten()],
+        "recognised": [[int(edge) for edge in box] for box in found.boxes[recognised]],
+        "path": [list(step) for step in search.path],
+        "strength": args.strength,
+        "weights": Path(args.weights).stem,
+        "seconds": seconds,
+    }
+
+
+def _write_restored(path: Path, scene: PictureScene | TiffScene, restorer: WindowRestorer) -> None:
+    """Write the scene with its recognised windows restored; a TIFF that is read by windows is written so too."""
+    from clairvoy.imaging import files
+    from clairvoy.imaging.scenes import PictureScene, write_tiff
+    from clairvoy.imaging.windows import strips
+
+    if not isinstance(scene, PictureScene):
+        write_tiff(path, scene, restorer)
+        return
+    pixels = scene.picture.pixels.copy()
+    for rows in strips(scene.height, scene.width, 1_000_000):
+        pixels[rows] = restorer(pixels[rows], rows.start, 0)
+    files.write(path, pixels, scene.picture)
+
+
+def _grid(text: str) -> tuple[int, int]:
+    parts = text.lower().split("x")
+    if len(parts) > 2 or not all(part.isdigit() and int(part) > 0 for part in parts):
+        raise argparse.ArgumentTypeError(f"{text} is no grid; give ROWSxCOLS such as 16x24, or one number")
+    return int(parts[0]), int(parts[1]) if len(parts) == 2 else 0
+
+
+def _budget(text: str) -> float:
+    try:
+        value = float(text[:-1]) / 100 if text.endswith("%") else float(text)
+    except ValueError:
+        value = float("nan")
+    if not 0 < value <= 1:
+        raise argparse.ArgumentTypeError(f"{text} is no part of the windows; give 0.3 or 30%, at most 1")
+    return value
+
+
+def _strength(text: str) -> float:
+    value = float(text)
+    if not 0 <= value <= 1:
+        raise argparse.ArgumentTypeError(f"{text} is not between 0 and 1")
+    return value

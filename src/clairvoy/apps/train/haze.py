@@ -1,0 +1,331 @@
+"""`clairvoy train haze`: co-trains all parts of the dehazer on your photographs."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+import unicodedata
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from clairvoy.apps.outputs import check_writable, to_json, write_bytes
+from clairvoy.apps.train.between_rounds import interrupts_between_rounds
+from clairvoy.apps.train.log import RunLog
+from clairvoy.apps.train.options import add_clear, add_run
+from clairvoy.apps.train.recipe import follow
+from clairvoy.apps.train.record import asked, describe, listing, refuse_other_settings, summary
+from clairvoy.cotraining.loop import CotrainSettings, Feedback, Run, cotrain
+from clairvoy.errors import FileError, InputError, SettingsError
+from clairvoy.evaluation import match_pairs
+from clairvoy.generative.density.learner import LearnerSettings
+from clairvoy.imaging.files import find_photographs, read
+from clairvoy.imaging.synthesis.depth import DepthFiles, DepthSource, ProceduralDepth
+from clairvoy.imaging.synthesis.depth_model import DepthMixture, DepthModel
+from clairvoy.imaging.synthesis.scenes import Photographs, SceneMaker, ScenePool
+from clairvoy.imaging.synthesis.squares import cut_squares
+from clairvoy.restoring.parts import RELEASED, Parts, choose_device, load_weights, save_weights
+from clairvoy.scenarios.haze.pictures import pictures
+from clairvoy.scenarios.haze.scenario import HazeScenario, HazeScenarioSettings
+
+DEPTH_MODEL = RELEASED / "tcmonodepth_small.onnx"
+PROCEDURAL = 0.25
+"""Part of the photographs' scenes whose depth is procedural beside a network's."""
+PATHS = ("agent_to_generator", "generated_scenes", "beliefs", "gate")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Define the command line."""
+    add_clear(parser)
+    parser.add_argument(
+        "--depth",
+        type=Path,
+        metavar="DIR",
+        help="depth files NAME.npz, .npy or .png; what --depth-model tells if left out",
+    )
+    parser.add_argument(
+        "--depth-model",
+        metavar="FILE.onnx",
+        help="network that tells inverse depth of (1, 3, H, W) RGB 0 to 255; 'none': procedural depth "
+        "(default: the one that lies beside the weights)",
+    )
+    parser.add_argument(
+        "--rooms",
+        type=float,
+        metavar="SHARE",
+        help="part of the scenes that are rendered rooms with the photographs as textures, 0 to 1 "
+        "(default: 0.25; 0 with --depth)",
+    )
+    parser.add_argument(
+        "--outdoors",
+        type=float,
+        metavar="SHARE",
+        help="part of the scenes that are rendered streets, hills and coasts (default: 0.2; 0 with --depth)",
+    )
+    parser.add_argument(
+        "--leave-out",
+        nargs="+",
+        metavar="NAME",
+        help="photographs not to learn from, by the names of their files without ending: those that show haze",
+    )
+    parser.add_argument(
+        "--recipe",
+        metavar="NAME|FILE.toml",
+        help="file of these options, as 'fast' for those of the released weights; what is given here as well counts",
+    )
+    parser.add_argument(
+        "--start",
+        metavar="NAME|FILE",
+        help="weights to go on from, such as fast; from nothing if left out",
+    )
+    parser.add_argument(
+        "--pairs",
+        type=Path,
+        nargs=2,
+        metavar=("HAZY", "CLEAR"),
+        help="folders of real pairs to learn from as well",
+    )
+    parser.add_argument(
+        "--out", type=Path, required=True, metavar="RUN", help="folder for checkpoint, weights and logs"
+    )
+    parser.add_argument(
+        "--updates",
+        type=int,
+        help="updates of the generator (default: 4000); 0: calibrate the weights of --start, and no more",
+    )
+    parser.add_argument(
+        "--learning-rate",
+        type=float,
+        metavar="RATE",
+        help="peak of the generator's (default: 8e-4; half of it with --start)",
+    )
+    parser.add_argument("--batch", type=int, help="pictures in a batch (default: 16; 128 on a GPU)")
+    parser.add_argument(
+        "--bf16",
+        action=argparse.BooleanOptionalAction,
+        help="compute convolutions in bfloat16: a third less time on CPUs that have it (always on a GPU)",
+    )
+    add_run(
+        parser,
+        PATHS,
+        device="auto",
+        without="switch a feedback path off; may be repeated",
+    )
+    parser.set_defaults(seed=None)  # a recipe may name another than 0
+
+
+def run(args: argparse.Namespace) -> int:
+    """Train; 0 when the budget is spent, 130 after Ctrl-C."""
+    if args.depth and args.depth_model:
+        raise SettingsError(
+            "--depth and --depth-model both tell where depth comes from; leave one of them out"
+        )
+    follow(args)
+    checkpoint, weights = args.out / "checkpoint.pt", args.out / "weights.safetensors"
+    if args.updates < 0 or (args.updates == 0 and not args.start):
+        raise SettingsError(
+            f"--updates is {args.updates}; give at least 1, or 0 with --start to calibrate those weights anew"
+        )
+    if not (0 <= args.rooms <= 1 and 0 <= args.outdoors <= 1 and args.rooms + args.outdoors <= 1):
+        raise SettingsError(
+            f"--rooms is {args.rooms} and --outdoors {args.outdoors}; they are parts of the scenes, together at most 1"
+        )
+    if args.learning_rate is not None and not 0 < args.learning_rate < 1:
+        raise SettingsError(f"--learning-rate is {args.learning_rate}; it must lie between 0 and 1")
+    if not args.resume and checkpoint.exists():
+        raise FileError(
+            f"{args.out}: holds a run already; add --resume to continue it, or name another folder"
+        )
+    check_writable([checkpoint])
+    if args.resume:
+        _refuse_another_run(args)
+    device = choose_device(args.device)
+    scenario = _scenario(args, device)
+    if args.updates == 0:
+        args.out.mkdir(parents=True, exist_ok=True)
+        metrics = scenario.finish()
+        save_weights(
+            weights,
+            scenario.parts,
+            {"calibrated": Path(args.start).name, "seed": args.seed, "metrics": metrics},
+        )
+        print(f"calibrated: {weights}", file=sys.stderr)
+        return 0
+    settings = CotrainSettings(
+        budget=args.updates, seed=args.seed, feedback=Feedback(**dict.fromkeys(args.without, False))
+    )
+    args.out.mkdir(parents=True, exist_ok=True)
+    if not args.resume:
+        _record(args, scenario, settings)
+    log = RunLog(args.out, args.updates, args.quiet, lambda: pictures(scenario))
+    deadline = time.monotonic() + args.minutes * 60 if args.minutes else None
+    with interrupts_between_rounds() as interrupts:
+
+        def report(update: int, metrics: dict[str, float]) -> None:
+            log(update, metrics)
+            interrupts.check()
+
+        done = cotrain(
+            scenario, settings, checkpoint=checkpoint, resume=args.resume, report=report, deadline=deadline
+        )
+    log.close()
+    return _say(done, scenario, args, weights)
+
+
+SAME = (
+    "scenario",
+    "clear",
+    "depth",
+    "depth_model",
+    "rooms",
+    "outdoors",
+    "leave_out",
+    "start",
+    "pairs",
+    "updates",
+    "learning_rate",
+    "batch",
+    "bf16",
+    "seed",
+    "without",
+)
+"""What a resumed run must share with the one that it continues."""
+
+
+def _asked(args: argparse.Namespace) -> dict[str, Any]:
+    return asked(args, SAME)
+
+
+def _refuse_another_run(args: argparse.Namespace) -> None:
+    """A run that goes on with other photographs or another seed would be no run that anybody could repeat."""
+    held = refuse_other_settings(args.out, _asked(args)).get("data")
+    if not isinstance(held, dict):
+        return
+    for name, files in _files(args).items():
+        if summary(files) != held.get(name):
+            raise FileError(
+                f"--{name}: not the files that {args.out} began with, which its data.json lists; put them back to "
+                "resume it, or name another folder"
+            )
+
+
+def _record(args: argparse.Namespace, scenario: HazeScenario, settings: CotrainSettings) -> None:
+    """Write what the run needs to be repeated: `settings.json`, and `data.json` with the hash of every file."""
+    files = _files(args)
+    record = _asked(args) | describe(
+        {
+            "cotrain": asdict(settings),
+            "scenario": asdict(scenario.settings),
+            "generator": asdict(scenario.parts.generator.settings),
+            "agent": asdict(scenario.agent.settings),
+            "device": str(scenario.device),
+        },
+        files,
+    )
+    write_bytes(args.out / "data.json", to_json({name: listing(paths) for name, paths in files.items()}))
+    write_bytes(args.out / "settings.json", to_json(record))
+
+
+def _files(args: argparse.Namespace) -> dict[str, list[Path]]:
+    """Every file that the run reads, by option."""
+    files = {"clear": _photographs(args)}
+    if args.pairs:
+        files |= {f"pairs_{n}": find_photographs(args.pairs[k]) for k, n in enumerate(("hazy", "clear"))}
+    if args.depth:
+        files["depth"] = sorted(path for path in args.depth.iterdir() if path.is_file())
+    elif args.depth_model and args.depth_model != "none":
+        files["depth_model"] = [Path(args.depth_model)]
+    if args.start and Path(args.start).is_file():
+        files["start"] = [Path(args.start)]
+    return files
+
+
+def _say(done: Run, scenario: HazeScenario, args: argparse.Namespace, weights: Path) -> int:
+    if done.interrupted:
+        print(
+            f"stopped after {done.updates} of {args.updates} updates; continue with --resume", file=sys.stderr
+        )
+        return 0 if args.minutes else 130
+    notes = {"updates": done.updates, "seed": args.seed, "metrics": done.metrics}
+    save_weights(weights, scenario.parts, notes)
+    print(f"trained: {weights}", file=sys.stderr)
+    return 0
+
+
+def _scenario(args: argparse.Namespace, device: torch.device) -> HazeScenario:
+    paths = _photographs(args)
+    if len(paths) < 2:
+        raise FileError(
+            f"{args.clear}: photographs to learn from: {len(paths)}; training needs at least 2, one is held out to "
+            "calibrate on"
+        )
+    # Every tenth photograph calibrates and is never learnt from.
+    held = paths[::10]
+    learnt = [path for index, path in enumerate(paths) if index % 10]
+    depth = _depth(args)
+    shares = {"rooms": args.rooms, "outdoors": args.outdoors}
+    kept = 1500 if args.updates else 16  # a calibration learns from no scene
+    pool = ScenePool(SceneMaker(Photographs(learnt), depth, seed=args.seed, **shares), kept)
+    held_out = ScenePool(SceneMaker(Photographs(held), depth, seed=args.seed + 1000, **shares), 160)
+    gpu = device.type == "cuda"
+    rate = args.learning_rate or (4e-4 if args.start else 8e-4)
+    settings = HazeScenarioSettings(
+        updates=args.updates,
+        batch=args.batch or (128 if gpu else 16),
+        from_agent=(args.batch or (128 if gpu else 16)) // 4,
+        seed=args.seed,
+        learner=LearnerSettings(learning_rate=rate, bf16=gpu or args.bf16, judged=32 if gpu else 6),
+    )
+    pairs = _pairs(*args.pairs) if args.pairs else None
+    return HazeScenario(pool, held_out, settings, _parts(args), device=device, pairs=pairs)
+
+
+def _photographs(args: argparse.Namespace) -> list[Path]:
+    """The photographs to learn from and to calibrate on."""
+    # One letter with an accent has two spellings in Unicode, and file systems differ in which they tell.
+    left_out = {unicodedata.normalize("NFC", name) for name in args.leave_out or ()}
+    paths = find_photographs(args.clear, recursive=True)
+    return [path for path in paths if unicodedata.normalize("NFC", path.stem) not in left_out]
+
+
+def _depth(args: argparse.Namespace) -> DepthSource:
+    if args.depth:
+        return DepthFiles(args.depth)
+    if args.depth_model == "none":
+        return ProceduralDepth()
+    return DepthMixture(DepthModel(args.depth_model or DEPTH_MODEL), ProceduralDepth(), PROCEDURAL)
+
+
+def _parts(args: argparse.Namespace) -> Parts:
+    if args.start:
+        return load_weights(args.start)
+    with torch.random.fork_rng():
+        torch.manual_seed(args.seed)
+        parts = Parts.new()
+    # A run that is resumed gets the weights of its checkpoint; those of ImageNet would only be read in vain.
+    if not args.resume:
+        parts.generator.trunk.backbone.load_imagenet()
+    return parts
+
+
+def _pairs(hazy: Path, clear: Path) -> tuple[Tensor, Tensor]:
+    """Real pairs as squares, (P, 3, 256, 256) uint8 each."""
+    squares: tuple[list[Tensor], list[Tensor]] = [], []
+    for pair in match_pairs(hazy, clear):
+        seen = read(pair.hazy).pixels, read(pair.clear).pixels
+        if seen[0].shape != seen[1].shape:
+            sizes = " and ".join(f"{one.shape[1]}x{one.shape[0]}" for one in seen)
+            raise FileError(
+                f"{pair.hazy} and {pair.clear} are {sizes} pixels; a pair must show the same view"
+            )
+        for kept, path, pixels in zip(squares, (pair.hazy, pair.clear), seen, strict=True):
+            try:
+                cut = cut_squares(pixels, 256)
+            except InputError as error:
+                raise FileError(f"{path}: {error}") from error
+            kept.extend(torch.from_numpy(square).permute(2, 0, 1) for square in cut)
+    return torch.stack(squares[0]), torch.stack(squares[1])

@@ -1,0 +1,191 @@
+"""`clairvoy train world`: an agent and a generator of transitions, in any environment with a name."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from pathlib import Path
+
+import torch
+
+from clairvoy.apps.outputs import check_writable, to_json, write_bytes
+from clairvoy.apps.train.between_rounds import interrupts_between_rounds
+from clairvoy.apps.train.log import RunLog
+from clairvoy.apps.train.options import add_run
+from clairvoy.apps.train.record import asked, describe, refuse_other_settings
+from clairvoy.cotraining.loop import Cotraining, Feedback
+from clairvoy.errors import FileError, SettingsError
+from clairvoy.qlearning.environment import BatchedEnvironment
+from clairvoy.qlearning.online import OnlineSettings, Trained, train_online
+from clairvoy.qlearning.rollout import LONGEST, evaluate
+from clairvoy.restoring.parts import choose_device
+from clairvoy.scenarios.own.parts import as_environment
+from clairvoy.scenarios.world.dream_pictures import dream_pictures
+from clairvoy.scenarios.world.file import save_world
+from clairvoy.scenarios.world.presets import NUM_ENVS, preset
+from clairvoy.scenarios.world.scenario import WorldScenario
+
+PATHS = ("agent_to_generator", "generated_scenes", "gate")
+SAME = ("scenario", "env", "steps", "seed", "without")
+"""What a resumed run must share with the one that it continues."""
+EVALUATIONS, EPISODES, FINAL_EPISODES = 20, 20, 100
+"""Evaluations in a run, episodes of each, and of the last one."""
+FEW_EVALUATIONS, FEW_EPISODES, FEW_FINAL_EPISODES = 5, 4, 8
+"""The same where stacked frames are seen: an episode of Atari is thousands of pictures."""
+LEAST_LONGEST = 2500
+"""Steps that an evaluation lets an episode go on for, at least: as long as MinAtar's."""
+FRESH = 900_000
+"""Added to the seed for the last evaluation: episodes that no choice of weights has seen."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Define the command line."""
+    parser.add_argument(
+        "--env",
+        required=True,
+        metavar="NAME",
+        help="CartPole-v1 or another id of gymnasium with discrete actions, MinAtar/Breakout, ALE/Pong-v5",
+    )
+    parser.add_argument(
+        "--out",
+        type=Path,
+        required=True,
+        metavar="RUN",
+        help="folder for checkpoint, weights, pictures and logs",
+    )
+    parser.add_argument(
+        "--steps", type=int, default=10_000, help="real steps of the environment (default: %(default)s)"
+    )
+    add_run(
+        parser,
+        PATHS,
+        device="cpu",
+        without="switch a feedback path off; without generated_scenes it is plain Q-learning; may be repeated",
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Train; 0 when the steps are spent, 130 after Ctrl-C."""
+    checkpoint, weights = args.out / "checkpoint.pt", args.out / "weights.safetensors"
+    if args.steps < EVALUATIONS * NUM_ENVS:
+        raise SettingsError(f"--steps is {args.steps}; give at least {EVALUATIONS * NUM_ENVS}")
+    if args.minutes is not None and not args.minutes > 0:
+        raise SettingsError(f"--minutes is {args.minutes:g}; give more than 0")
+    device = choose_device(args.device)
+    environment = as_environment(args.env, NUM_ENVS)
+    if not args.resume and checkpoint.exists():
+        raise FileError(
+            f"{args.out}: holds a run already; add --resume to continue it, or name another folder"
+        )
+    check_writable([checkpoint])
+    same = asked(args, SAME)
+    evaluations, episodes, final_episodes = _effort(environment)
+    if args.resume:
+        refuse_other_settings(args.out, same)
+    world, rhythm = preset(environment, args.steps, args.seed, Feedback(**dict.fromkeys(args.without, False)))
+    scenario = WorldScenario(environment, world, device=device)
+    loop = Cotraining(scenario, rhythm)
+    shown = as_environment(args.env, 1)
+    shown.reset(torch.Generator().manual_seed(args.seed))
+    scenario.check_mask(shown.action_mask(), rhythm.feedback)
+    args.out.mkdir(parents=True, exist_ok=True)
+    if not args.resume:
+        settings = {"cotrain": asdict(rhythm), "scenario": asdict(world), "device": str(device)}
+        write_bytes(
+            args.out / "settings.json", to_json(same | {"updates": loop.total} | describe(settings, {}))
+        )
+    log = RunLog(args.out, loop.total, args.quiet, lambda: dream_pictures(scenario, shown))
+    deadline = time.monotonic() + args.minutes * 60 if args.minutes else None
+
+    with interrupts_between_rounds() as interrupts:
+
+        def report(steps: int, metrics: Mapping[str, float]) -> None:
+            log(loop.update, {**metrics, "agent/steps": float(steps)})
+            interrupts.check()
+
+        trained = train_online(
+            loop,
+            as_environment(args.env, episodes),
+            OnlineSettings(
+                evaluate_every=args.steps // evaluations, episodes=episodes, longest=_longest(args.steps)
+            ),
+            checkpoint=checkpoint,
+            resume=args.resume,
+            report=report,
+            deadline=deadline,
+            pause=interrupts.check,
+        )
+        log.close()
+        if trained.finished:
+
+            def pause() -> None:
+                interrupts.check()
+                if deadline is not None and time.monotonic() > deadline:
+                    raise KeyboardInterrupt
+
+            return _finish(args, scenario, trained, weights, final_episodes, pause)
+    if not checkpoint.exists():
+        print("stopped inside a round, before anything was saved; begin again", file=sys.stderr)
+        return 130
+    print(f"stopped after {loop.steps} of {args.steps} steps; continue with --resume", file=sys.stderr)
+    return 0 if args.minutes and not interrupts.pressed else 130
+
+
+def _effort(environment: BatchedEnvironment) -> tuple[int, int, int]:
+    frames = any(
+        spec.dtype == torch.uint8 and len(spec.shape) == 3 for spec in environment.observation_specs.values()
+    )
+    if frames:
+        return FEW_EVALUATIONS, FEW_EPISODES, FEW_FINAL_EPISODES
+    return EVALUATIONS, EPISODES, FINAL_EPISODES
+
+
+def _longest(steps: int) -> int:
+    """Steps after which an evaluation cuts an episode: as many as the whole run has, which is as good as for ever."""
+    return min(LONGEST, max(LEAST_LONGEST, steps))
+
+
+def _finish(
+    args: argparse.Namespace,
+    scenario: WorldScenario,
+    trained: Trained,
+    weights: Path,
+    episodes: int,
+    pause: Callable[[], None],
+) -> int:
+    """Write what was learnt; then measure the agent that was kept on episodes that did not choose it, and note that."""
+    notes = {
+        "env": args.env, "steps": args.steps, "seed": args.seed, "without": args.without,
+        "best_at_step": trained.best.steps, "evaluations": trained.evaluations,
+    }  # fmt: skip
+    save_world(weights, scenario, notes)
+    kept = f"best kept after {trained.best.steps} of {args.steps} steps"
+    try:
+        played = evaluate(
+            as_environment(args.env, min(episodes, EPISODES)),
+            scenario.agent.act_greedily,
+            episodes,
+            torch.Generator().manual_seed(args.seed + FRESH),
+            longest=_longest(args.steps),
+            pause=pause,
+        )
+    except KeyboardInterrupt:
+        print(f"trained: {weights}; {kept}; stopped before it was measured", file=sys.stderr)
+        return 0
+    save_world(
+        weights, scenario, {**notes, "return": played.mean_return, "episodes": episodes, "cut": played.cut}
+    )
+    print(
+        f"trained: {weights}; return {played.mean_return:.1f} over {len(played.returns)} fresh episodes, {kept}",
+        file=sys.stderr,
+    )
+    if played.cut:
+        print(
+            f"{played.cut} of these episodes did not end in {_longest(args.steps)} steps, and count as far as they went; "
+            "--max-episode-steps cuts them in training as well",
+            file=sys.stderr,
+        )
+    return 0

@@ -1,0 +1,366 @@
+"""Co-training: one loop in which a generator, a discriminator and a Q-learning agent train each other.
+
+    act           the agent acts in the environment; what it saw becomes history
+    learn agent   Q-learning from history
+    learn models  the generator and the discriminator learn from real data and from what the agent brings
+    refresh       the generator gives the agent new scenes, and new beliefs about them
+
+The loop knows no scenario: the parts are handed in. Each feedback path has a switch, so that anybody can test whether
+each half helps the other.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+
+from clairvoy.errors import SettingsError
+from clairvoy.qlearning.dqn import DQN, Replay, learn_from_history
+from clairvoy.qlearning.policy import linear_schedule
+from clairvoy.storage.run_file import load_run, save_run
+
+
+@dataclass(frozen=True)
+class Feedback:
+    """A switch for each path by which one part teaches another."""
+
+    agent_to_generator: bool = True
+    """The generator learns more from what the agent visited and the generator understood least."""
+    generated_scenes: bool = True
+    """The generator simulates scenes for the agent."""
+    beliefs: bool = True
+    """What the generator and the discriminator believe is part of the agent's state."""
+    gate: bool = True
+    """The discriminator decides which generated scenes the agent meets; off: all of them."""
+
+
+@dataclass(frozen=True)
+class CotrainSettings:
+    """The rhythm of the loop, counted in updates of the generator."""
+
+    budget: int = 4000
+    """Updates of the generator."""
+    act_every: int = 1
+    """The agent acts once in each of its environments, and learns, at every n-th update."""
+    agent_updates: int = 2
+    """Q-learning updates each time."""
+    agent_batch: int = 128
+    """Transitions in each."""
+    warm_up: int = 20
+    """Actions in each environment before Q-learning begins."""
+    epsilon: tuple[float, float] = (1.0, 0.05)
+    """Exploration, from and to."""
+    exploration: float = 0.5
+    """Part of the budget over which it falls, in (0, 1]."""
+    refresh_every: int = 20
+    """New scenes come at every n-th update."""
+    save_seconds: float = 180.0
+    """Time between two checkpoints."""
+    seed: int = 0
+    """Of the agent's exploration."""
+    feedback: Feedback = field(default_factory=Feedback)
+    """See `Feedback`."""
+
+    def __post_init__(self) -> None:
+        for name in ("budget", "act_every", "agent_updates", "agent_batch", "refresh_every"):
+            if getattr(self, name) < 1:
+                raise SettingsError(f"{name} is {getattr(self, name)}; it must be at least 1")
+        if not 0 < self.exploration <= 1:
+            raise SettingsError(f"exploration is {self.exploration}; it is a part of the budget, in (0, 1]")
+
+
+class Acted(Protocol):
+    """What an environment answers to one action in each of its copies; see `scenarios.scenario.Step`."""
+
+    @property
+    def observation(self) -> dict[str, Tensor]: ...  # noqa: D102
+    @property
+    def final_observation(self) -> dict[str, Tensor]: ...  # noqa: D102
+    @property
+    def reward(self) -> Tensor: ...  # noqa: D102
+    @property
+    def terminated(self) -> Tensor: ...  # noqa: D102
+    @property
+    def truncated(self) -> Tensor: ...  # noqa: D102
+    @property
+    def final_action_mask(self) -> Tensor: ...  # noqa: D102
+    @property
+    def info(self) -> dict[str, Tensor]: ...  # noqa: D102
+    @property
+    def begun(self) -> Tensor | None: ...  # noqa: D102
+
+
+class RunHistory(Replay, Protocol):
+    """What the agent does is kept in: a `History`, or something of its kind."""
+
+    def append(
+        self,
+        observation: dict[str, Tensor],
+        action: Tensor,
+        reward: Tensor,
+        terminated: Tensor,
+        truncated: Tensor,
+        next_observation: dict[str, Tensor],
+        *,
+        next_mask: Tensor | None = None,
+        provenance: Tensor | None = None,
+        tau: Tensor | None = None,
+        begun: Tensor | None = None,
+    ) -> int:
+        """Take one step of all environments; see `History.append`."""
+        ...
+
+    def state_dict(self) -> dict[str, Any]: ...  # noqa: D102
+    def load_state_dict(self, state: dict[str, Any]) -> None: ...  # noqa: D102
+
+
+class CotrainableScenario(Protocol):
+    """What the loop asks of a scenario: an environment, an agent with history, and models that learn."""
+
+    environment: Any
+    """A batched environment; `state_dict` and `load_state_dict` make resume exact."""
+    agent: DQN
+
+    @property
+    def history(self) -> RunHistory:
+        """What the agent did, and learns from."""
+        ...
+
+    def refresh(self, feedback: Feedback) -> dict[str, float]:
+        """Put new scenes, real and generated, and new beliefs into the environment."""
+        ...
+
+    def experience(self, step: Any, feedback: Feedback) -> None:
+        """Take note of what the agent met."""
+        ...
+
+    def learn_models(self, feedback: Feedback) -> dict[str, float]:
+        """One update of the generator and, when it is its turn, of the discriminator."""
+        ...
+
+    def finish(self) -> dict[str, float]:
+        """Calibrate and settle what is left when the budget is spent."""
+        ...
+
+    def state_dict(self) -> dict[str, Any]:
+        """Everything of the models and the data that later updates depend on."""
+        ...
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Continue from `state_dict`."""
+        ...
+
+
+@dataclass
+class Run:
+    """What a co-training gave."""
+
+    scenario: CotrainableScenario
+    updates: int
+    """Updates done so far; below the budget after an interruption."""
+    metrics: dict[str, float]
+    """Means of the last stretch."""
+    interrupted: bool
+
+    @property
+    def agent(self) -> DQN:
+        """The trained agent."""
+        return self.scenario.agent
+
+
+Report = Callable[[int, dict[str, float]], bool | None]
+"""Called after each update with its number and its metrics; what gives False ends the training."""
+
+
+def cotrain(
+    scenario: CotrainableScenario,
+    settings: CotrainSettings | None = None,
+    *,
+    budget: int | None = None,
+    checkpoint: Path | None = None,
+    resume: bool = False,
+    report: Report | None = None,
+    deadline: float | None = None,
+) -> Run:
+    """Train all parts of a scenario together.
+
+    Parameters
+    ----------
+    scenario
+        Its parts are trained in place.
+    settings, budget
+        See `CotrainSettings`; `budget`, at least 1, overrides that of the settings.
+    checkpoint
+        File that the whole state is saved to every few minutes, at the end, and at Ctrl-C.
+    resume
+        Continue the run saved there, exactly.
+    report
+        Called after each update with its number and its metrics. The training stops where it gives False.
+    deadline
+        `time.monotonic()` at which to stop as if interrupted.
+
+    Returns
+    -------
+    Run
+        Interrupted or finished.
+    """
+    settings = settings or CotrainSettings()
+    if resume and checkpoint is None:
+        raise SettingsError("resume needs a checkpoint; name the file to continue from")
+    loop = Cotraining(scenario, settings, budget)
+    total = loop.total
+    if resume and checkpoint is not None:
+        loop.load_state_dict(load_run(checkpoint))
+    interrupted, saved = False, time.monotonic()
+    try:
+        while loop.update < total and (deadline is None or time.monotonic() < deadline):
+            metrics = loop.round()
+            if report is not None and report(loop.update, metrics) is False:
+                interrupted = True
+                break
+            if checkpoint is not None and time.monotonic() - saved > settings.save_seconds:
+                save_run(checkpoint, loop.state_dict())
+                saved = time.monotonic()
+    except KeyboardInterrupt:
+        interrupted = True
+    interrupted = interrupted or loop.update < total
+    # An interrupt inside a step leaves that step half done: what is saved then is the state before it.
+    if checkpoint is not None and loop.whole:
+        save_run(checkpoint, loop.state_dict())
+    metrics = loop.metrics if interrupted else loop.metrics | scenario.finish()
+    return Run(scenario, loop.update, metrics, interrupted)
+
+
+class Cotraining:
+    """The state of the loop and one round of it; `qlearning.online.train_online` can drive it too.
+
+    `cotrain` is what most need. Hand a `Cotraining` to `train_online` where the agent is to be evaluated at intervals,
+    and the best one kept.
+
+    Parameters
+    ----------
+    scenario
+        Its parts are trained in place.
+    settings
+        See `CotrainSettings`.
+    total
+        Updates of the generator; None takes the settings' budget.
+
+    Attributes
+    ----------
+    update
+        Updates of the generator so far.
+    """
+
+    def __init__(
+        self, scenario: CotrainableScenario, settings: CotrainSettings | None = None, total: int | None = None
+    ) -> None:
+        self.scenario, self.settings = scenario, settings or CotrainSettings()
+        settings = self.settings
+        self.total = settings.budget if total is None else total
+        if self.total < 1:
+            raise SettingsError(f"budget is {self.total}; it must be at least 1")
+        self.exploration = torch.Generator().manual_seed(settings.seed)
+        self.episodes = torch.Generator().manual_seed(settings.seed + 1)
+        self.update, self.acted, self.whole = 0, 0, True
+        self.observation: dict[str, Tensor] = {}
+        self.running = torch.zeros(0)
+        self.metrics: dict[str, float] = {}
+
+    @property
+    def agent(self) -> DQN:
+        """What is trained."""
+        return self.scenario.agent
+
+    @property
+    def steps(self) -> int:
+        """Steps of all environments together so far."""
+        return self.acted * int(self.scenario.environment.num_envs)
+
+    @property
+    def budget(self) -> int:
+        """Steps of all environments together that the updates come to."""
+        return -(-self.total // self.settings.act_every) * int(self.scenario.environment.num_envs)
+
+    def round(self) -> dict[str, float]:
+        """Act, learn agent, learn models, refresh; returns metrics. The first begins the first episodes."""
+        settings, scenario = self.settings, self.scenario
+        self.whole = False
+        if not self.observation:
+            self._begin()
+        metrics: dict[str, float] = {}
+        if self.update % settings.act_every == 0:
+            metrics |= self._act()
+            if self.acted >= settings.warm_up and len(scenario.history) >= settings.agent_batch:
+                learnt = learn_from_history(
+                    scenario.agent, scenario.history, settings.agent_updates, settings.agent_batch
+                )
+                metrics |= {f"agent/{name}": value for name, value in learnt.items()}
+        metrics |= scenario.learn_models(settings.feedback)
+        self.update += 1
+        if self.update % settings.refresh_every == 0:
+            metrics |= scenario.refresh(settings.feedback)
+        self.metrics |= metrics
+        self.whole = True
+        return metrics
+
+    def _begin(self) -> None:
+        self.metrics |= self.scenario.refresh(self.settings.feedback)
+        self.observation = self.scenario.environment.reset(self.episodes)
+        self.running = torch.zeros(self.scenario.environment.num_envs)
+
+    def _act(self) -> dict[str, float]:
+        scenario, environment = self.scenario, self.scenario.environment
+        fall = max(1, int(self.total * self.settings.exploration))
+        epsilon = linear_schedule(*self.settings.epsilon, fall, self.update)
+        action = scenario.agent.act(self.observation, environment.action_mask(), epsilon, self.exploration)
+        # A copy: an environment that shows one tensor, changed at each step, must not change what was seen.
+        self.observation = {name: value.clone() for name, value in self.observation.items()}
+        step = environment.step(action)
+        scenario.history.append(
+            self.observation, action, step.reward, step.terminated, step.truncated, step.final_observation,
+            next_mask=step.final_action_mask, provenance=step.info.get("provenance"), tau=step.info.get("tau"),
+            begun=step.begun,
+        )  # fmt: skip
+        scenario.experience(step, self.settings.feedback)
+        self.observation = step.observation
+        self.acted += 1
+        self.running = self.running + step.reward.cpu()
+        done = (step.terminated | step.truncated).cpu()
+        metrics = {"agent/epsilon": epsilon}
+        if bool(done.any()):
+            metrics["agent/return"] = float(self.running[done].mean())
+            self.running = torch.where(done, 0.0, self.running)
+        return metrics
+
+    def state_dict(self) -> dict[str, Any]:
+        """The whole state of the run."""
+        return {
+            "update": self.update,
+            "acted": self.acted,
+            "observation": self.observation,
+            "running": self.running,
+            "exploration": self.exploration.get_state(),
+            # Before the first round no episode has begun, and there is no state to tell.
+            "environment": self.scenario.environment.state_dict() if self.observation else None,
+            "agent": self.scenario.agent.state_dict(),
+            "history": self.scenario.history.state_dict(),
+            "scenario": self.scenario.state_dict(),
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Continue the run that `state_dict` was taken of."""
+        self.update, self.acted = state["update"], state["acted"]
+        self.observation, self.running = state["observation"], state["running"]
+        self.exploration.set_state(state["exploration"])
+        self.scenario.load_state_dict(state["scenario"])
+        if state["environment"] is not None:
+            self.scenario.environment.load_state_dict(state["environment"], self.episodes)
+        self.scenario.agent.load_state_dict(state["agent"])
+        self.scenario.history.load_state_dict(state["history"])

@@ -1,0 +1,1 @@
+"""Environments of other makers for our learners, and ours for theirs."""

@@ -1,0 +1,355 @@
+"""One learning step of the generator, and one of the discriminator; each with an optimizer of its own.
+
+Losses are computed at half the working resolution: a coarse grid read with a guide is the same field at any
+resolution, and reading it is what costs.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from clairvoy.generative import losses
+from clairvoy.generative.density.bilateral_grid import slice_grid
+from clairvoy.generative.density.discriminator import CLEAR, HAZY, Discriminator
+from clairvoy.generative.density.vae import DensityVAE, Field, density_of
+from clairvoy.generative.perceptual import SqueezeFeatures, perceptual_loss
+
+
+@dataclass(frozen=True)
+class HazyPairs:
+    """A batch of hazy pictures and what is known of them; all of one size, multiples of 16."""
+
+    hazy: Tensor
+    """(B, 3, H, W) in [0, 1]."""
+    clear: Tensor
+    """(B, 3, H, W) in [0, 1]."""
+    optical_depth: Tensor
+    """(B, 1, H, W) >= 0; any such numbers where not known."""
+    airlight: Tensor
+    """(B, 3, 1, 1) in [0, 1]; any such numbers where not known."""
+    depth: Tensor
+    """(B, 1, H/8, W/8) > 0, in any unit; any such numbers where not known."""
+    known: Tensor
+    """(B,) bool: optical depth, airlight and depth are known (synthesised haze), or not (real pairs)."""
+
+    def to(self, device: torch.device) -> HazyPairs:
+        """The same on another device."""
+        return HazyPairs(*(getattr(self, name).to(device) for name in self.__dataclass_fields__))
+
+
+@dataclass(frozen=True)
+class LearnerSettings:
+    """How the generator and the discriminator learn."""
+
+    learning_rate: float = 8e-4
+    """Peak of the generator's; it warms up over 100 updates and falls along half a cosine to a twentieth."""
+    discriminator_learning_rate: float = 5e-4
+    """Constant."""
+    weight_decay: float = 0.01
+    """Decoupled (AdamW)."""
+    backbone_rate: float = 0.3
+    """The backbone's learning rate, as a part of the generator's: it knows pictures already."""
+    gradient_clip: float = 0.5
+    """Largest norm of the generator's gradient."""
+    judge_every: int = 4
+    """The perceptual and the adversarial terms act at every n-th update, on a part of the batch, n times as strong."""
+    judged: int = 6
+    """Pictures of the batch that they act on."""
+    average: float = 0.999
+    """Decay of the exponential moving average of the generator's weights, which is what is saved and used."""
+    bf16: bool = False
+    """Compute convolutions in bfloat16 (on a GPU)."""
+
+
+@contextmanager
+def frozen(*modules: nn.Module) -> Iterator[None]:
+    """Let gradients flow through the modules but not into them."""
+    parameters = [p for module in modules for p in module.parameters() if p.requires_grad]
+    for parameter in parameters:
+        parameter.requires_grad_(False)
+    try:
+        yield
+    finally:
+        for parameter in parameters:
+            parameter.requires_grad_(True)
+
+
+def _half(picture: Tensor) -> Tensor:
+    return F.avg_pool2d(picture, 2)
+
+
+class GeneratorLearner:
+    """Trains a `DensityVAE` and its `Discriminator`, and keeps a moving average of the former.
+
+    Parameters
+    ----------
+    generator, discriminator
+        What is trained; they must be on one device.
+    updates
+        How many updates the learning rate is planned for.
+    weights, settings
+        Of the objective and of the steps.
+    perceptual
+        SqueezeNet features, or None: then the perceptual term is off.
+    seed
+        For the noise in z.
+    """
+
+    def __init__(
+        self,
+        generator: DensityVAE,
+        discriminator: Discriminator,
+        updates: int,
+        *,
+        weights: losses.LossWeights | None = None,
+        settings: LearnerSettings | None = None,
+        perceptual: SqueezeFeatures | None = None,
+        seed: int = 0,
+    ) -> None:
+        self.generator, self.discriminator, self.perceptual = generator, discriminator, perceptual
+        self.weights = weights or losses.LossWeights()
+        self.settings = settings or LearnerSettings()
+        self.updates, self.update_count = updates, 0
+        self.noise = torch.Generator().manual_seed(seed)
+        backbone = generator.trunk.backbone
+        for parameter in backbone.frozen_parameters():
+            parameter.requires_grad_(False)
+        own = {id(parameter) for parameter in backbone.parameters()}
+        groups = [
+            {"params": [p for p in generator.parameters() if id(p) not in own], "scale": 1.0},
+            {
+                "params": [p for p in backbone.parameters() if p.requires_grad],
+                "scale": self.settings.backbone_rate,
+            },
+        ]
+        self.optimizer = torch.optim.AdamW(
+            groups,
+            lr=self.settings.learning_rate,
+            betas=(0.9, 0.98),
+            weight_decay=self.settings.weight_decay,
+        )
+        self.discriminator_optimizer = torch.optim.AdamW(
+            discriminator.parameters(), lr=self.settings.discriminator_learning_rate, betas=(0.5, 0.99)
+        )
+        self.averaged = DensityVAE(generator.settings).to(next(generator.parameters()).device)
+        self.averaged.load_state_dict(generator.state_dict())
+        self.averaged.requires_grad_(False)
+
+    def learning_rate(self) -> float:
+        """The generator's learning rate at this update."""
+        warm = min(1.0, (self.update_count + 1) / 100)
+        done = min(1.0, self.update_count / max(1, self.updates))
+        return self.settings.learning_rate * warm * (0.05 + 0.95 * 0.5 * (1 + math.cos(math.pi * done)))
+
+    def update(self, pairs: HazyPairs) -> dict[str, float]:
+        """Learn once from a batch; gives each term's value, unweighted, by name."""
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.learning_rate() * group["scale"]
+        device = pairs.hazy.device.type
+        with torch.autocast(device, torch.bfloat16, enabled=self.settings.bf16):
+            terms, total, judged = self._objective(pairs)
+        self.optimizer.zero_grad(set_to_none=True)
+        total.backward()
+        norm = nn.utils.clip_grad_norm_(self.generator.parameters(), self.settings.gradient_clip)
+        if torch.isfinite(norm):
+            self.optimizer.step()
+        self._average()
+        if judged is not None:
+            terms |= self._update_discriminator(*judged)
+        self.update_count += 1
+        return {name: float(value.detach()) for name, value in terms.items()} | {"gradient_norm": float(norm)}
+
+    def _objective(self, pairs: HazyPairs) -> tuple[dict[str, Tensor], Tensor, tuple[Tensor, ...] | None]:
+        weights, generator = self.weights, self.generator
+        count = len(pairs.hazy)
+        # The clear side is looked at for half of the batch: it serves the prior and the discriminator only.
+        some = max(1, count // 2)
+        features = generator.trunk(torch.cat([pairs.hazy, pairs.clear[:some]]))
+        posterior = generator.posterior(features[:count], pairs.hazy)
+        # The field is drawn; density and airlight are taken at their means: their deviations learn from their errors.
+        draw = posterior.most_likely._replace(z=posterior.sample(self.noise).z)
+        decoded = generator.decoder.features(draw.z)
+        grid = generator.grid(generator.decoder(decoded), draw.density)
+
+        hazy, clear, target = _half(pairs.hazy), _half(pairs.clear), _half(pairs.optical_depth)
+        od = slice_grid(grid, generator.guide(hazy).float())
+        restored = (hazy - draw.airlight) * torch.exp(od) + draw.airlight
+        terms = {
+            "reconstruction": losses.reconstruction_loss(restored, clear),
+            "fidelity": losses.fidelity_loss(restored, clear),
+            "transmission": losses.transmission_loss(od, target, pairs.known),
+            "outline": losses.outline_loss(od, target, pairs.known),
+            "airlight": losses.airlight_loss(
+                posterior.airlight, posterior.airlight_deviation, pairs.airlight, target, pairs.known
+            ),
+            "density": losses.gap_loss(
+                posterior.density,
+                posterior.density_deviation,
+                density_of(target.mean(dim=(1, 2, 3))),
+                pairs.known,
+            ),
+        }
+        if weights.depth:
+            terms["depth"] = losses.depth_loss(generator.decoder.log_depth(decoded), pairs.depth, pairs.known)
+        total = torch.zeros((), device=od.device)
+        for name, term in terms.items():
+            total = total + getattr(weights, name) * term
+        mean_od = torch.where(pairs.known, target.mean(dim=(1, 2, 3)), od.detach().mean(dim=(1, 2, 3)))
+        if weights.kl:
+            prior = generator.prior(features[count:], mean_od[:some])
+            part = Field(posterior.mean[:some], posterior.log_variance[:some])
+            terms["kl"] = losses.kl_divergence(part, prior).mean() / pairs.hazy[0].numel()
+            total = total + weights.kl * terms["kl"]
+        if weights.simulation:
+            along_clear = slice_grid(grid, generator.guide(clear).float())
+            terms["simulation"] = losses.transmission_loss(along_clear, target, pairs.known)
+            total = total + weights.simulation * terms["simulation"]
+
+        judged = None
+        if self.update_count % self.settings.judge_every == 0 and (weights.adversarial or weights.perceptual):
+            extra, judged = self._judged_terms(
+                pairs, od, posterior.airlight, restored, clear, features[count:], mean_od, terms
+            )
+            total = total + self.settings.judge_every * extra
+        return terms, total, judged
+
+    def _judged_terms(
+        self,
+        pairs: HazyPairs,
+        od: Tensor,
+        airlight: Tensor,
+        restored_half: Tensor,
+        clear_half: Tensor,
+        clear_features: Tensor,
+        mean_od: Tensor,
+        terms: dict[str, Tensor],
+    ) -> tuple[Tensor, tuple[Tensor, ...] | None]:
+        weights, generator = self.weights, self.generator
+        some = min(self.settings.judged, len(clear_features))
+        extra = torch.zeros((), device=od.device)
+        if weights.perceptual and self.perceptual is not None:
+            terms["perceptual"] = perceptual_loss(
+                self.perceptual, restored_half[:some].clamp(0, 1), clear_half[:some]
+            )
+            extra = extra + weights.perceptual * terms["perceptual"]
+        if not weights.adversarial:
+            return extra, None
+
+        # Both directions are judged at full working size, where the discriminator sees real pictures.
+        wide = F.interpolate(od[:some], scale_factor=2.0, mode="bilinear", align_corners=False)
+        a = airlight[:some]
+        restored = ((pairs.hazy[:some] - a) * torch.exp(wide) + a).clamp(0, 1)
+        z = generator.prior(clear_features[:some], mean_od[:some]).sample(self.noise)
+        simulated_od = F.interpolate(
+            slice_grid(
+                generator.decode(z, density_of(mean_od[:some])), generator.guide(clear_half[:some]).float()
+            ),
+            scale_factor=2.0,
+            mode="bilinear",
+            align_corners=False,
+        )
+        t, true_airlight = (
+            torch.exp(-simulated_od),
+            torch.where(pairs.known[:some, None, None, None], pairs.airlight[:some], a.detach()),
+        )
+        simulated = pairs.clear[:some] * t + true_airlight * (1 - t)
+        with frozen(generator, self.discriminator):
+            fake = generator.last_features(torch.cat([restored, simulated]))
+            logits = self.discriminator(fake)
+        adversarial = losses.adversarial_loss(logits[:some, CLEAR]) + losses.adversarial_loss(
+            logits[some:, HAZY]
+        )
+        main = weights.reconstruction * terms["reconstruction"] + weights.transmission * terms["transmission"]
+        last = generator.decoder.last.weight
+        ratio = (
+            losses.gradient_correction(main, adversarial, last)
+            if main.requires_grad
+            else torch.ones_like(adversarial)
+        )
+        terms["adversarial"], terms["adversarial_weight"] = adversarial, weights.adversarial * ratio
+        extra = extra + weights.adversarial * ratio / self.settings.judge_every * adversarial
+        with torch.no_grad():
+            real = generator.last_features(torch.cat([pairs.clear[:some], pairs.hazy[:some]]))
+            wrong = generator.last_features(self._misjudged(pairs, some))
+        return extra, (real.float(), fake.detach().float(), wrong.float())
+
+    def _misjudged(self, pairs: HazyPairs, some: int) -> Tensor:
+        """The first pictures, their true haze taken away too much or too little, in [0, 1].
+
+        All is right with them but the density, which is what the sampler asks the discriminator about. A picture whose
+        haze is not known, or that has none, is given some.
+        """
+        factor = torch.rand(some, 1, 1, 1, generator=self.noise) * 0.9 + 0.1
+        sign = torch.where(torch.rand(some, 1, 1, 1, generator=self.noise) < 0.5, -1.0, 1.0)
+        factor, sign = factor.to(pairs.clear.device), sign.to(pairs.clear.device)
+        od = torch.where(pairs.known[:some, None, None, None], pairs.optical_depth[:some], 0.0).clamp(min=0.2)
+        light = torch.where(pairs.known[:some, None, None, None], pairs.airlight[:some], 0.9)
+        # Left: a veil of od * factor. Overdone: what is beyond the truth by as much.
+        change = torch.exp(-sign * factor * od)
+        return ((pairs.clear[:some] - light) * change + light).clamp(0, 1)
+
+    def _update_discriminator(self, real: Tensor, fake: Tensor, wrong: Tensor) -> dict[str, Tensor]:
+        """Learn to tell; the first half of `real` and `fake` is of the CLEAR kind, the second of the HAZY kind."""
+        some = len(real) // 2
+        real = real.requires_grad_(bool(self.weights.r1))
+
+        def of_kind(logits: Tensor) -> Tensor:
+            return torch.cat([logits[:some, CLEAR], logits[some:, HAZY]])
+
+        real_logits, fake_logits = of_kind(self.discriminator(real)), of_kind(self.discriminator(fake))
+        wrong_logits = self.discriminator(wrong)[:, CLEAR]
+        part = self.weights.misjudged
+        refused = torch.cat([(1 - part) * F.softplus(fake_logits[:some]), F.softplus(fake_logits[some:])])
+        loss = F.softplus(-real_logits).mean() + refused.mean() + part * F.softplus(wrong_logits).mean() / 2
+        penalty = (
+            losses.r1_penalty(real_logits.mean(dim=(1, 2)), real)
+            if self.weights.r1
+            else torch.zeros_like(loss)
+        )
+        self.discriminator_optimizer.zero_grad(set_to_none=True)
+        (loss + self.weights.r1 * penalty).backward()
+        self.discriminator_optimizer.step()
+        right = torch.cat([real_logits > 0, fake_logits < 0]).float().mean()
+        return {
+            "discriminator": loss.detach(),
+            "discriminator_accuracy": right,
+            "misjudged_caught": (wrong_logits < 0).float().mean(),
+            "r1": penalty.detach(),
+        }
+
+    @torch.no_grad()
+    def _average(self) -> None:
+        # Early on the average follows closely, or the random start would stay in it for a thousand updates.
+        decay = min(self.settings.average, (1 + self.update_count) / (10 + self.update_count))
+        for average, now in zip(self.averaged.parameters(), self.generator.parameters(), strict=True):
+            average.lerp_(now, 1 - decay)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Everything that the next update depends on."""
+        return {
+            "generator": self.generator.state_dict(),
+            "averaged": self.averaged.state_dict(),
+            "discriminator": self.discriminator.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "discriminator_optimizer": self.discriminator_optimizer.state_dict(),
+            "update_count": self.update_count,
+            "noise": self.noise.get_state(),
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Continue where `state_dict` was taken."""
+        self.generator.load_state_dict(state["generator"])
+        self.averaged.load_state_dict(state["averaged"])
+        self.discriminator.load_state_dict(state["discriminator"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.discriminator_optimizer.load_state_dict(state["discriminator_optimizer"])
+        self.update_count = state["update_count"]
+        self.noise.set_state(state["noise"])

@@ -1,0 +1,1 @@
+"""A generator of rows of data of any kind."""

@@ -1,0 +1,201 @@
+"""One learning step of a generator of rows, and one of its discriminator; each with an optimizer of its own."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor, nn
+
+from clairvoy.errors import SettingsError
+from clairvoy.generative import losses
+from clairvoy.generative.density.learner import frozen
+
+
+class RowGenerator(Protocol):
+    """What a generator of rows must be able to do, besides being an `nn.Module`; `row_vae.RowVAE` is one.
+
+    *Encoded* rows are what its network reads and what it imagines, (B, ...) floating point.
+    """
+
+    @property
+    def last_layer(self) -> Tensor:
+        """Weights that all that is imagined passes through last."""
+        ...
+
+    def encode(self, rows: Tensor) -> Tensor:
+        """Rows of data, encoded."""
+        ...
+
+    def decode(self, encoded: Tensor) -> Tensor:
+        """The other way."""
+        ...
+
+    def loss(self, encoded: Tensor, noise: torch.Generator) -> Tensor:
+        """What is to be made small, (B,): how little each row is understood."""
+        ...
+
+    def imagine(self, count: int, noise: torch.Generator) -> Tensor:
+        """New encoded rows; gradients pass."""
+        ...
+
+    def last_features(self, encoded: Tensor) -> Tensor:
+        """What the discriminator looks at, (B, ...)."""
+        ...
+
+
+@dataclass(frozen=True)
+class RowLearnerSettings:
+    """How a generator of rows and its discriminator learn."""
+
+    learning_rate: float = 2e-3
+    """Of the generator."""
+    discriminator_learning_rate: float = 1e-3
+    """Of the discriminator."""
+    weight_decay: float = 0.01
+    """Decoupled (AdamW), of the generator."""
+    gradient_clip: float = 1.0
+    """Largest norm of the generator's gradient."""
+    adversarial: float = 0.1
+    """What the discriminator objects to, in units of the loss's gradient (see `losses.gradient_correction`)."""
+    r1: float = 0.1
+    """Gradient penalty of the discriminator."""
+    judge_every: int = 2
+    """The discriminator judges and learns at every n-th update."""
+    average: float = 0.99
+    """Decay of the moving average of the generator's weights, which is what is used."""
+
+    def __post_init__(self) -> None:
+        for name in ("learning_rate", "discriminator_learning_rate", "gradient_clip", "judge_every"):
+            if not getattr(self, name) > 0:
+                raise SettingsError(f"{name} is {getattr(self, name)}; it must be above 0")
+        for name in ("weight_decay", "adversarial", "r1"):
+            if not getattr(self, name) >= 0:
+                raise SettingsError(f"{name} is {getattr(self, name)}; it must be at least 0")
+        if not 0 <= self.average < 1:
+            raise SettingsError(f"average is {self.average}; it lies in [0, 1)")
+
+
+class RowLearner:
+    """Trains a `RowGenerator` and its discriminator, and keeps a moving average of the former.
+
+    Parameters
+    ----------
+    generator
+        A `RowGenerator` that is an `nn.Module`.
+    discriminator
+        Module from `last_features` to logits (B,).
+    settings
+        See `RowLearnerSettings`.
+    seed
+        Of the noise.
+    """
+
+    def __init__(
+        self,
+        generator: Any,
+        discriminator: nn.Module,
+        settings: RowLearnerSettings | None = None,
+        seed: int = 0,
+    ) -> None:
+        self.generator, self.discriminator = generator, discriminator
+        self.settings = settings or RowLearnerSettings()
+        self.noise = torch.Generator().manual_seed(seed)
+        self.optimizer = torch.optim.AdamW(
+            generator.parameters(), lr=self.settings.learning_rate, weight_decay=self.settings.weight_decay
+        )
+        self.discriminator_optimizer = torch.optim.AdamW(
+            discriminator.parameters(), lr=self.settings.discriminator_learning_rate, betas=(0.5, 0.99)
+        )
+        self.averaged = copy.deepcopy(generator).requires_grad_(False)
+        self.update_count = 0
+
+    def update(self, rows: Tensor) -> dict[str, float]:
+        """Learn once from real rows (B, ...); gives each term's value by name."""
+        settings, generator = self.settings, self.generator
+        encoded = generator.encode(rows)
+        total = loss = generator.loss(encoded, self.noise).mean()
+        terms = {"loss": loss.detach()}
+        fake = None
+        if self.update_count % settings.judge_every == 0:
+            fake = generator.imagine(len(rows), self.noise)
+            if settings.adversarial:
+                with frozen(generator, self.discriminator):
+                    objection = losses.adversarial_loss(self.discriminator(generator.last_features(fake)))
+                ratio = losses.gradient_correction(loss, objection, generator.last_layer)
+                terms["adversarial"] = objection.detach()
+                total = loss + settings.adversarial * ratio * objection
+        self.optimizer.zero_grad(set_to_none=True)
+        total.backward()
+        norm = nn.utils.clip_grad_norm_(generator.parameters(), settings.gradient_clip)
+        if bool(torch.isfinite(norm)):
+            self.optimizer.step()
+        self._average()
+        if fake is not None:
+            terms |= self._update_discriminator(encoded.detach(), fake.detach())
+        self.update_count += 1
+        return {name: float(value) for name, value in terms.items()}
+
+    @torch.no_grad()
+    def judge(self, rows: Tensor) -> Tensor:
+        """The discriminator's logit (B,) of each row: the log ratio of the densities of real and generated rows."""
+        # The features that the head was trained on are the generator's own, not the average's.
+        logits: Tensor = self.discriminator(self.generator.last_features(self.generator.encode(rows)))
+        return logits
+
+    @torch.no_grad()
+    def surprise(self, rows: Tensor) -> Tensor:
+        """How little the averaged generator understands each row, (B,): its loss."""
+        loss: Tensor = self.averaged.loss(self.averaged.encode(rows), self.noise)
+        return loss
+
+    @torch.no_grad()
+    def imagine(self, count: int) -> Tensor:
+        """New rows (count, ...) of the averaged generator."""
+        rows: Tensor = self.averaged.decode(self.averaged.imagine(count, self.noise))
+        return rows
+
+    def _update_discriminator(self, encoded: Tensor, fake: Tensor) -> dict[str, Tensor]:
+        with torch.no_grad():
+            real_features, fake_features = (self.generator.last_features(x) for x in (encoded, fake))
+        real_features.requires_grad_(bool(self.settings.r1))
+        real, made = self.discriminator(real_features), self.discriminator(fake_features)
+        loss = losses.discriminator_loss(real, made)
+        total = loss
+        if self.settings.r1:
+            total = loss + self.settings.r1 * losses.r1_penalty(real, real_features)
+        self.discriminator_optimizer.zero_grad(set_to_none=True)
+        total.backward()
+        self.discriminator_optimizer.step()
+        right = torch.cat([real > 0, made < 0]).float().mean()
+        return {"discriminator": loss.detach(), "discriminator_accuracy": right}
+
+    @torch.no_grad()
+    def _average(self) -> None:
+        # Early on the average follows closely, or the random start would stay in it.
+        decay = min(self.settings.average, (1 + self.update_count) / (10 + self.update_count))
+        for average, now in zip(self.averaged.parameters(), self.generator.parameters(), strict=True):
+            average.lerp_(now, 1 - decay)
+        for average, now in zip(self.averaged.buffers(), self.generator.buffers(), strict=True):
+            average.copy_(now)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Everything that the next update depends on."""
+        return {
+            "generator": self.generator.state_dict(),
+            "averaged": self.averaged.state_dict(),
+            "discriminator": self.discriminator.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "discriminator_optimizer": self.discriminator_optimizer.state_dict(),
+            "update_count": self.update_count,
+            "noise": self.noise.get_state(),
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Continue where `state_dict` was taken."""
+        for name in ("generator", "averaged", "discriminator", "optimizer", "discriminator_optimizer"):
+            getattr(self, name).load_state_dict(state[name])
+        self.update_count = state["update_count"]
+        self.noise.set_state(state["noise"])

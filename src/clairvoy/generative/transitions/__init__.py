@@ -1,0 +1,1 @@
+"""A generator of what an environment's actions lead to."""

@@ -1,0 +1,211 @@
+"""An ensemble of `TransitionVAE`, its discriminator, and how both learn; each with an optimizer of its own."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from clairvoy.errors import SettingsError
+from clairvoy.generative import losses
+from clairvoy.generative.density.learner import frozen
+from clairvoy.generative.rows.data_kinds import LEAST_LOG_SCALE
+from clairvoy.generative.transitions.outcomes import Outcomes
+from clairvoy.generative.transitions.vae import (
+    TransitionDiscriminator,
+    TransitionVAE,
+    TransitionVAESettings,
+)
+
+
+@dataclass(frozen=True)
+class TransitionLearnerSettings:
+    """How generators of transitions and their discriminator learn."""
+
+    members: int = 3
+    """Generators in the ensemble; where they disagree, they have not seen enough."""
+    learning_rate: float = 1e-3
+    """Of the generators."""
+    noise_learning_rate: float = 1e-2
+    """Of the noise that is drawn around predicted numbers: it has a longer way to go, from 1 to 0.02, than a weight."""
+    discriminator_learning_rate: float = 5e-4
+    """Of the discriminator."""
+    gradient_clip: float = 10.0
+    """Largest norm of the generators' gradient."""
+    adversarial: float = 0.05
+    """What the discriminator objects to, in units of the loss's gradient (see `losses.gradient_correction`)."""
+    r1: float = 0.1
+    """Gradient penalty of the discriminator."""
+    judge_every: int = 4
+    """The discriminator judges one member and learns at every n-th update, the members in turns."""
+
+    def __post_init__(self) -> None:
+        for name in (
+            "members",
+            "learning_rate",
+            "noise_learning_rate",
+            "discriminator_learning_rate",
+            "gradient_clip",
+            "judge_every",
+        ):
+            if not getattr(self, name) > 0:
+                raise SettingsError(f"{name} is {getattr(self, name)}; it must be above 0")
+        for name in ("adversarial", "r1"):
+            if not getattr(self, name) >= 0:
+                raise SettingsError(f"{name} is {getattr(self, name)}; it must be at least 0")
+
+
+class Made(NamedTuple):
+    """Generated outcomes, encoded, and the signs by which to trust them."""
+
+    outcome: Tensor
+    """(B, kind.width), each drawn from one member."""
+    spread: Tensor
+    """How far the members' predictions lie apart, (B,): the mean over an outcome's entries of their deviation."""
+    doubt: Tensor
+    """What the members leave to chance in bits, (B,): the mean of p (1 - p) over an outcome's bits."""
+    logit: Tensor
+    """The discriminator's logit, (B,): the log ratio of the densities of real and generated transitions."""
+
+
+class TransitionLearner:
+    """Trains generators of transitions and their discriminator, and draws from them.
+
+    Parameters
+    ----------
+    outcomes
+        How states and outcomes are encoded.
+    num_actions
+        Number of actions A.
+    settings, model
+        See `TransitionLearnerSettings` and `TransitionVAESettings`.
+    seed
+        Of the weights and of the noise.
+    device
+        Where all lie.
+    """
+
+    def __init__(
+        self,
+        outcomes: Outcomes,
+        num_actions: int,
+        settings: TransitionLearnerSettings | None = None,
+        model: TransitionVAESettings | None = None,
+        seed: int = 0,
+        device: str | torch.device = "cpu",
+    ) -> None:
+        self.settings, self.outcomes = settings or TransitionLearnerSettings(), outcomes
+        with torch.random.fork_rng():
+            torch.manual_seed(seed)
+            self._each = [TransitionVAE(outcomes, num_actions, model) for _ in range(self.settings.members)]
+            self.members = nn.ModuleList(self._each)
+            self.discriminator = TransitionDiscriminator(outcomes, num_actions, model)
+        self.device = torch.device(device)
+        for part in (self.members, self.discriminator, self.outcomes):
+            part.to(self.device)
+        self.noise = torch.Generator().manual_seed(seed)
+        members, scales = list(self.members.parameters()), list(self.outcomes.kind.parameters())
+        self.parameters = [*members, *scales]
+        groups: list[dict[str, Any]] = [
+            {"params": members},
+            {"params": scales, "lr": self.settings.noise_learning_rate},
+        ]
+        self.optimizer = torch.optim.Adam(groups, lr=self.settings.learning_rate, fused=True)
+        self.discriminator_optimizer = torch.optim.Adam(
+            self.discriminator.parameters(), lr=self.settings.discriminator_learning_rate, betas=(0.5, 0.99)
+        )
+        self.update_count = 0
+        self.end_shift = 0.0
+        """Log odds by which ends come more often in what it learns from than in the world; taken off what it says."""
+
+    def update(self, state: Tensor, action: Tensor, outcome: Tensor) -> tuple[dict[str, float], Tensor]:
+        """Learn once from real transitions; gives each term's value by name, and the loss of each transition (B,).
+
+        `state` as `Outcomes.encode_state` gives it, `action` (B,) int64, `outcome` as `Outcomes.encode` gives it.
+        """
+        settings = self.settings
+        each = torch.stack([member.loss(state, action, outcome, self.noise) for member in self._each])
+        total = each.mean()
+        terms = {"loss": total.detach()}
+        fake = None
+        if self.update_count % settings.judge_every == 0:
+            judged = self._each[self.update_count // settings.judge_every % len(self._each)]
+            fake = self.outcomes.draw(judged.predict(state, action, self.noise), self.noise)
+            if settings.adversarial:
+                with frozen(self.discriminator):
+                    objection = losses.adversarial_loss(self._judge(state, action, fake))
+                ratio = losses.gradient_correction(total, objection, judged.last_layer)
+                terms["adversarial"] = objection.detach()
+                total = total + settings.adversarial * ratio * objection
+        self.optimizer.zero_grad(set_to_none=True)
+        total.backward()
+        norm = nn.utils.clip_grad_norm_(self.parameters, settings.gradient_clip)
+        if bool(torch.isfinite(norm)):
+            self.optimizer.step()
+            # Below its bound the noise would have no gradient, and never grow again.
+            self.outcomes.kind.log_scale.data.clamp_(min=LEAST_LOG_SCALE)
+        if fake is not None:
+            terms |= self._update_discriminator(state, action, outcome, fake.detach())
+        self.update_count += 1
+        return {name: float(value) for name, value in terms.items()}, each.detach().mean(dim=0)
+
+    @torch.no_grad()
+    def make(self, state: Tensor, action: Tensor) -> Made:
+        """Draw what follows encoded states (B, ...) and actions (B,), each from a member chosen by chance."""
+        outputs = torch.stack([member.predict(state, action, self.noise) for member in self._each])
+        # The correction of a logistic model for the share of rare cases in its sample (King and Zeng, Logistic
+        # Regression in Rare Events Data, 2001, eq. 7): what is sure stays sure, what is chance gets its true odds.
+        outputs[..., -1] -= self.end_shift
+        kind = self.outcomes.kind
+        numbers = len(kind.numbers)
+        means = torch.cat([outputs[..., :numbers], torch.sigmoid(outputs[..., numbers:])], dim=2)
+        spread = (means - means.mean(dim=0)).square().mean(dim=0).sqrt().mean(dim=1)
+        chance = means[..., numbers:].mean(dim=0)
+        doubt = (chance * (1 - chance)).mean(dim=1)
+        chosen = torch.randint(len(outputs), (len(state),), generator=self.noise).to(self.device)
+        outcome = self.outcomes.draw(outputs[chosen, torch.arange(len(state))], self.noise)
+        return Made(outcome, spread, doubt, self._judge(state, action, outcome))
+
+    @torch.no_grad()
+    def judge(self, state: Tensor, action: Tensor, outcome: Tensor) -> Tensor:
+        """The discriminator's logit (B,) of encoded transitions."""
+        return self._judge(state, action, outcome)
+
+    def _judge(self, state: Tensor, action: Tensor, outcome: Tensor) -> Tensor:
+        logits: Tensor = self.discriminator(state, action, outcome)
+        return logits
+
+    def _update_discriminator(
+        self, state: Tensor, action: Tensor, outcome: Tensor, fake: Tensor
+    ) -> dict[str, Tensor]:
+        outcome = outcome.detach().requires_grad_(bool(self.settings.r1))
+        real, made = self._judge(state, action, outcome), self._judge(state, action, fake)
+        loss = losses.discriminator_loss(real, made)
+        total = loss
+        if self.settings.r1:
+            total = loss + self.settings.r1 * losses.r1_penalty(real, outcome)
+        self.discriminator_optimizer.zero_grad(set_to_none=True)
+        total.backward()
+        self.discriminator_optimizer.step()
+        right = torch.cat([real > 0, made < 0]).float().mean()
+        return {"discriminator": loss.detach(), "discriminator_accuracy": right}
+
+    def state_dict(self) -> dict[str, Any]:
+        """Everything that the next update depends on: copies, untouched by later updates."""
+        parts = ("outcomes", "members", "discriminator", "optimizer", "discriminator_optimizer")
+        state = {name: copy.deepcopy(getattr(self, name).state_dict()) for name in parts}
+        return state | {
+            "update_count": self.update_count,
+            "noise": self.noise.get_state(),
+            "end_shift": self.end_shift,
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Continue where `state_dict` was taken."""
+        for name in ("outcomes", "members", "discriminator", "optimizer", "discriminator_optimizer"):
+            getattr(self, name).load_state_dict(copy.deepcopy(state[name]))
+        self.update_count, self.end_shift = state["update_count"], state["end_shift"]
+        self.noise.set_state(state["noise"])

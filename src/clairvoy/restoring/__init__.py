@@ -1,0 +1,1 @@
+"""Restoring pictures with trained parts; nothing here trains."""

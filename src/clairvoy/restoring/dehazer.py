@@ -1,0 +1,354 @@
+"""The dehazer: load once, call many.
+
+    from clairvoy import Dehazer, clear
+    picture = clear("foggy.jpg")
+    result = Dehazer.load("fast")(photo)
+
+A call looks at the picture once at low resolution; the agent searches that look for haze. If it recognises none, the
+picture comes back as it went in. Otherwise the generator's optical depth is read along the full-resolution picture,
+strip by strip, and the physics is inverted: memory stays bounded and 16 bits stay 16 bits.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from functools import partial
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import cv2
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from clairvoy.errors import InputError, SettingsError
+from clairvoy.generative.density.bilateral_grid import blend_bins
+from clairvoy.generative.density.perception import RESTORE_FROM, perceive
+from clairvoy.generative.density.sampler import best_restoration
+from clairvoy.generative.density.vae import working_size
+from clairvoy.imaging.files import read, write_restored
+from clairvoy.imaging.picture_kinds import is_batch, is_file, peak, source_of, stacked, unpack
+from clairvoy.imaging.windows import strips
+from clairvoy.restoring.parts import Parts, choose_device, load_weights
+from clairvoy.searching.explore import LOOK_BUDGET, cut_windows, pool_beliefs, search
+
+if TYPE_CHECKING:
+    from clairvoy.restoring.full_resolution import Pass
+
+PIXELS_PER_STRIP = 400_000
+FUSED_FROM = 2_000_000
+"""Pixels from which the compiled pass is worth loading (a third of a second); smaller pictures go through torch."""
+RELEASED = "fast"
+"""The weights that the presets share."""
+PRESETS: dict[str, tuple[int, ...]] = {"fast": (), "fine": (320 * 320, 384 * 384)}
+"""Areas, in pixels, of further looks at a picture beside the usual one, each as it is and mirrored: what one look gets
+wrong another may not."""
+SEED = 0
+"""Of the posterior draws: the same picture gives the same result."""
+
+
+@dataclass(frozen=True)
+class Report:
+    """What was found in a picture, and how far to trust what was made of it."""
+
+    haze: bool
+    """The agent recognised haze."""
+    haze_probability: float
+    """Calibrated probability in [0, 1] that there is haze."""
+    mean_transmission: float
+    """Mean over the picture, in (0, 1]; 1 is no haze."""
+    airlight: tuple[float, float, float]
+    """RGB in [0, 1]."""
+    tau: float
+    """Probability that the restoration is within 20 dB PSNR of the truth."""
+    tau_db: float
+    """Expected PSNR against the truth, in dB."""
+    seconds: float
+    windows_looked_at: int
+    windows: int
+    size: tuple[int, int]
+    """Height and width."""
+    strength: float
+    device: str
+    weights: str
+    preset: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        return asdict(self)
+
+
+@dataclass
+class Result:
+    """A restored picture. The maps are computed when first asked for, at full resolution."""
+
+    image: Any
+    """The same kind as went in (a file: `Picture`; a `Picture`: its pixel array)."""
+    report: Report
+    airlight: np.ndarray
+    """(3,) float32 in [0, 1]."""
+    _transmission: Callable[[], np.ndarray]
+    _tau: np.ndarray
+
+    @property
+    def transmission(self) -> np.ndarray:
+        """(H, W) float32 in (0, 1]."""
+        return self._transmission()
+
+    @property
+    def haze(self) -> np.ndarray:
+        """1 - transmission, (H, W) float32 in [0, 1)."""
+        return 1 - self.transmission
+
+    @property
+    def tau(self) -> np.ndarray:
+        """Confidence in each place, (H, W) float32 in [0, 1]."""
+        height, width = self.report.size
+        return np.clip(cv2.resize(self._tau, (width, height), interpolation=cv2.INTER_LINEAR), 0, 1)
+
+
+class Dehazer:
+    """Trained parts on a device.
+
+    Parameters
+    ----------
+    parts
+        From `checkpoint.load_weights` or a training.
+    device
+        Where to compute.
+    name
+        Of the weights, for the report.
+    preset
+        How carefully pictures are looked at, see `PRESETS`: "fast", or "fine".
+    """
+
+    def __init__(
+        self, parts: Parts, device: str = "auto", name: str = "unnamed", preset: str = "fast"
+    ) -> None:
+        if preset not in PRESETS:
+            raise SettingsError(f"preset {preset!r} is not known; choose one of {', '.join(PRESETS)}")
+        self.device = choose_device(device)
+        self.parts, self.name, self.preset = parts.to(self.device), name, preset
+
+    @classmethod
+    def load(
+        cls, name_or_path: str | Path = "fast", device: str = "auto", preset: str | None = None
+    ) -> Dehazer:
+        """Load a preset with the released weights by its name, or a file that `clairvoy train` wrote.
+
+        Parameters
+        ----------
+        name_or_path
+            "fast", "fine", or a file.
+        device
+            "auto", "cpu", "cuda" or "mps".
+        preset
+            How carefully to look, for weights from a file; by default "fast".
+
+        Raises
+        ------
+        WeightsError
+            They cannot be read or are of another version.
+        SettingsError
+            The device is not there, or no such preset.
+        """
+        chosen = str(choose_device(device))
+        if str(name_or_path) in PRESETS:
+            return cls(load_weights(RELEASED), chosen, RELEASED, preset or str(name_or_path))
+        return cls(load_weights(name_or_path), chosen, Path(name_or_path).stem, preset or "fast")
+
+    @torch.inference_mode()
+    def __call__(self, photo: Any, *, strength: float = 1.0, samples: int = 1, force: bool = False) -> Result:
+        """Restore a picture.
+
+        Parameters
+        ----------
+        photo
+            Path, bytes, open file, PIL image, `Picture`, array (H, W[, 1|3|4]) or tensor (H, W), (1|3|4, H, W),
+            uint8, uint16 or float in [0, 1]; see `picture_kinds.unpack`.
+        strength
+            0 is the identity, 1 the whole optical depth is taken away.
+        samples
+            How many restorations the sampler draws; the one that the discriminator believes most is kept.
+        force
+            Restore even where the agent recognises no haze.
+
+        Raises
+        ------
+        InputError, FileError, SettingsError
+            The picture, the file or a setting is not usable; the message says why and what to do.
+        """
+        begin = time.perf_counter()
+        if not 0 <= strength <= 1:
+            raise SettingsError(f"strength is {strength}; it must lie in [0, 1]")
+        if samples < 1:
+            raise SettingsError(f"samples is {samples}; it must be at least 1")
+        pixels, rebuild = unpack(photo)
+        height, width = pixels.shape[:2]
+        noise = torch.Generator().manual_seed(SEED)
+        small = self._small(pixels, *working_size(height, width))
+        parts = self.parts
+        looks = [self._small(pixels, *working_size(height, width, area)) for area in PRESETS[self.preset]]
+        seen = perceive(parts.generator, parts.discriminator, small, noise, looks=looks)
+        tau_cells, _ = parts.calibration.of_cells(seen.signs)
+        tau, tau_db = parts.calibration.of_picture(seen.signs)
+        thumbnail = (self._small(pixels, 256, 256) * 255).round().to(torch.uint8)
+        beliefs = pool_beliefs(seen.haze, seen.spread, seen.clear, tau_cells)
+        found = search(parts.agent, cut_windows(thumbnail), beliefs, budget=LOOK_BUDGET)
+        probability = parts.calibration.haze_probability(found.value, float(seen.haze.mean()))
+        hazy = probability >= RESTORE_FROM
+
+        restores = (hazy or force) and strength > 0
+        grid, airlight = seen.grid[0], seen.airlight
+        if restores and samples > 1:
+            chosen = best_restoration(
+                parts.generator, parts.discriminator, small, parts.generator.encode(small), samples, noise
+            )
+            if chosen.kept:
+                grid = parts.generator.decode(chosen.draw.z, chosen.draw.density)[0]
+                airlight = chosen.draw.airlight
+        restored = self._apply(pixels, grid, airlight, strength) if restores else pixels
+        report = Report(
+            haze=hazy,
+            haze_probability=probability,
+            mean_transmission=float(1 - seen.haze.mean()),
+            airlight=tuple(round(float(value), 4) for value in airlight.flatten()),  # type: ignore[arg-type]
+            tau=float(tau),
+            tau_db=float(tau_db),
+            seconds=time.perf_counter() - begin,
+            windows_looked_at=int(found.visited.sum()),
+            windows=found.visited.numel(),
+            size=(height, width),
+            strength=float(strength),
+            device=str(self.device),
+            weights=self.name,
+            preset=self.preset,
+        )
+        return Result(
+            rebuild(restored),
+            report,
+            airlight.flatten().float().cpu().numpy(),
+            lambda: self._transmission(pixels, grid, airlight),
+            tau_cells[0, 0].float().cpu().numpy(),
+        )
+
+    def _small(self, pixels: np.ndarray, height: int, width: int) -> Tensor:
+        """The picture at another size, (1, 3, height, width) in [0, 1], on the device."""
+        shrinks = pixels.shape[0] >= height and pixels.shape[1] >= width
+        how = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+        # What lies between 8-bit levels is kept where a picture is enlarged; a mean over many pixels can be rounded.
+        pixels = pixels if shrinks else pixels.astype(np.float32) * (1 / peak(pixels))
+        small = cv2.resize(pixels, (width, height), interpolation=how).astype(np.float32) / peak(pixels)
+        return torch.from_numpy(np.ascontiguousarray(small.transpose(2, 0, 1)))[None].to(self.device)
+
+    def _strip(self, pixels: np.ndarray, rows: slice, grid: Tensor) -> tuple[Tensor, Tensor]:
+        """Pixels (1, 3, h, W) in [0, 1] and optical depth (1, 1, h, W) of some rows of the picture."""
+        part = torch.from_numpy(pixels[rows].astype(np.float32)).to(self.device) / peak(pixels)
+        part = part.permute(2, 0, 1)[None]
+        planes = _grid_rows(grid, rows, pixels.shape[0])
+        planes = F.interpolate(
+            planes[None], size=(planes.shape[1], pixels.shape[1]), mode="bilinear", align_corners=False
+        )
+        return part, blend_bins(planes, self.parts.generator.guide(part))
+
+    def _fused(self, pixels: np.ndarray, grid: Tensor, airlight: Tensor, strength: float) -> Pass | None:
+        """The compiled pass over these pixels, where it can be had and is worth it."""
+        if (
+            self.device.type != "cpu"
+            or pixels.shape[0] * pixels.shape[1] < FUSED_FROM
+            or find_spec("numba") is None
+        ):
+            return None
+        from clairvoy.restoring.full_resolution import Pass
+
+        return Pass.of(self.parts.generator, grid, airlight, strength)
+
+    def _apply(self, pixels: np.ndarray, grid: Tensor, airlight: Tensor, strength: float) -> np.ndarray:
+        fused = self._fused(pixels, grid, airlight, strength)
+        if fused is not None:
+            return fused.restore(pixels, peak(pixels), torch.get_num_threads())
+        out = np.empty_like(pixels)
+        white = peak(pixels)
+        for rows in strips(pixels.shape[0], pixels.shape[1], PIXELS_PER_STRIP):
+            part, od = self._strip(pixels, rows, grid)
+            restored = (
+                ((part - airlight) * torch.exp(strength * od) + airlight).clamp_(0, 1)[0].permute(1, 2, 0)
+            )
+            strip = (restored * white).cpu().numpy()
+            out[rows] = strip if pixels.dtype.kind == "f" else np.rint(strip)
+        return out
+
+    @torch.inference_mode()
+    def _transmission(self, pixels: np.ndarray, grid: Tensor, airlight: Tensor) -> np.ndarray:
+        fused = self._fused(pixels, grid, airlight, 1.0)
+        if fused is not None:
+            return fused.transmission(pixels, peak(pixels), torch.get_num_threads())
+        out = np.empty(pixels.shape[:2], np.float32)
+        for rows in strips(pixels.shape[0], pixels.shape[1], PIXELS_PER_STRIP):
+            out[rows] = torch.exp(-self._strip(pixels, rows, grid)[1])[0, 0].cpu().numpy()
+        return out
+
+
+def _grid_rows(grid: Tensor, rows: slice, height: int) -> Tensor:
+    """Interpolate the grid (bins, h, w) down its columns at some rows of a picture: (bins, rows, w)."""
+    count = grid.shape[1]
+    place = (torch.arange(rows.start, rows.stop, device=grid.device) + 0.5) * count / height - 0.5
+    place = place.clamp(0, count - 1)
+    above = place.floor().long().clamp(max=max(count - 2, 0))
+    share = (place - above).view(1, -1, 1)
+    return grid[:, above] * (1 - share) + grid[:, (above + 1).clamp(max=count - 1)] * share
+
+
+_LOADED: dict[tuple[str, str], Dehazer] = {}
+
+
+def clear(
+    photo: Any,
+    output: str | Path | None = None,
+    *,
+    strength: float = 1.0,
+    samples: int = 1,
+    force: bool = False,
+    overwrite: bool = False,
+    device: str = "auto",
+    preset: str = "fast",
+) -> Any:
+    """Restore a hazy picture with the released weights; gives the same kind as went in.
+
+    Beside what a `Dehazer` takes, an array (B, H, W, C) or a tensor (B, C, H, W) of several pictures, which are restored
+    one by one.
+
+    Parameters
+    ----------
+    photo, strength, samples, force
+        See `Dehazer.__call__`.
+    output
+        A file to write as well, if the picture came from a file: a path, bytes, or an open file. A photograph that
+        is left as it was is copied, unless `output` is of another format.
+    overwrite
+        Whether an existing output may be replaced.
+    device
+        "auto", "cpu", "cuda" or "mps".
+    preset
+        "fast", or "fine": several looks at each picture.
+    """
+    if output is not None and not is_file(photo):
+        raise InputError(
+            "output works with a path, bytes or a file; save an array or image with the library it is of"
+        )
+    if (device, preset) not in _LOADED:
+        _LOADED[device, preset] = Dehazer.load(RELEASED, device, preset)
+    dehazer = partial(_LOADED[device, preset], strength=strength, samples=samples, force=force)
+    if is_batch(photo):
+        return stacked([dehazer(picture).image for picture in photo])
+    if output is None:
+        return dehazer(photo).image
+    source, _ = source_of(photo)
+    picture = read(source)
+    pixels = dehazer(picture).image
+    write_restored(output, pixels, picture, source, overwrite=overwrite)
+    return replace(picture, pixels=pixels)

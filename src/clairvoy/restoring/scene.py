@@ -1,0 +1,265 @@
+"""The search at work on one large scene: what it reads, where it recognises haze, and those windows restored.
+
+Windows are read when the agent comes to stand on them, once each. What is known of the scene afterwards, a thumbnail or
+the windows read, is looked at once as a whole: one airlight and one grid of optical depth for all recognised windows,
+so that they fit together. Towards windows that were not recognised the restoration fades out.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from clairvoy.errors import SettingsError
+from clairvoy.generative.density.bilateral_grid import blend_bins
+from clairvoy.generative.density.perception import perceive
+from clairvoy.generative.density.vae import working_size
+from clairvoy.imaging.scenes import Scene
+from clairvoy.imaging.windows import window_grid
+from clairvoy.restoring.parts import Parts
+from clairvoy.searching.beliefs import LOOK, beliefs_of_thumbnail, beliefs_of_windows
+from clairvoy.searching.explore import Search, explore
+from clairvoy.searching.glimpse import WINDOW
+
+MOST_WINDOWS = 128
+"""Along a side: the agent's own work would take longer than reading from there on."""
+_FADE = 0.75
+"""Width of the fade inside a recognised window, in windows."""
+_MASK = 16
+"""Pixels of the mask along a side of a window."""
+_SEED = 0
+
+
+def choose_grid(height: int, width: int) -> tuple[int, int]:
+    """Rows and columns of about square windows: about 128 pixels each, 8 to 64 of them along the longer side."""
+    longest = max(height, width)
+    count = min(64, max(8, round(longest / 128)), longest)
+    side = longest / count
+    return max(1, round(height / side)), max(1, round(width / side))
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a search of a scene found."""
+
+    search: Search
+    boxes: np.ndarray
+    """(R, C, 4): top, left, bottom, right of each window in pixels."""
+    sketch: np.ndarray
+    """All that is known of the scene at low resolution, (h, w, 3) uint8; unread parts are filled from around."""
+    known: np.ndarray
+    """(h, w) bool: what of the sketch was seen."""
+    haze: np.ndarray
+    """1 - transmission of the sketch, (h, w) float32 in [0, 1]; 0 where nothing was seen."""
+    tau: float
+    """Mean confidence in the restoration of the recognised windows; 0 if there are none."""
+    airlight: Tensor
+    """(1, 3, 1, 1) in [0, 1]."""
+    grid: Tensor
+    """Bilateral grid of optical depth over the whole scene, (bins, h, w)."""
+    used_thumbnail: bool
+
+
+class SceneSearcher:
+    """Searches one scene.
+
+    Parameters
+    ----------
+    parts
+        Trained parts, on one device.
+    scene
+        Where windows come from.
+    rows, cols
+        The grid of windows.
+    thumbnail
+        Whether to look at a thumbnail first; None: if the scene has one at hand.
+
+    Raises
+    ------
+    SettingsError
+        More windows than pixels or than `MOST_WINDOWS` along a side; a thumbnail that the scene does not have.
+    """
+
+    def __init__(
+        self, parts: Parts, scene: Scene, rows: int, cols: int, thumbnail: bool | None = None
+    ) -> None:
+        if not 1 <= min(rows, cols) <= max(rows, cols) <= MOST_WINDOWS:
+            raise SettingsError(
+                f"the grid is {rows}x{cols} windows; give 1 to {MOST_WINDOWS} along each side"
+            )
+        if rows > scene.height or cols > scene.width:
+            raise SettingsError(
+                f"the grid is {rows}x{cols} windows, the scene {scene.height}x{scene.width} pixels; give fewer windows"
+            )
+        self.parts, self.scene, self.rows, self.cols = parts, scene, rows, cols
+        self.boxes = window_grid(scene.height, scene.width, rows, cols)
+        self.preview = scene.thumbnail() if thumbnail is not False else None
+        if thumbnail and self.preview is None:
+            raise SettingsError(
+                "the scene has no thumbnail at hand, and to make one all of it would be read; "
+                "search without one, or save it with an overview"
+            )
+        self._seen: dict[tuple[int, int], Tensor] = {}
+
+    @torch.inference_mode()
+    def run(self, budget: float = 1.0, difficulty: float = 0.0) -> Found:
+        """Search; see `search.explore` for the parameters."""
+        parts, device = self.parts, self.parts.calibration.slope.device
+        beliefs = None
+        if self.preview is not None:
+            beliefs = beliefs_of_thumbnail(parts, _tensor(self.preview), self.rows, self.cols).to(device)
+        found = explore(
+            parts.agent, self._look, self.rows, self.cols,
+            preview=beliefs, budget=budget, difficulty=difficulty, device=device,
+        )  # fmt: skip
+        sketch, known = self._sketch()
+        size = working_size(self.scene.height, self.scene.width)
+        small = _resized(_tensor(sketch), size).to(device)
+        noise = torch.Generator().manual_seed(_SEED)
+        seen = perceive(parts.generator, parts.discriminator, small, noise, samples=2)
+        haze = F.interpolate(seen.haze, size=sketch.shape[:2], mode="bilinear", align_corners=False)
+        tau = F.interpolate(
+            parts.calibration.of_cells(seen.signs)[0], size=(self.rows, self.cols), mode="area"
+        )
+        chosen = tau[0, 0].cpu()[found.recognised.cpu()]
+        return Found(
+            search=found,
+            boxes=self.boxes,
+            sketch=sketch,
+            known=known,
+            haze=haze[0, 0].cpu().numpy().astype(np.float32) * known,
+            tau=float(chosen.mean()) if len(chosen) else 0.0,
+            airlight=seen.airlight,
+            grid=seen.grid[0],
+            used_thumbnail=self.preview is not None,
+        )
+
+    def _look(self, row: int, column: int) -> tuple[Tensor, Tensor]:
+        """Read a window: as the agent sees it, and what generator and discriminator believe of it."""
+        pixels = self.scene.window(*(int(edge) for edge in self.boxes[row, column]))
+        if pixels.dtype != np.uint8:
+            pixels = (pixels >> 8).astype(np.uint8)
+        shrinks = min(pixels.shape[:2]) >= LOOK
+        how = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+        looked = _tensor(cv2.resize(pixels, (LOOK, LOOK), interpolation=how))
+        small = (F.avg_pool2d(looked, LOOK // WINDOW)[0] * 255).round().to(torch.uint8)
+        self._seen[row, column] = small
+        return small, beliefs_of_windows(self.parts, looked)[0]
+
+    def _sketch(self) -> tuple[np.ndarray, np.ndarray]:
+        """Pixels (h, w, 3) uint8 and what of them is known, (h, w) bool."""
+        if self.preview is not None:
+            return self.preview, np.ones(self.preview.shape[:2], bool)
+        side = next(size for size in (32, 16, 8) if size == 8 or self.rows * self.cols * size**2 <= 2_000_000)
+        sketch = np.zeros((self.rows * side, self.cols * side, 3), np.float32)
+        known = np.zeros(sketch.shape[:2], bool)
+        for (row, column), window in self._seen.items():
+            place = slice(row * side, (row + 1) * side), slice(column * side, (column + 1) * side)
+            pixels = window.permute(1, 2, 0).cpu().numpy()
+            sketch[place] = cv2.resize(pixels, (side, side), interpolation=cv2.INTER_AREA)
+            known[place] = True
+        return np.rint(fill(sketch, known)).astype(np.uint8), known
+
+
+class WindowRestorer:
+    """Restores the recognised windows of a scene; the rest stays as it is, to the bit.
+
+    Parameters
+    ----------
+    parts
+        What searched.
+    found
+        What it found.
+    strength
+        0 is the identity, 1 the whole optical depth is taken away.
+    """
+
+    def __init__(self, parts: Parts, found: Found, strength: float = 1.0) -> None:
+        if not 0 <= strength <= 1:
+            raise SettingsError(f"strength is {strength}; it must lie in [0, 1]")
+        self.parts, self.found = parts, found
+        self.mask = strength * fading_mask(found.search.recognised.cpu().numpy())
+        self.height, self.width = (int(edge) for edge in found.boxes[-1, -1, 2:])
+
+    @torch.inference_mode()
+    def __call__(self, pixels: np.ndarray, top: int, left: int) -> np.ndarray:
+        """Restore what is recognised of a box whose pixels (h, w, 3) uint8 or uint16 begin at row `top`, column `left`."""
+        box = slice(top, top + pixels.shape[0]), slice(left, left + pixels.shape[1])
+        mask = sampled(torch.from_numpy(self.mask)[None], box, (self.height, self.width))[0]
+        if not bool((mask > 0).any()):
+            return pixels
+        device, found, peak = (
+            self.parts.calibration.slope.device,
+            self.found,
+            float(np.iinfo(pixels.dtype).max),
+        )
+        part = torch.from_numpy(pixels.astype(np.float32)).to(device).permute(2, 0, 1)[None] / peak
+        planes = sampled(found.grid, box, (self.height, self.width))
+        od = blend_bins(planes[None], self.parts.generator.guide(part)) * mask.to(device)
+        clear = ((part - found.airlight) * torch.exp(od) + found.airlight).clamp(0, 1)
+        restored = np.rint((clear[0].permute(1, 2, 0) * peak).cpu().numpy()).astype(pixels.dtype)
+        return np.where(mask.numpy()[..., None] > 0, restored, pixels)
+
+
+def fading_mask(recognised: np.ndarray) -> np.ndarray:
+    """From 0 outside recognised windows (R, C) bool, and at their edge, smoothly to 1 inside: (R 16, C 16) float32.
+
+    At the border of the scene it does not fade.
+    """
+    fine = np.pad(recognised.astype(np.uint8), 1, mode="edge").repeat(_MASK, 0).repeat(_MASK, 1)
+    if fine.all():
+        return np.ones((recognised.shape[0] * _MASK, recognised.shape[1] * _MASK), np.float32)
+    # The outermost pixel inside is 0 too: nothing leaks out when the mask is interpolated.
+    inside = cv2.distanceTransform(fine, cv2.DIST_L2, 5)[_MASK:-_MASK, _MASK:-_MASK] - 1.0
+    rise = np.clip(inside / (_FADE * _MASK), 0, 1)
+    return (rise * rise * (3 - 2 * rise)).astype(np.float32)
+
+
+def fill(pixels: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """Fill what is not known of (h, w, 3) from around it: float32, what is known stays.
+
+    Push-pull (Gortler et al., "The Lumigraph", SIGGRAPH 1996, section 3.4): means of what is known in 2 x 2 pixels,
+    again and again until nothing is missing, then back. The work is that of a few passes, however little is known.
+    """
+    pixels = pixels.astype(np.float32, copy=False)
+    if known.all() or not known.any():
+        return pixels.copy()
+    height, width = known.shape
+    below, right = height % 2, width % 2
+    weight = np.pad(known.astype(np.float32), ((0, below), (0, right)))[..., None]
+    padded = np.pad(pixels, ((0, below), (0, right), (0, 0))) * weight
+    share, total = (_halved(planes) for planes in (weight, padded))
+    coarse = fill(total / np.maximum(share, 1), share[..., 0] > 0)
+    around = cv2.resize(coarse, padded.shape[1::-1], interpolation=cv2.INTER_LINEAR)[:height, :width]
+    return np.where(known[..., None], pixels, around)
+
+
+def _halved(planes: np.ndarray) -> np.ndarray:
+    """Sums over 2 x 2 pixels: (2 h, 2 w, C) to (h, w, C)."""
+    return planes[::2, ::2] + planes[1::2, ::2] + planes[::2, 1::2] + planes[1::2, 1::2]
+
+
+def sampled(maps: Tensor, box: tuple[slice, slice], size: tuple[int, int]) -> Tensor:
+    """Interpolate maps (K, h, w) over a scene of `size` pixels at the pixels of a box: (K, rows, columns)."""
+    place = []
+    for part, length in zip(box, size, strict=True):
+        middle = torch.arange(part.start, part.stop, device=maps.device, dtype=torch.float32) + 0.5
+        place.append(middle / length * 2 - 1)
+    points = torch.stack(torch.meshgrid(place[1], place[0], indexing="xy"), dim=-1)
+    found: Tensor = F.grid_sample(
+        maps[None].float(), points[None], mode="bilinear", padding_mode="border", align_corners=False
+    )
+    return found[0]
+
+
+def _tensor(pixels: np.ndarray) -> Tensor:
+    return torch.from_numpy(np.ascontiguousarray(pixels)).permute(2, 0, 1)[None].float() / 255
+
+
+def _resized(picture: Tensor, size: tuple[int, int]) -> Tensor:
+    return F.interpolate(picture, size=size, mode="bilinear", antialias=True, align_corners=False).clamp(0, 1)

@@ -1,0 +1,118 @@
+"""A haze co-training to look at: held-out scenes restored, and an episode of the agent as an animation."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from io import BytesIO
+
+import cv2
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from clairvoy.imaging.synthesis.scenes import HazyScenes
+from clairvoy.scenarios.haze.measure import belief_maps, look_at, restore
+from clairvoy.scenarios.haze.scenario import HazeScenario, hazy_windows, windows_of
+from clairvoy.searching.explore import GRID, search
+from clairvoy.searching.glimpse import STAY
+
+SIDE = 256
+"""Of a scene, as drawn."""
+FOUND, WRONG, HERE = (64, 200, 120), (235, 90, 70), (255, 255, 255)
+"""Recognised with haze, recognised without, the window now."""
+
+
+def pictures(scenario: HazeScenario) -> dict[str, bytes]:
+    """`sample.png`: rows hazy, restored, true of held-out scenes; `episode.gif`: the agent in the first of them."""
+    scenes = scenario.examples(4)
+    device = scenario.device
+    scenes = HazyScenes(
+        *(
+            getattr(scenes, name).to(device)
+            for name in ("hazy", "clear", "optical_depth", "airlight", "depth")
+        )
+    )
+    generator, discriminator = scenario.learner.averaged, scenario.parts.discriminator
+    seen = look_at(generator, discriminator, scenes.hazy)
+    restored = restore(generator, scenes.hazy, seen)
+    maps = belief_maps(seen, scenario.parts.calibration)
+    if not scenario.beliefs_told:
+        maps = torch.zeros_like(maps)
+    windows = windows_of(scenes.hazy)
+    found = search(scenario.agent.network, windows[:1], maps[:1])
+    frames = episode(
+        scenes.hazy[0], restored[0], hazy_windows(scenes.optical_depth[:1])[0].cpu().numpy(), found.path
+    )
+    return {
+        "sample.png": _png(strip([scenes.hazy, restored, scenes.clear])),
+        "episode.gif": animation(frames),
+    }
+
+
+def strip(rows: Sequence[Tensor]) -> np.ndarray:
+    """Rows of pictures (B, 3, S, S) in [0, 1] as one picture (H, W, 3) uint8."""
+    return np.concatenate([np.concatenate([pixels(one) for one in row], axis=1) for row in rows])
+
+
+def episode(
+    hazy: Tensor, restored: Tensor, truth: np.ndarray, path: Sequence[tuple[int, int, int]]
+) -> list[np.ndarray]:
+    """A frame (256, 256, 3) uint8 for each step: what was recognised is restored, the window now has a frame.
+
+    Parameters
+    ----------
+    hazy, restored
+        (3, S, S) in [0, 1].
+    truth
+        Which windows are hazy, (8, 8) bool: a window recognised gets a green edge if it is, else a red one.
+    path
+        Row, column and action of each step, as `search.Search.path`.
+    """
+    before, after = (_sized(pixels(one)) for one in (hazy, restored))
+    shown, side = before.copy(), SIDE // GRID
+    frames, settled = [], set()
+    for row, column, action in [*path, (*path[-1][:2], -1)]:
+        frame = shown.copy()
+        _edge(frame, row, column, HERE, 2)
+        frames.append(frame)
+        if action == STAY and (row, column) not in settled:
+            settled.add((row, column))
+            at = slice(row * side, (row + 1) * side), slice(column * side, (column + 1) * side)
+            shown[at] = after[at]
+            _edge(shown, row, column, FOUND if truth[row, column] else WRONG, 1)
+    return frames
+
+
+def animation(frames: Sequence[np.ndarray], milliseconds: int = 150) -> bytes:
+    """Encode frames (H, W, 3) uint8 as a GIF that repeats, the last frame held longer."""
+    # One palette for all frames, from the first and the last: else still parts would flicker.
+    both = Image.fromarray(np.concatenate([frames[0], frames[-1]]))
+    palette = both.quantize(255, method=Image.Quantize.MEDIANCUT)
+    images = [Image.fromarray(frame).quantize(palette=palette, dither=Image.Dither.NONE) for frame in frames]
+    file = BytesIO()
+    images[0].save(
+        file, format="GIF", save_all=True, append_images=images[1:], loop=0,
+        duration=[milliseconds] * (len(images) - 1) + [10 * milliseconds],
+    )  # fmt: skip
+    return file.getvalue()
+
+
+def pixels(picture: Tensor) -> np.ndarray:
+    """(3, H, W) in [0, 1] as (H, W, 3) uint8."""
+    return (picture.detach().clamp(0, 1) * 255).round().to(torch.uint8).permute(1, 2, 0).cpu().numpy()
+
+
+def _sized(picture: np.ndarray) -> np.ndarray:
+    return cv2.resize(picture, (SIDE, SIDE), interpolation=cv2.INTER_LINEAR).astype(np.uint8)
+
+
+def _edge(frame: np.ndarray, row: int, column: int, colour: tuple[int, int, int], wide: int) -> None:
+    side = frame.shape[0] // GRID
+    at = frame[row * side : (row + 1) * side, column * side : (column + 1) * side]
+    for part in (at[:wide], at[-wide:], at[:, :wide], at[:, -wide:]):
+        part[...] = colour
+
+
+def _png(picture: np.ndarray) -> bytes:
+    return cv2.imencode(".png", picture[:, :, ::-1])[1].tobytes()

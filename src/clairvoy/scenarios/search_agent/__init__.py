@@ -1,0 +1,1 @@
+"""Training of the agent that searches large scenes."""

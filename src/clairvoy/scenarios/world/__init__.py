@@ -1,0 +1,5 @@
+"""Any environment as a scenario: its transitions are learnt, and the agent also learns in what is made up of them."""
+
+from clairvoy.scenarios.world.scenario import WorldScenario, WorldSettings
+
+__all__ = ["WorldScenario", "WorldSettings"]

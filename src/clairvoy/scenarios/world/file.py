@@ -1,0 +1,125 @@
+"""A trained world in one file: agent, generators, discriminator, tau, and the settings that they were made with."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, is_dataclass
+from pathlib import Path
+from typing import Any, TypeVar, get_type_hints
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor
+
+from clairvoy._version import __version__
+from clairvoy.errors import SettingsError, WeightsError
+from clairvoy.qlearning.environment import BatchedEnvironment
+from clairvoy.scenarios.world.scenario import WorldScenario, WorldSettings
+from clairvoy.storage.atomic import replace_file
+
+FORMAT = "clairvoy-world-1"
+
+Settings = TypeVar("Settings")
+
+
+def save_world(path: Path, scenario: WorldScenario, notes: Mapping[str, Any] | None = None) -> None:
+    """Write what was learnt, whole or not at all; `notes` go along, as JSON.
+
+    The file holds no optimizer and no history: it is to act, to dream and to judge with, not to resume from.
+    """
+    tensors: dict[str, Tensor] = {}
+    for name, module in _modules(scenario).items():
+        tensors |= {f"{name}.{key}": value.detach().cpu().contiguous() for key, value in module.items()}
+    header = {
+        "format": FORMAT,
+        "version": __version__,
+        "settings": json.dumps(asdict(scenario.settings)),
+        "notes": json.dumps(dict(notes or {})),
+        "end_shift": json.dumps(0.0 if scenario.learner is None else scenario.learner.end_shift),
+    }
+    path.parent.mkdir(parents=True, exist_ok=True)
+    replace_file(path, save(tensors, metadata=header))
+
+
+def load_world(
+    path: Path, environment: BatchedEnvironment, *, device: str | torch.device = "cpu"
+) -> WorldScenario:
+    """Read what `save_world` wrote, for an environment of the same kind, with the network made by default.
+
+    Raises
+    ------
+    WeightsError
+        No such file, not of this kind, or it does not fit the environment.
+    """
+    header, tensors = _read(path)
+    try:
+        scenario = WorldScenario(
+            environment, _settings(WorldSettings, json.loads(header["settings"])), device=device
+        )
+        if any(key.startswith("members.") for key in tensors):
+            scenario.begin_learner().end_shift = float(json.loads(header["end_shift"]))
+        for name, module in _modules(scenario).items():
+            for key, value in module.items():
+                held = tensors[f"{name}.{key}"]
+                if held.shape != value.shape:
+                    raise ValueError(f"{name}.{key} is {tuple(held.shape)}, not {tuple(value.shape)}")
+                value.copy_(held)
+        scenario.agent.take_weights(scenario.agent.acting.state_dict())
+        if "tau.weights" in tensors:
+            scenario.tau.load_state_dict(
+                {name: tensors[f"tau.{name}"] for name in ("mean", "spread", "weights")}
+            )
+    except (KeyError, TypeError, ValueError, RuntimeError, SettingsError) as error:
+        raise WeightsError(f"{path}: does not fit this environment or this version ({error})") from error
+    return scenario
+
+
+def notes_of(path: Path) -> dict[str, Any]:
+    """The notes that `save_world` was given.
+
+    Raises
+    ------
+    WeightsError
+        No such file, or not of this kind.
+    """
+    header, _ = _read(path, tensors=False)
+    notes: dict[str, Any] = json.loads(header["notes"])
+    return notes
+
+
+def _read(path: Path, tensors: bool = True) -> tuple[dict[str, str], dict[str, Tensor]]:
+    try:
+        with safe_open(str(path), framework="pt") as file:
+            header: dict[str, str] = file.metadata() or {}
+            held = {key: file.get_tensor(key) for key in file.keys() if tensors}  # noqa: SIM118
+    except (SafetensorError, OSError) as error:
+        raise WeightsError(f"{path}: not a weights file ({error}); train it again") from error
+    if header.get("format") != FORMAT:
+        raise WeightsError(
+            f"{path}: of format {header.get('format', 'none')!r}, not {FORMAT!r}; `clairvoy train world` writes those"
+        )
+    return header, held
+
+
+def _modules(scenario: WorldScenario) -> dict[str, dict[str, Tensor]]:
+    """The tensors of each part, as they lie there: writing to them changes the part."""
+    parts = {"agent": scenario.agent.acting.state_dict()}
+    if scenario.learner is not None:
+        parts["members"] = scenario.learner.members.state_dict()
+        parts["discriminator"] = scenario.learner.discriminator.state_dict()
+        parts["outcomes"] = scenario.learner.outcomes.state_dict()
+    if scenario.tau.weights is not None:
+        parts["tau"] = scenario.tau.state_dict()
+    return parts
+
+
+def _settings(kind: type[Settings], values: Mapping[str, Any]) -> Settings:
+    """Settings of settings, from what `asdict` made of them and JSON kept."""
+    hints = get_type_hints(kind)
+    made = {
+        name: _settings(hints[name], value) if is_dataclass(hints[name]) else value
+        for name, value in values.items()
+    }
+    return kind(**made)

@@ -1,0 +1,108 @@
+"""Rendered rooms: depth in closed form, and the same room from the same seed."""
+
+import numpy as np
+import pytest
+
+from clairvoy.imaging.synthesis import rooms
+from clairvoy.imaging.synthesis.depth import camera_rays
+from clairvoy.imaging.synthesis.scenes import Photographs, SceneMaker
+
+TEXTURE = np.random.default_rng(0).integers(0, 256, (40, 60, 3), dtype=np.uint8)
+
+
+@pytest.fixture
+def straight():
+    """A canvas of 65 x 65 rays of a camera that looks straight ahead, 45 degrees wide to each side."""
+    v, u = np.mgrid[-1:1:65j, -1:1:65j]
+    rays = np.stack([u, v, np.ones_like(u)], axis=-1)
+    return rooms._Canvas(rays, np.full((65, 65), np.inf), np.zeros((65, 65, 3)))
+
+
+def test_a_wall_ahead_is_as_far_everywhere(straight):
+    rooms._plane(straight, 2, 3.0, np.ones(3), [TEXTURE], np.random.default_rng(0), hung=False)
+    np.testing.assert_allclose(straight.depth, 3.0)
+
+
+def test_a_floor_comes_nearer_towards_the_feet(straight):
+    rooms._plane(straight, 1, 1.5, np.ones(3), [TEXTURE], np.random.default_rng(0), hung=False)
+    below = straight.rays[33:, :, 1]
+    np.testing.assert_allclose(straight.depth[33:], 1.5 / below)
+    assert np.isinf(straight.depth[:33]).all()
+
+
+def test_a_box_hides_what_is_behind_it(straight):
+    rng = np.random.default_rng(0)
+    rooms._plane(straight, 2, 5.0, np.ones(3), [TEXTURE], rng, hung=False)
+    low, high = np.array([-0.5, -0.5, 2.0]), np.array([0.5, 0.5, 3.0])
+    rooms._box(straight, low, high, np.zeros(3), [TEXTURE], rng)
+    across = np.abs(straight.rays[..., :2]).max(axis=-1)
+    np.testing.assert_allclose(straight.depth[across < 0.249], 2.0)
+    np.testing.assert_allclose(straight.depth[across > 0.251], 5.0)
+
+
+def test_points_behind_the_camera_are_not_seen(straight):
+    low, high = np.array([-0.5, -0.5, -3.0]), np.array([0.5, 0.5, -2.0])
+    rooms._box(straight, low, high, np.zeros(3), [TEXTURE], np.random.default_rng(0))
+    assert np.isinf(straight.depth).all()
+
+
+def test_rays_are_one_unit_long_along_the_optical_axis():
+    """Rotated back, every ray of a random camera has the same forward part."""
+    rays = camera_rays(32, 48, np.random.default_rng(3))
+    corner = [rays[0, 0], rays[0, -1], rays[-1, 0], rays[-1, -1]]
+    forward = np.cross(corner[1] - corner[0], corner[2] - corner[0])
+    forward /= np.linalg.norm(forward)
+    np.testing.assert_allclose(np.abs(rays @ forward), 1.0)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_room_is_a_picture_with_depth_and_the_same_again(seed):
+    rgb, depth = rooms.render_room([TEXTURE], 48, 64, np.random.default_rng(seed))
+    assert rgb.shape == (48, 64, 3)
+    assert rgb.dtype == np.uint8
+    assert depth.dtype == np.float32
+    assert float(depth.min()) > 0
+    assert float(depth.max()) <= rooms.FARTHEST
+    assert rgb.std() > 3
+    again = rooms.render_room([TEXTURE], 48, 64, np.random.default_rng(seed))
+    assert np.array_equal(rgb, again[0])
+    assert np.array_equal(depth, again[1])
+
+
+def test_the_share_of_rooms_is_kept(tmp_path, monkeypatch):
+    from clairvoy.imaging.files import Picture, write
+    from clairvoy.imaging.synthesis import scenes as synthesis
+
+    write(tmp_path / "a.png", TEXTURE, Picture(TEXTURE))
+    drawn = []
+
+    def note(textures, height, width, rng):
+        drawn.append(len(textures))
+        return np.zeros((height, width, 3), np.uint8), np.ones((height, width), np.float32)
+
+    monkeypatch.setattr(synthesis, "render_room", note)
+    maker = SceneMaker(Photographs([tmp_path / "a.png"]), size=32, rooms=0.3)
+    for index in range(200):
+        maker(index)
+    assert 40 <= len(drawn) <= 80
+    assert all(maker.rooms == 0.3 and count == 4 for count in drawn)
+
+
+def test_the_camera_exposes_white_rooms_and_dark_ones_alike():
+    """Scaling all light leaves the exposed picture as it was, and what is bright keeps its order below white."""
+    lit = np.random.default_rng(1).uniform(0.05, 3.0, (40, 50, 3))
+    dim = rooms._expose(0.1 * lit, np.random.default_rng(2))
+    bright = rooms._expose(10.0 * lit, np.random.default_rng(2))
+    np.testing.assert_allclose(dim, bright)
+    assert 0 < dim.min() < dim.max() < 1
+    np.testing.assert_array_equal(np.argsort(lit.ravel()), np.argsort(dim.ravel()))
+
+
+def test_corners_are_shaded_and_plain_walls_are_not(straight):
+    straight.depth[:] = 3.0
+    np.testing.assert_allclose(rooms._occlusion(straight, np.random.default_rng(0)), 1.0)
+    straight.depth[:, 32:] = 6.0
+    shade = rooms._occlusion(straight, np.random.default_rng(0))
+    assert (shade[:, 32] < 0.95).all()
+    np.testing.assert_allclose(shade[:, 31], 1.0)
+    assert (shade[:, 32] < shade[:, -1]).all()

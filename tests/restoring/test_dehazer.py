@@ -1,0 +1,159 @@
+"""The dehazer with untrained or released parts: what must hold whatever was learnt."""
+
+import io
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from clairvoy.errors import InputError, SettingsError, WeightsError
+from clairvoy.generative.density.bilateral_grid import slice_grid
+from clairvoy.imaging.files import read
+from clairvoy.restoring.dehazer import Dehazer, clear
+from clairvoy.restoring.parts import Parts, load_weights, save_weights
+
+
+@pytest.fixture(scope="module")
+def dehazer():
+    return Dehazer.load("fast", "cpu")
+
+
+@pytest.fixture
+def photo():
+    ramp = np.linspace(120, 230, 96 * 80 * 3).reshape(80, 96, 3)
+    return (ramp + np.random.default_rng(0).normal(0, 4, ramp.shape)).clip(0, 255).astype(np.uint8)
+
+
+def test_strength_zero_is_the_identity(dehazer, photo):
+    np.testing.assert_array_equal(dehazer(photo, strength=0.0, force=True).image, photo)
+
+
+def test_restoration_is_the_inverse_of_the_physics_that_it_reports(dehazer, photo):
+    float_photo = photo.astype(np.float32) / 255
+    result = dehazer(float_photo, force=True)
+    t = result.transmission[..., None]
+    expected = ((float_photo - result.airlight) / t + result.airlight).clip(0, 1)
+    np.testing.assert_allclose(result.image, expected, atol=2e-5)
+
+
+def test_presets_share_weights_and_differ_in_looks(dehazer, photo):
+    fine = Dehazer.load("fine", "cpu")
+    assert fine.preset == "fine"
+    assert fine(photo).report.weights == dehazer(photo).report.weights == "fast"
+    one, many = dehazer(photo, force=True), fine(photo, force=True)
+    assert not np.array_equal(one.image, many.image)
+    # The same physics: what was looked at more often is still one restoration of one picture.
+    expected = (photo / 255.0 - many.airlight) / many.transmission[..., None] + many.airlight
+    np.testing.assert_allclose(many.image, expected.clip(0, 1) * 255, atol=0.51)
+    with pytest.raises(SettingsError, match="fast, fine"):
+        Dehazer(dehazer.parts, "cpu", preset="finest")
+
+
+def test_strips_do_not_show(dehazer, photo, monkeypatch):
+    whole = dehazer(photo, force=True).image
+    monkeypatch.setattr("clairvoy.restoring.dehazer.PIXELS_PER_STRIP", 96 * 3)
+    np.testing.assert_array_equal(dehazer(photo, force=True).image, whole)
+
+
+def test_strips_read_the_grid_as_the_trainer_does(dehazer, photo):
+    grid = torch.rand(8, 5, 7, generator=torch.Generator().manual_seed(0))
+    part, od = dehazer._strip(photo, slice(0, 80), grid)
+    reference = slice_grid(grid[None], dehazer.parts.generator.guide(part))
+    torch.testing.assert_close(od, reference, atol=1e-5, rtol=1e-5)
+
+
+def test_sixteen_bits_are_not_rounded_to_eight(dehazer, photo):
+    wide = photo.astype(np.uint16) * 257
+    fine, coarse = dehazer(wide, force=True).image, dehazer(photo, force=True).image
+    assert fine.dtype == np.uint16
+    assert len(np.unique(fine)) > len(np.unique(coarse))
+    assert np.abs(fine / 257 - coarse).max() < 1.01
+
+
+def test_the_same_kind_comes_out(dehazer, photo):
+    alpha = np.full((*photo.shape[:2], 1), 77, np.uint8)
+    assert isinstance(dehazer(Image.fromarray(photo), force=True).image, Image.Image)
+    out = dehazer(np.concatenate([photo, alpha], axis=2), force=True).image
+    np.testing.assert_array_equal(out[..., 3:], alpha)
+    tensor = torch.from_numpy(photo).permute(2, 0, 1) / 255
+    assert dehazer(tensor, force=True).image.shape == tensor.shape
+    assert dehazer(photo[..., 0], force=True).image.shape == photo.shape[:2]
+
+
+def test_unrecognised_haze_leaves_the_picture_alone(dehazer):
+    black = np.zeros((64, 64, 3), np.uint8)
+    result = dehazer(black)
+    if not result.report.haze:
+        np.testing.assert_array_equal(result.image, black)
+    assert result.report.windows == 64
+
+
+def test_sizes_from_one_pixel(dehazer):
+    for shape in ((1, 1, 3), (1, 50, 3), (16, 16, 3), (300, 20, 3)):
+        assert dehazer(np.full(shape, 200, np.uint8), force=True).image.shape == shape
+
+
+@pytest.mark.parametrize(
+    ("bad", "says"),
+    [
+        (np.full((4, 4, 3), np.nan, np.float32), "NaN"),
+        (np.zeros((4, 4, 5), np.uint8), "shape"),
+        (np.zeros((4, 4, 3), np.int64), "type"),
+        (np.full((4, 4, 3), 3.0), "scale it"),
+        (object(), "give a path"),
+    ],
+)
+def test_bad_input_is_named(dehazer, bad, says):
+    with pytest.raises(InputError, match=says):
+        dehazer(bad)
+
+
+def test_bad_settings(dehazer, photo):
+    with pytest.raises(SettingsError, match="strength"):
+        dehazer(photo, strength=1.5)
+    with pytest.raises(SettingsError, match="device"):
+        Dehazer.load("fast", "abacus")
+
+
+def test_weights_survive_a_file_and_wrong_ones_are_refused(tmp_path):
+    torch.manual_seed(0)
+    parts = Parts.new()
+    save_weights(tmp_path / "mine.safetensors", parts)
+    again = load_weights(tmp_path / "mine.safetensors")
+    for name, module in parts.modules().items():
+        for key, value in module.state_dict().items():
+            torch.testing.assert_close(again.modules()[name].state_dict()[key], value, atol=1e-3, rtol=1e-3)
+    (tmp_path / "bad.safetensors").write_bytes(b"no weights")
+    with pytest.raises(WeightsError, match="not a weights file"):
+        load_weights(tmp_path / "bad.safetensors")
+    with pytest.raises(WeightsError, match="no such weights"):
+        load_weights("nothing")
+    with pytest.raises(WeightsError, match="format"):
+        load_weights("squeezenet1_1")
+
+
+@pytest.mark.parametrize("kind", ["path", "bytes", "file"])
+def test_a_photograph_without_haze_is_copied_by_clear(kind, tmp_path, photo):
+    """As the command line does it; another format is converted."""
+    pixels = (photo // 40).astype(np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "sharp.jpg", quality=60)
+    data = (tmp_path / "sharp.jpg").read_bytes()
+    given = {"path": tmp_path / "sharp.jpg", "bytes": data, "file": io.BytesIO(data)}[kind]
+    picture = clear(given, tmp_path / "out.jpg", strength=0.0)
+    assert (tmp_path / "out.jpg").read_bytes() == data
+    np.testing.assert_array_equal(picture.pixels, read(data).pixels)
+    clear(data, tmp_path / "out.png", strength=0.0)
+    np.testing.assert_array_equal(read(tmp_path / "out.png").pixels, picture.pixels)
+
+
+def test_a_batch_is_its_pictures_one_by_one(photo):
+    tensor = torch.from_numpy(photo).permute(2, 0, 1)
+    batch = torch.stack([tensor, tensor.flip(2)])
+    out = clear(batch, force=True)
+    assert out.shape == batch.shape
+    assert out.dtype == torch.uint8
+    for one, restored in zip(batch, out, strict=True):
+        assert torch.equal(clear(one, force=True), restored)
+    channels_last = np.stack([photo, photo[:, ::-1]])
+    np.testing.assert_array_equal(clear(channels_last, force=True), out.permute(0, 2, 3, 1).numpy())
