@@ -255,8 +255,6 @@ class _Bench:
         if done.interrupted:
             raise KeyboardInterrupt
         measures = measure(parts, self.held_out, feedback, scenario.settings.search)
-        samplers = measure_sampler(
-            parts.generator, parts.discriminator, parts.calibration, self.hazy, asked.draws
-        )
+        samplers = measure_sampler(parts.perceiver, self.hazy, asked.draws)
         windows = asked.updates * scenario.environment.num_envs
         return AblationRun(arm, seed, measures, samplers, done.updates, windows, seconds)

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from clairvoy.errors import SettingsError
 from clairvoy.evaluation.scores import rank
-from clairvoy.generative.density.perception import RESTORE_FROM
+from clairvoy.generative.density.calibration import RESTORE_FROM
 
 if TYPE_CHECKING:
     from clairvoy.restoring.dehazer import Dehazer

@@ -22,7 +22,8 @@ from torch import Tensor
 
 from clairvoy.errors import SettingsError
 from clairvoy.evaluation.scores import rank_correlation
-from clairvoy.generative.density.perception import CELL, GOOD_DB, SIGNS, Calibration, perceive, to_db
+from clairvoy.generative.density.calibration import GOOD_DB, SIGNS, Calibration, to_db
+from clairvoy.generative.density.perception import CELL
 from clairvoy.imaging.haze import HazeSettings
 from clairvoy.imaging.synthesis.scenes import Photographs, SceneMaker, ScenePool
 
@@ -127,15 +128,15 @@ def measure_trust(
     pool = ScenePool(SceneMaker(Photographs(photographs), seed=seed, rooms=rooms), BATCH)
     rng = torch.Generator().manual_seed(seed)
     settings = HazeSettings(clear=clear)
+    perceiver = parts.perceiver
     signs, errors, hazy = [], [], []
     for done in range(0, scenes, BATCH):
         if progress is not None:
             progress(done, scenes, f"scenes {done + 1} to {min(done + BATCH, scenes)}")
         pool.extend(BATCH)
         drawn = pool.draw(min(BATCH, scenes - done), rng, settings)
-        seen = perceive(parts.generator, parts.discriminator, drawn.hazy, rng)
-        with torch.no_grad():
-            restored = parts.generator.restore_along(drawn.hazy, seen.grid, seen.airlight)[0].clamp(0, 1)
+        seen = perceiver.look(drawn.hazy, rng)
+        restored = perceiver.restore(drawn.hazy, seen)
         signs.append(seen.signs)
         errors.append(F.avg_pool2d((restored - drawn.clear).square().mean(dim=1, keepdim=True), CELL))
         hazy.append(drawn.optical_depth.mean(dim=(1, 2, 3)) > 0)

@@ -4,9 +4,10 @@
     picture = clear("foggy.jpg")
     result = Dehazer.load("fast")(photo)
 
-A call looks at the picture once at low resolution; the agent searches that look for haze. If it recognises none, the
-picture comes back as it went in. Otherwise the generator's optical depth is read along the full-resolution picture,
-strip by strip, and the physics is inverted: memory stays bounded and 16 bits stay 16 bits.
+A call looks at the picture once at low resolution; the agent searches that look for haze. Where it is sure that there
+is none, the picture comes back as it went in. Otherwise the generator's optical depth is read along the full-resolution
+picture and the physics is inverted, the more gently the less sure the agent is. Memory stays bounded, and 16 bits stay
+16 bits.
 """
 
 from __future__ import annotations
@@ -15,40 +16,33 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from functools import partial
-from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import cv2
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from clairvoy.errors import InputError, SettingsError
-from clairvoy.generative.density.bilateral_grid import blend_bins
-from clairvoy.generative.density.perception import RESTORE_FROM, perceive
+from clairvoy.generative.density.calibration import RESTORE_FROM
 from clairvoy.generative.density.sampler import best_restoration
 from clairvoy.generative.density.vae import working_size
 from clairvoy.imaging.files import read, write_restored
 from clairvoy.imaging.picture_kinds import is_batch, is_file, peak, source_of, stacked, unpack
-from clairvoy.imaging.windows import strips
+from clairvoy.restoring.full_resolution import FullResolution
+from clairvoy.restoring.noise import noise_level, within_noise
 from clairvoy.restoring.parts import Parts, choose_device, load_weights
-from clairvoy.searching.explore import LOOK_BUDGET, cut_windows, pool_beliefs, search
+from clairvoy.searching.beliefs import pool_beliefs
+from clairvoy.searching.explore import LOOK_BUDGET, cut_windows, search
 
-if TYPE_CHECKING:
-    from clairvoy.restoring.full_resolution import Pass
-
-PIXELS_PER_STRIP = 400_000
-FUSED_FROM = 2_000_000
-"""Pixels from which the compiled pass is worth loading (a third of a second); smaller pictures go through torch."""
 RELEASED = "fast"
 """The weights that the presets share."""
 PRESETS: dict[str, tuple[int, ...]] = {"fast": (), "fine": (320 * 320, 384 * 384)}
 """Areas, in pixels, of further looks at a picture beside the usual one, each as it is and mirrored: what one look gets
 wrong another may not."""
-SEED = 0
-"""Of the posterior draws: the same picture gives the same result."""
+SURE_FROM = 0.6
+"""Probability of haze from which all of it is taken away; between `RESTORE_FROM` and this, a part."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +50,7 @@ class Report:
     """What was found in a picture, and how far to trust what was made of it."""
 
     haze: bool
-    """The agent recognised haze."""
+    """Whether there may be haze: no if the agent is sure that there is none."""
     haze_probability: float
     """Calibrated probability in [0, 1] that there is haze."""
     mean_transmission: float
@@ -73,6 +67,9 @@ class Report:
     size: tuple[int, int]
     """Height and width."""
     strength: float
+    """As asked for."""
+    amount: float
+    """Part of the optical depth that was taken away, in [0, 1]: the strength, or less where the agent is not sure."""
     device: str
     weights: str
     preset: str
@@ -189,31 +186,32 @@ class Dehazer:
             raise SettingsError(f"samples is {samples}; it must be at least 1")
         pixels, rebuild = unpack(photo)
         height, width = pixels.shape[:2]
-        noise = torch.Generator().manual_seed(SEED)
         small = self._small(pixels, *working_size(height, width))
-        parts = self.parts
         looks = [self._small(pixels, *working_size(height, width, area)) for area in PRESETS[self.preset]]
-        seen = perceive(parts.generator, parts.discriminator, small, noise, looks=looks)
-        tau_cells, _ = parts.calibration.of_cells(seen.signs)
+        parts, perceiver = self.parts, self.parts.perceiver
+        seen = perceiver.look(small, looks=looks)
         tau, tau_db = parts.calibration.of_picture(seen.signs)
         thumbnail = (self._small(pixels, 256, 256) * 255).round().to(torch.uint8)
-        beliefs = pool_beliefs(seen.haze, seen.spread, seen.clear, tau_cells)
-        found = search(parts.agent, cut_windows(thumbnail), beliefs, budget=LOOK_BUDGET)
+        found = search(parts.agent, cut_windows(thumbnail), pool_beliefs(perceiver, seen), budget=LOOK_BUDGET)
         probability = parts.calibration.haze_probability(found.value, float(seen.haze.mean()))
-        hazy = probability >= RESTORE_FROM
+        amount = strength * (1.0 if force else how_much(probability))
 
-        restores = (hazy or force) and strength > 0
-        grid, airlight = seen.grid[0], seen.airlight
-        if restores and samples > 1:
+        grid, airlight = seen.grid, seen.airlight
+        if amount and samples > 1:
             chosen = best_restoration(
-                parts.generator, parts.discriminator, small, parts.generator.encode(small), samples, noise
-            )
+                parts.generator, parts.discriminator, small, parts.generator.encode(small), samples,
+                torch.Generator().manual_seed(0),
+            )  # fmt: skip
             if chosen.kept:
-                grid = parts.generator.decode(chosen.draw.z, chosen.draw.density)[0]
+                grid = parts.generator.decode(chosen.draw.z, chosen.draw.density)
                 airlight = chosen.draw.airlight
-        restored = self._apply(pixels, grid, airlight, strength) if restores else pixels
+        if amount:
+            grid = within_noise(grid, noise_level(pixels))
+        whole = FullResolution.of(parts.generator, grid[0], airlight)
+        threads = torch.get_num_threads()
+        restored = whole.restore(pixels, amount, threads=threads) if amount else pixels
         report = Report(
-            haze=hazy,
+            haze=probability >= RESTORE_FROM,
             haze_probability=probability,
             mean_transmission=float(1 - seen.haze.mean()),
             airlight=tuple(round(float(value), 4) for value in airlight.flatten()),  # type: ignore[arg-type]
@@ -224,6 +222,7 @@ class Dehazer:
             windows=found.visited.numel(),
             size=(height, width),
             strength=float(strength),
+            amount=float(amount),
             device=str(self.device),
             weights=self.name,
             preset=self.preset,
@@ -232,8 +231,8 @@ class Dehazer:
             rebuild(restored),
             report,
             airlight.flatten().float().cpu().numpy(),
-            lambda: self._transmission(pixels, grid, airlight),
-            tau_cells[0, 0].float().cpu().numpy(),
+            lambda: whole.transmission(pixels, threads),
+            perceiver.tau(seen)[0, 0].float().cpu().numpy(),
         )
 
     def _small(self, pixels: np.ndarray, height: int, width: int) -> Tensor:
@@ -245,62 +244,15 @@ class Dehazer:
         small = cv2.resize(pixels, (width, height), interpolation=how).astype(np.float32) / peak(pixels)
         return torch.from_numpy(np.ascontiguousarray(small.transpose(2, 0, 1)))[None].to(self.device)
 
-    def _strip(self, pixels: np.ndarray, rows: slice, grid: Tensor) -> tuple[Tensor, Tensor]:
-        """Pixels (1, 3, h, W) in [0, 1] and optical depth (1, 1, h, W) of some rows of the picture."""
-        part = torch.from_numpy(pixels[rows].astype(np.float32)).to(self.device) / peak(pixels)
-        part = part.permute(2, 0, 1)[None]
-        planes = _grid_rows(grid, rows, pixels.shape[0])
-        planes = F.interpolate(
-            planes[None], size=(planes.shape[1], pixels.shape[1]), mode="bilinear", align_corners=False
-        )
-        return part, blend_bins(planes, self.parts.generator.guide(part))
 
-    def _fused(self, pixels: np.ndarray, grid: Tensor, airlight: Tensor, strength: float) -> Pass | None:
-        """The compiled pass over these pixels, where it can be had and is worth it."""
-        if (
-            self.device.type != "cpu"
-            or pixels.shape[0] * pixels.shape[1] < FUSED_FROM
-            or find_spec("numba") is None
-        ):
-            return None
-        from clairvoy.restoring.full_resolution import Pass
+def how_much(probability: float) -> float:
+    """Part of the haze to take away where there is some with a probability in [0, 1].
 
-        return Pass.of(self.parts.generator, grid, airlight, strength)
-
-    def _apply(self, pixels: np.ndarray, grid: Tensor, airlight: Tensor, strength: float) -> np.ndarray:
-        fused = self._fused(pixels, grid, airlight, strength)
-        if fused is not None:
-            return fused.restore(pixels, peak(pixels), torch.get_num_threads())
-        out = np.empty_like(pixels)
-        white = peak(pixels)
-        for rows in strips(pixels.shape[0], pixels.shape[1], PIXELS_PER_STRIP):
-            part, od = self._strip(pixels, rows, grid)
-            restored = (
-                ((part - airlight) * torch.exp(strength * od) + airlight).clamp_(0, 1)[0].permute(1, 2, 0)
-            )
-            strip = (restored * white).cpu().numpy()
-            out[rows] = strip if pixels.dtype.kind == "f" else np.rint(strip)
-        return out
-
-    @torch.inference_mode()
-    def _transmission(self, pixels: np.ndarray, grid: Tensor, airlight: Tensor) -> np.ndarray:
-        fused = self._fused(pixels, grid, airlight, 1.0)
-        if fused is not None:
-            return fused.transmission(pixels, peak(pixels), torch.get_num_threads())
-        out = np.empty(pixels.shape[:2], np.float32)
-        for rows in strips(pixels.shape[0], pixels.shape[1], PIXELS_PER_STRIP):
-            out[rows] = torch.exp(-self._strip(pixels, rows, grid)[1])[0, 0].cpu().numpy()
-        return out
-
-
-def _grid_rows(grid: Tensor, rows: slice, height: int) -> Tensor:
-    """Interpolate the grid (bins, h, w) down its columns at some rows of a picture: (bins, rows, w)."""
-    count = grid.shape[1]
-    place = (torch.arange(rows.start, rows.stop, device=grid.device) + 0.5) * count / height - 0.5
-    place = place.clamp(0, count - 1)
-    above = place.floor().long().clamp(max=max(count - 2, 0))
-    share = (place - above).view(1, -1, 1)
-    return grid[:, above] * (1 - share) + grid[:, (above + 1).clamp(max=count - 1)] * share
+    Nothing below `RESTORE_FROM`, everything from `SURE_FROM` on, and a smooth rise between: a picture that is hardly
+    hazy then loses little, and nothing jumps when a threshold is crossed.
+    """
+    rise = min(1.0, max(0.0, (probability - RESTORE_FROM) / (SURE_FROM - RESTORE_FROM)))
+    return rise * rise * (3 - 2 * rise)
 
 
 _LOADED: dict[tuple[str, str], Dehazer] = {}

@@ -15,8 +15,9 @@ from torch import Tensor, nn
 
 from clairvoy._version import __version__
 from clairvoy.errors import SettingsError, WeightsError
+from clairvoy.generative.density.calibration import Calibration
 from clairvoy.generative.density.discriminator import Discriminator
-from clairvoy.generative.density.perception import Calibration
+from clairvoy.generative.density.perception import Perceiver
 from clairvoy.generative.density.vae import DensityVAE, VAESettings
 from clairvoy.searching.network import SearchQNetwork
 from clairvoy.storage.atomic import replace_file
@@ -59,6 +60,11 @@ class Parts:
         """Untrained parts."""
         generator = DensityVAE(settings)
         return cls(generator, Discriminator(generator.settings.width), Calibration(), new_agent())
+
+    @property
+    def perceiver(self) -> Perceiver:
+        """The three that look at pictures, as one."""
+        return Perceiver(self.generator, self.discriminator, self.calibration)
 
     def modules(self) -> dict[str, nn.Module]:
         """By the name that their tensors begin with in a file."""

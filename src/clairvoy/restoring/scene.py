@@ -16,11 +16,10 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from clairvoy.errors import SettingsError
-from clairvoy.generative.density.bilateral_grid import blend_bins
-from clairvoy.generative.density.perception import perceive
 from clairvoy.generative.density.vae import working_size
 from clairvoy.imaging.scenes import Scene
 from clairvoy.imaging.windows import window_grid
+from clairvoy.restoring.full_resolution import Box, FullResolution, places
 from clairvoy.restoring.parts import Parts
 from clairvoy.searching.beliefs import LOOK, beliefs_of_thumbnail, beliefs_of_windows
 from clairvoy.searching.explore import Search, explore
@@ -32,7 +31,6 @@ _FADE = 0.75
 """Width of the fade inside a recognised window, in windows."""
 _MASK = 16
 """Pixels of the mask along a side of a window."""
-_SEED = 0
 
 
 def choose_grid(height: int, width: int) -> tuple[int, int]:
@@ -109,23 +107,19 @@ class SceneSearcher:
     @torch.inference_mode()
     def run(self, budget: float = 1.0, difficulty: float = 0.0) -> Found:
         """Search; see `search.explore` for the parameters."""
-        parts, device = self.parts, self.parts.calibration.slope.device
-        beliefs = None
+        parts, perceiver = self.parts, self.parts.perceiver
+        device, beliefs = perceiver.device, None
         if self.preview is not None:
-            beliefs = beliefs_of_thumbnail(parts, _tensor(self.preview), self.rows, self.cols).to(device)
+            beliefs = beliefs_of_thumbnail(perceiver, _tensor(self.preview), self.rows, self.cols).to(device)
         found = explore(
             parts.agent, self._look, self.rows, self.cols,
             preview=beliefs, budget=budget, difficulty=difficulty, device=device,
         )  # fmt: skip
         sketch, known = self._sketch()
         size = working_size(self.scene.height, self.scene.width)
-        small = _resized(_tensor(sketch), size).to(device)
-        noise = torch.Generator().manual_seed(_SEED)
-        seen = perceive(parts.generator, parts.discriminator, small, noise, samples=2)
+        seen = perceiver.look(_resized(_tensor(sketch), size))
         haze = F.interpolate(seen.haze, size=sketch.shape[:2], mode="bilinear", align_corners=False)
-        tau = F.interpolate(
-            parts.calibration.of_cells(seen.signs)[0], size=(self.rows, self.cols), mode="area"
-        )
+        tau = F.interpolate(perceiver.tau(seen), size=(self.rows, self.cols), mode="area")
         chosen = tau[0, 0].cpu()[found.recognised.cpu()]
         return Found(
             search=found,
@@ -149,7 +143,7 @@ class SceneSearcher:
         looked = _tensor(cv2.resize(pixels, (LOOK, LOOK), interpolation=how))
         small = (F.avg_pool2d(looked, LOOK // WINDOW)[0] * 255).round().to(torch.uint8)
         self._seen[row, column] = small
-        return small, beliefs_of_windows(self.parts, looked)[0]
+        return small, beliefs_of_windows(self.parts.perceiver, looked)[0]
 
     def _sketch(self) -> tuple[np.ndarray, np.ndarray]:
         """Pixels (h, w, 3) uint8 and what of them is known, (h, w) bool."""
@@ -182,28 +176,23 @@ class WindowRestorer:
     def __init__(self, parts: Parts, found: Found, strength: float = 1.0) -> None:
         if not 0 <= strength <= 1:
             raise SettingsError(f"strength is {strength}; it must lie in [0, 1]")
-        self.parts, self.found = parts, found
+        self.whole = FullResolution.of(parts.generator, found.grid, found.airlight)
         self.mask = strength * fading_mask(found.search.recognised.cpu().numpy())
         self.height, self.width = (int(edge) for edge in found.boxes[-1, -1, 2:])
 
-    @torch.inference_mode()
     def __call__(self, pixels: np.ndarray, top: int, left: int) -> np.ndarray:
         """Restore what is recognised of a box whose pixels (h, w, 3) uint8 or uint16 begin at row `top`, column `left`."""
-        box = slice(top, top + pixels.shape[0]), slice(left, left + pixels.shape[1])
-        mask = sampled(torch.from_numpy(self.mask)[None], box, (self.height, self.width))[0]
-        if not bool((mask > 0).any()):
-            return pixels
-        device, found, peak = (
-            self.parts.calibration.slope.device,
-            self.found,
-            float(np.iinfo(pixels.dtype).max),
+        rows, columns = pixels.shape[:2]
+        mask = sampled(
+            self.mask, slice(top, top + rows), slice(left, left + columns), (self.height, self.width)
         )
-        part = torch.from_numpy(pixels.astype(np.float32)).to(device).permute(2, 0, 1)[None] / peak
-        planes = sampled(found.grid, box, (self.height, self.width))
-        od = blend_bins(planes[None], self.parts.generator.guide(part)) * mask.to(device)
-        clear = ((part - found.airlight) * torch.exp(od) + found.airlight).clamp(0, 1)
-        restored = np.rint((clear[0].permute(1, 2, 0) * peak).cpu().numpy()).astype(pixels.dtype)
-        return np.where(mask.numpy()[..., None] > 0, restored, pixels)
+        if not (mask > 0).any():
+            return pixels
+        box = Box(top, left, self.height, self.width)
+        restored = self.whole.restore(
+            np.ascontiguousarray(pixels), box=box, mask=mask, threads=torch.get_num_threads()
+        )
+        return np.where(mask[..., None] > 0, restored, pixels)
 
 
 def fading_mask(recognised: np.ndarray) -> np.ndarray:
@@ -244,17 +233,12 @@ def _halved(planes: np.ndarray) -> np.ndarray:
     return planes[::2, ::2] + planes[1::2, ::2] + planes[::2, 1::2] + planes[1::2, 1::2]
 
 
-def sampled(maps: Tensor, box: tuple[slice, slice], size: tuple[int, int]) -> Tensor:
-    """Interpolate maps (K, h, w) over a scene of `size` pixels at the pixels of a box: (K, rows, columns)."""
-    place = []
-    for part, length in zip(box, size, strict=True):
-        middle = torch.arange(part.start, part.stop, device=maps.device, dtype=torch.float32) + 0.5
-        place.append(middle / length * 2 - 1)
-    points = torch.stack(torch.meshgrid(place[1], place[0], indexing="xy"), dim=-1)
-    found: Tensor = F.grid_sample(
-        maps[None].float(), points[None], mode="bilinear", padding_mode="border", align_corners=False
-    )
-    return found[0]
+def sampled(plane: np.ndarray, rows: slice, columns: slice, size: tuple[int, int]) -> np.ndarray:
+    """Interpolate a plane (h, w) over a scene of `size` pixels at the pixels of a box: (rows, columns) float32."""
+    above, down = places(rows.start, rows.stop - rows.start, size[0], plane.shape[0])
+    left, right = places(columns.start, columns.stop - columns.start, size[1], plane.shape[1])
+    lines = plane[above] * (1 - down[:, None]) + plane[above + 1] * down[:, None]
+    return lines[:, left] * (1 - right) + lines[:, left + 1] * right
 
 
 def _tensor(pixels: np.ndarray) -> Tensor:

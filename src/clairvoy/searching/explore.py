@@ -17,9 +17,8 @@ from torch import Tensor, nn
 from clairvoy.errors import SettingsError
 from clairvoy.qlearning.policy import greedy, look_ahead
 from clairvoy.searching import glimpse
-from clairvoy.searching.beliefs import pool_beliefs
 
-__all__ = ["GRID", "Look", "Search", "cut_windows", "explore", "pool_beliefs", "search"]
+__all__ = ["GRID", "Look", "Search", "cut_windows", "explore", "search"]
 
 GRID = 8
 """Windows along each side of a scene that one look covers."""

@@ -14,17 +14,19 @@ from torch import Tensor
 from clairvoy.cotraining.loop import Feedback
 from clairvoy.evaluation.recognition import area_under_roc
 from clairvoy.evaluation.trust import expected_calibration_error
-from clairvoy.generative.density.discriminator import CLEAR, Discriminator
-from clairvoy.generative.density.perception import GOOD_DB, Calibration, Perception, perceive, to_db
+from clairvoy.generative.density.calibration import GOOD_DB, to_db
+from clairvoy.generative.density.discriminator import CLEAR
+from clairvoy.generative.density.perception import Perceiver
 from clairvoy.generative.density.sampler import accept
-from clairvoy.generative.density.vae import DensityVAE, Draw, Posterior
+from clairvoy.generative.density.vae import Draw, Posterior
 from clairvoy.imaging.synthesis.scenes import HazyScenes
 from clairvoy.qlearning.policy import greedy
 from clairvoy.restoring.parts import Parts
-from clairvoy.scenarios.haze.scenario import hazy_windows, windows_of
 from clairvoy.scenarios.haze.scene_set import SceneSet
 from clairvoy.scenarios.haze.search import HazeSearch, HazeSearchSettings
-from clairvoy.searching.explore import GRID, pool_beliefs
+from clairvoy.scenarios.haze.windows import hazy_windows, windows_of
+from clairvoy.searching.beliefs import pool_beliefs
+from clairvoy.searching.explore import GRID
 
 BATCH = 32
 
@@ -59,35 +61,9 @@ class _EachOnce(SceneSet):
         return torch.arange(count)
 
 
-def look_at(generator: DensityVAE, discriminator: Discriminator, hazy: Tensor, seed: int = 0) -> Perception:
-    """What generator and discriminator believe of pictures (B, 3, S, S), in batches."""
-    noise = torch.Generator().manual_seed(seed)
-    looks = [
-        perceive(generator, discriminator, hazy[begin : begin + BATCH], noise)
-        for begin in range(0, len(hazy), BATCH)
-    ]
-    return Perception(*(torch.cat(part) for part in zip(*looks, strict=True)))
-
-
-@torch.no_grad()
-def restore(generator: DensityVAE, hazy: Tensor, seen: Perception) -> Tensor:
-    """Restore every picture, hazy or not (forced): (B, 3, S, S) in [0, 1]."""
-    restored = [
-        generator.restore_along(hazy[at], seen.grid[at], seen.airlight[at])[0].clamp(0, 1)
-        for at in torch.arange(len(hazy)).split(BATCH)
-    ]
-    return torch.cat(restored)
-
-
 def picture_db(restored: Tensor, clear: Tensor) -> Tensor:
     """PSNR of each picture in dB, (B,)."""
     return to_db((restored - clear).square().mean(dim=(1, 2, 3)))
-
-
-def belief_maps(seen: Perception, calibration: Calibration) -> Tensor:
-    """What the agent is told of every window, (B, 4, 8, 8)."""
-    tau, _ = calibration.of_cells(seen.signs)
-    return pool_beliefs(seen.haze, seen.spread, seen.clear, tau)
 
 
 @torch.no_grad()
@@ -154,13 +130,14 @@ def measure(
         ``return``, ``precision``, ``recall``, ``f1``, ``steps``: of the agent's search; ``belief_auroc``: of the
         generator's belief in haze, window by window; ``tau_error_db`` and ``tau_calibration_error``.
     """
-    seen = look_at(parts.generator, parts.discriminator, scenes.hazy, seed)
-    restored = restore(parts.generator, scenes.hazy, seen)
+    perceiver = parts.perceiver
+    seen = perceiver.look(scenes.hazy, torch.Generator().manual_seed(seed))
+    restored = perceiver.restore(scenes.hazy, seen)
     db = picture_db(restored, scenes.clear)
     lost = (1 - torch.exp(-scenes.optical_depth)).mean(dim=(1, 2, 3))
     hazy = lost > 0
     bands = {"thin": hazy & (lost < 0.35), "medium": (lost >= 0.35) & (lost <= 0.6), "dense": lost > 0.6}
-    maps = belief_maps(seen, parts.calibration)
+    maps = pool_beliefs(perceiver, seen)
     found = find(parts.agent, scenes, maps if feedback.beliefs else torch.zeros_like(maps), settings, seed)
     chosen = F.interpolate(found.recognised[:, None].float(), size=scenes.hazy.shape[-2:])
     searched = picture_db(chosen * restored + (1 - chosen) * scenes.hazy, scenes.clear)
@@ -183,9 +160,7 @@ def measure(
 
 @torch.no_grad()
 def measure_sampler(
-    generator: DensityVAE,
-    discriminator: Discriminator,
-    calibration: Calibration,
+    perceiver: Perceiver,
     scenes: HazyScenes,
     draws: int = 8,
     seed: int = 0,
@@ -200,6 +175,7 @@ def measure_sampler(
         ``most_believed``: the draw that the discriminator believes most; ``highest_tau``: the draw whose own signs
         promise the highest PSNR; ``best``: the best in truth, which no chooser can pass.
     """
+    generator, discriminator = perceiver.generator, perceiver.discriminator
     noise = torch.Generator().manual_seed(seed)
     chosen: dict[str, list[Tensor]] = {}
     for begin in range(0, len(scenes.hazy), BATCH):
@@ -211,7 +187,7 @@ def measure_sampler(
             restored = generator.restore(hazy, draw)[0].clamp(0, 1)
             db.append(picture_db(restored, clear))
             logit.append(discriminator.judge(generator, restored, CLEAR).mean(dim=(1, 2, 3)))
-            promised.append(_promised(generator, discriminator, calibration, hazy, posterior, draw, seed))
+            promised.append(_promised(perceiver, hazy, posterior, draw, seed))
         values, judged, told = torch.stack(db), torch.stack(logit)[1:], torch.stack(promised)[1:]
         column = torch.arange(len(hazy))
         drawn = values[1:]
@@ -230,17 +206,8 @@ def measure_sampler(
     return {name: float(torch.cat(value).mean()) for name, value in chosen.items()}
 
 
-def _promised(
-    generator: DensityVAE,
-    discriminator: Discriminator,
-    calibration: Calibration,
-    hazy: Tensor,
-    posterior: Posterior,
-    draw: Draw,
-    seed: int,
-) -> Tensor:
+def _promised(perceiver: Perceiver, hazy: Tensor, posterior: Posterior, draw: Draw, seed: int) -> Tensor:
     """The PSNR in dB that tau's signs promise of the restoration from `draw`, (B,)."""
     about = posterior._replace(mean=draw.z, density=draw.density, airlight=draw.airlight)
-    noise = torch.Generator().manual_seed(seed)
-    seen = perceive(generator, discriminator, hazy, noise, samples=2, posterior=about)
-    return calibration.of_picture(seen.signs)[1]
+    seen = perceiver.look(hazy, torch.Generator().manual_seed(seed), posterior=about)
+    return perceiver.calibration.of_picture(seen.signs)[1]

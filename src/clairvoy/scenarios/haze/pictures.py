@@ -12,8 +12,9 @@ from PIL import Image
 from torch import Tensor
 
 from clairvoy.imaging.synthesis.scenes import HazyScenes
-from clairvoy.scenarios.haze.measure import belief_maps, look_at, restore
-from clairvoy.scenarios.haze.scenario import HazeScenario, hazy_windows, windows_of
+from clairvoy.scenarios.haze.scenario import HazeScenario
+from clairvoy.scenarios.haze.windows import hazy_windows, windows_of
+from clairvoy.searching.beliefs import pool_beliefs
 from clairvoy.searching.explore import GRID, search
 from clairvoy.searching.glimpse import STAY
 
@@ -33,10 +34,10 @@ def pictures(scenario: HazeScenario) -> dict[str, bytes]:
             for name in ("hazy", "clear", "optical_depth", "airlight", "depth")
         )
     )
-    generator, discriminator = scenario.learner.averaged, scenario.parts.discriminator
-    seen = look_at(generator, discriminator, scenes.hazy)
-    restored = restore(generator, scenes.hazy, seen)
-    maps = belief_maps(seen, scenario.parts.calibration)
+    perceiver = scenario.perceiver
+    seen = perceiver.look(scenes.hazy)
+    restored = perceiver.restore(scenes.hazy, seen)
+    maps = pool_beliefs(perceiver, seen)
     if not scenario.beliefs_told:
         maps = torch.zeros_like(maps)
     windows = windows_of(scenes.hazy)

@@ -19,17 +19,10 @@ from torch import Tensor
 
 from clairvoy.cotraining.loop import Feedback
 from clairvoy.errors import WeightsError
+from clairvoy.generative.density.calibration import GOOD_DB, SIGNS, to_db
 from clairvoy.generative.density.discriminator import HAZY
 from clairvoy.generative.density.learner import GeneratorLearner, HazyPairs, LearnerSettings
-from clairvoy.generative.density.perception import (
-    CELL,
-    GOOD_DB,
-    RESTORE_FROM,
-    SIGNS,
-    Perception,
-    perceive,
-    to_db,
-)
+from clairvoy.generative.density.perception import Perceiver, Perception
 from clairvoy.generative.density.sampler import accept
 from clairvoy.generative.losses import LossWeights
 from clairvoy.generative.perceptual import SqueezeFeatures
@@ -39,14 +32,14 @@ from clairvoy.qlearning.dqn import DQN, DQNSettings
 from clairvoy.qlearning.environment import Step
 from clairvoy.qlearning.history import History, HistorySettings
 from clairvoy.restoring.parts import Parts
+from clairvoy.scenarios.haze.calibrate import calibrate, squared_error_of_cells
 from clairvoy.scenarios.haze.met_scenes import MetScenes
 from clairvoy.scenarios.haze.scene_set import SceneSet
 from clairvoy.scenarios.haze.search import HazeSearch, HazeSearchSettings
-from clairvoy.searching.explore import GRID, LOOK_BUDGET, cut_windows, pool_beliefs, search
+from clairvoy.scenarios.haze.windows import hazy_windows, windows_of
+from clairvoy.searching.beliefs import pool_beliefs
+from clairvoy.searching.explore import GRID
 from clairvoy.searching.glimpse import BELIEF_CHANNELS, WINDOW
-
-HAZY_FROM = 0.2
-"""A window is hazy if it has lost at least this part of its light: mean 1 - t."""
 
 
 @dataclass(frozen=True)
@@ -170,8 +163,8 @@ class HazeScenario:
             real[: len(kept)] = ~kept
         seen, squared_error = self._look_at(scenes)
         # Known before it is learnt from: a measure of tau on scenes that it was not fitted to.
-        metrics |= self._calibrate(seen.signs, squared_error, real)
-        maps = self._beliefs(seen, self.parts.calibration)
+        metrics |= self._calibrate(seen.signs.cpu(), squared_error, real)
+        maps = pool_beliefs(self.perceiver, seen).cpu()
         error = F.adaptive_avg_pool2d(F.interpolate(squared_error, scale_factor=GRID), GRID)[:, 0].sqrt()
         self.environment.set_scenes(
             SceneSet.of(
@@ -227,47 +220,7 @@ class HazeScenario:
         count = min(self.settings.calibration, 3 * len(self.held_out))
         rng = torch.Generator().manual_seed(self.settings.seed + 4)
         scenes = self.held_out.draw(count, rng, HazeSettings(clear=0.4))
-        signs, errors, beliefs = [], [], []
-        for begin in range(0, count, 16):
-            hazy, clear = (
-                scenes.hazy[begin : begin + 16].to(self.device),
-                scenes.clear[begin : begin + 16].to(self.device),
-            )
-            seen = perceive(self.parts.generator, self.parts.discriminator, hazy, rng)
-            with torch.no_grad():
-                restored = self.parts.generator.restore_along(hazy, seen.grid, seen.airlight)[0].clamp(0, 1)
-            signs.append(seen.signs.cpu())
-            errors.append(F.avg_pool2d((restored - clear).square().mean(dim=1, keepdim=True), 16).cpu())
-            beliefs.append(seen)
-        calibration = self.parts.calibration.cpu()
-        calibration.fit(torch.cat(signs), torch.cat(errors))
-        values = []
-        maps = torch.cat([self._beliefs(seen, calibration) for seen in beliefs])
-        windows = windows_of(scenes.hazy)
-        for index in range(count):
-            found = search(
-                self.parts.agent,
-                windows[index : index + 1].to(self.device),
-                maps[index : index + 1].to(self.device),
-                budget=LOOK_BUDGET,
-            )
-            values.append(found.value)
-        truth = hazy_windows(scenes.optical_depth).float().mean(dim=(1, 2)) > 0.05
-        haze = torch.cat([seen.haze.mean(dim=(1, 2, 3)).cpu() for seen in beliefs])
-        calibration.fit_recognition(torch.tensor(values), haze, truth)
-        said = torch.tensor(
-            [
-                calibration.haze_probability(v, h) >= RESTORE_FROM
-                for v, h in zip(values, haze.tolist(), strict=True)
-            ]
-        )
-        _, db = calibration.of_picture(torch.cat(signs))
-        calibration.to(self.device)
-        return {
-            "held_out/recognition_accuracy": float((said == truth).float().mean()),
-            "held_out/tau_db_deviation": float(calibration.deviation[0]),
-            "held_out/predicted_db": float(db.mean()),
-        }
+        return calibrate(self.parts, scenes, rng)
 
     def examples(self, count: int) -> HazyScenes:
         """The first held-out scenes under haze that is always the same, to look at; the run does not notice."""
@@ -301,18 +254,15 @@ class HazeScenario:
 
     def _look_at(self, scenes: HazyScenes) -> tuple[Perception, Tensor]:
         """What the generator believes of the scenes, and the squared error of its restoration of each cell."""
-        # The averaged generator is what will be used, so it is what the agent must learn to read.
-        generator, looks, errors = self.learner.averaged, [], []
-        for begin in range(0, len(scenes.hazy), 16):
-            hazy, clear = (x[begin : begin + 16].to(self.device) for x in (scenes.hazy, scenes.clear))
-            with torch.autocast(self.device.type, torch.bfloat16, enabled=self.settings.learner.bf16):
-                seen = perceive(generator, self.parts.discriminator, hazy, self.rng_noise)
-            with torch.no_grad():
-                restored = generator.restore_along(hazy, seen.grid, seen.airlight)[0].clamp(0, 1)
-            error = (restored - clear).square().mean(dim=1, keepdim=True)
-            errors.append(F.avg_pool2d(error, CELL).cpu())
-            looks.append(seen)
-        return Perception(*(torch.cat(part).cpu() for part in zip(*looks, strict=True))), torch.cat(errors)
+        perceiver = self.perceiver
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.settings.learner.bf16):
+            seen = perceiver.look(scenes.hazy, self.rng_noise)
+        return seen, squared_error_of_cells(perceiver, scenes, seen)
+
+    @property
+    def perceiver(self) -> Perceiver:
+        """What the averaged generator, which is what will be used, and the discriminator see."""
+        return Perceiver(self.learner.averaged, self.parts.discriminator, self.parts.calibration)
 
     def _calibrate(self, signs: Tensor, squared_error: Tensor, real: Tensor) -> dict[str, float]:
         """Measure tau on the real ones of new scenes, then fit it to those of the last sets and these."""
@@ -332,10 +282,6 @@ class HazeScenario:
             "tau/too_sure": float((tau - (db >= GOOD_DB).float()).mean()),
             "tau/restored_db": float(db.mean()),
         }
-
-    def _beliefs(self, seen: Any, calibration: Any) -> Tensor:
-        tau, _ = calibration.of_cells(seen.signs.to(calibration.slope.device))
-        return pool_beliefs(seen.haze.cpu(), seen.spread.cpu(), seen.clear.cpu(), tau.cpu())
 
     def state_dict(self) -> dict[str, Any]:
         """Models, scenes and random states."""
@@ -367,19 +313,6 @@ class HazeScenario:
         self.told = [(signs, error) for signs, error in state["told"]]
         for rng, held in zip((self.rng, self.rng_met, self.rng_noise), state["rng"], strict=True):
             rng.set_state(held)
-
-
-def hazy_windows(optical_depth: Tensor) -> Tensor:
-    """Which windows are hazy, (B, 8, 8) bool, from the true optical depth (B, 1, S, S)."""
-    return F.adaptive_avg_pool2d(1 - torch.exp(-optical_depth), GRID)[:, 0] >= HAZY_FROM
-
-
-def windows_of(pictures: Tensor) -> Tensor:
-    """Cut pictures (B, 3, S, S) in [0, 1] into the windows that the agent sees, (B, 8, 8, 3, 32, 32) uint8."""
-    side = GRID * WINDOW
-    if pictures.shape[-1] != side:
-        pictures = F.interpolate(pictures, size=(side, side), mode="bilinear", align_corners=False)
-    return cut_windows((pictures * 255).round().to(torch.uint8))
 
 
 def _placeholder(scenes: int) -> SceneSet:

@@ -251,9 +251,14 @@ def scene_set(
         small = F.interpolate(
             view.picture[None].float() / 255, size=(THUMBNAIL, THUMBNAIL), mode="bilinear", antialias=True
         ).clamp(0, 1)
-        shown = [beliefs_of_thumbnail(parts, one(small, side, noise), side, side)[0] for one in thumbnails]
+        shown = [
+            beliefs_of_thumbnail(parts.perceiver, one(small, side, noise), side, side)[0]
+            for one in thumbnails
+        ]
         looked = (
-            shown[0] if one_look else beliefs_of_windows(parts, cut.flatten(0, 1)).T.reshape(-1, side, side)
+            shown[0]
+            if one_look
+            else beliefs_of_windows(parts.perceiver, cut.flatten(0, 1)).T.reshape(-1, side, side)
         )
         windows.append(cut)
         hazy.append(truth(view.lost, side))

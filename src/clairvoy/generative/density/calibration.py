@@ -1,0 +1,120 @@
+"""Calibration: from the signs of confidence to a PSNR in dB and to tau, and from what was found to P(haze).
+
+A linear map, fitted by ridge regression on held-out scenes, turns the signs that `perception` reads into a PSNR in dB;
+its residual deviation turns that into
+
+    tau = P(PSNR >= 20 dB) = Phi((dB - 20) / sigma),
+
+a probability, so that it can be checked for calibration.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+GOOD_DB = 20.0
+"""A restoration at least this near to the truth, in dB PSNR, counts as good; tau is the probability of that."""
+RESTORE_FROM = 0.75
+"""Probability of haze from which a picture counts as hazy. To spoil a clear photograph is held to be three times as
+bad as to leave a hazy one: the least expected cost is then reached by restoring from 3 / (3 + 1) on."""
+SIGNS = (
+    "spread", "discriminator", "residual", "haze", "haze squared", "airlight", "brightness", "contrast", "doubt",
+    "density",
+)  # fmt: skip
+"""What tau is told from, see `perception`."""
+
+
+class Calibration(nn.Module):
+    """From signs to dB and tau, for whole pictures and for cells; fitted in closed form, kept with the weights."""
+
+    slope: Tensor
+    offset: Tensor
+    deviation: Tensor
+    recognition: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        # Row 0 is for whole pictures, row 1 for cells. Unfitted, it claims 20 dB give or take 10: tau = 0.5.
+        self.register_buffer("slope", torch.zeros(2, len(SIGNS)))
+        self.register_buffer("offset", torch.full((2,), GOOD_DB))
+        self.register_buffer("deviation", torch.full((2,), 10.0))
+        # Logit of the probability of haze: per unit of the agent's value (on a log scale), of 1 - t, and at 0.
+        self.register_buffer("recognition", torch.tensor([1.0, 4.0, -1.0]))
+
+    def fit(self, signs: Tensor, squared_error: Tensor, ridge: float = 1e-2) -> None:
+        """Fit on held-out scenes: signs (B, S, h, w) and the true squared error of each cell (B, 1, h, w)."""
+        pictures = signs.mean(dim=(2, 3)), squared_error.mean(dim=(2, 3))[:, 0]
+        cells = signs.movedim(1, -1).flatten(0, 2), squared_error.flatten()
+        for row, (x, error) in enumerate((pictures, cells)):
+            x = x.double()
+            db = to_db(error.double())
+            centre, scale = x.mean(dim=0), x.std(dim=0).clamp(min=1e-6)
+            unit = (x - centre) / scale
+            gram = unit.T @ unit / len(unit) + ridge * torch.eye(unit.shape[1], dtype=unit.dtype)
+            weight = torch.linalg.solve(gram, unit.T @ (db - db.mean()) / len(unit)) / scale
+            self.slope[row] = weight.float()
+            self.offset[row] = (db.mean() - centre @ weight).float()
+            self.deviation[row] = (
+                (db - x @ weight - (db.mean() - centre @ weight)).std().clamp(min=0.5).float()
+            )
+
+    def of_picture(self, signs: Tensor) -> tuple[Tensor, Tensor]:
+        """Tau in [0, 1] and dB, (B,) each, from signs (B, S, h, w)."""
+        db = signs.mean(dim=(2, 3)) @ self.slope[0] + self.offset[0]
+        return self._tau(db, 0), db
+
+    def of_cells(self, signs: Tensor) -> tuple[Tensor, Tensor]:
+        """Tau in [0, 1] and dB for each cell, (B, 1, h, w) each."""
+        db = (signs.movedim(1, -1) @ self.slope[1] + self.offset[1])[:, None]
+        return self._tau(db, 1), db
+
+    def fit_recognition(self, value: Tensor, haze: Tensor, hazy: Tensor, steps: int = 400) -> None:
+        """Logistic regression (Platt 1999) of `hazy` (n,) bool on what a search found.
+
+        Parameters
+        ----------
+        value
+            The agent's value of each scene, (n,). Its advantage of recognising over moving on would tell less: in a
+            picture full of haze it is all one which hazy window is recognised first.
+        haze
+            The generator's mean 1 - t, (n,) in [0, 1].
+        hazy
+            The truth.
+        steps
+            At most, of Newton's method.
+        """
+        x = torch.stack([_log_scale(value), haze, torch.ones_like(value)], dim=1).double()
+        weight = torch.zeros(3, dtype=torch.float64)
+        target = hazy.double()
+        for _ in range(steps):
+            # Newton's method with a small ridge, so that separable scenes do not push the weights to infinity.
+            p = torch.sigmoid(x @ weight)
+            gradient = x.T @ (p - target) / len(x) + 1e-3 * weight
+            curvature = (x.T * (p * (1 - p))) @ x / len(x) + 1e-3 * torch.eye(3, dtype=torch.float64)
+            change = torch.linalg.solve(curvature, gradient)
+            weight = weight - change
+            if float(change.abs().max()) < 1e-9:
+                break
+        self.recognition.copy_(weight.float())
+
+    def haze_probability(self, value: float, haze: float) -> float:
+        """Probability in [0, 1] that a picture has haze, from the agent's value of it and the mean 1 - t."""
+        per_value, per_haze, offset = self.recognition.tolist()
+        logit = per_value * float(_log_scale(torch.tensor(value))) + per_haze * haze + offset
+        return 1 / (1 + math.exp(-max(-50.0, min(50.0, logit))))
+
+    def _tau(self, db: Tensor, row: int) -> Tensor:
+        return 0.5 * (1 + torch.erf((db - GOOD_DB) / (self.deviation[row] * math.sqrt(2))))
+
+
+def _log_scale(value: Tensor) -> Tensor:
+    """Sign(v) log(1 + |v|): a value of 20 windows is not ten times the evidence that 2 are."""
+    return value.sign() * value.abs().log1p()
+
+
+def to_db(squared_error: Tensor) -> Tensor:
+    """PSNR in dB of a mean squared error of pictures in [0, 1], at most 60."""
+    return -10 * torch.log10(squared_error.clamp(min=1e-6))
