@@ -75,6 +75,18 @@ def test_scenes_are_drawn_in_proportion_to_attention(met):
     assert float((alike < 0.15).float().mean()) == pytest.approx(0.5, abs=0.03)
 
 
+def test_what_is_drawn_is_what_was_met(met):
+    """All parts of one scene come together; its pictures are kept as bytes."""
+    shades = torch.tensor([0.2, 0.6])
+    met.add(scenes(3, 0.6), torch.full((3, 8, 8), 0.1), torch.ones(3, dtype=torch.bool))
+    drawn = met.draw(50, torch.Generator().manual_seed(0), by_attention=False)
+    shade = drawn.airlight[:, 0, 0, 0]
+    assert set(shade.tolist()) == set(shades.tolist())
+    torch.testing.assert_close(drawn.depth, (10 * shade).view(50, 1, 1, 1).expand(50, 1, 2, 2))
+    for pictures in (drawn.hazy, drawn.clear):
+        torch.testing.assert_close(pictures.mean(dim=(1, 2, 3)), shade, atol=0.002, rtol=0)
+
+
 def test_an_episode_in_an_older_set_still_counts_until_that_set_is_forgotten(met):
     met.add(scenes(3, 0.5), torch.full((3, 8, 8), 0.1), torch.ones(3, dtype=torch.bool))
     recognise(met, 0, 1, 7, 7)
