@@ -18,6 +18,7 @@ from types import ModuleType
 import numpy as np
 
 from clairvoy.errors import FileError, InputError, SettingsError
+from clairvoy.imaging.folders import find_photographs as find_photographs
 from clairvoy.imaging.formats import (
     avif,
     bitmaps,
@@ -31,6 +32,7 @@ from clairvoy.imaging.formats import (
     tiff,
     webp,
 )
+from clairvoy.imaging.formats.quiet import quiet
 from clairvoy.imaging.formats.raster import STRIP_PIXELS, Metadata, Raster, to_eight_bits, to_sixteen_bits
 from clairvoy.imaging.formats.recognition import READ_SUFFIXES, SUPPORTED, WRITTEN_SUFFIXES, recognise
 from clairvoy.imaging.windows import strips
@@ -109,7 +111,8 @@ def read(source: str | Path | bytes, *, max_pixels: int = MAX_PIXELS) -> Picture
         data = source if isinstance(source, bytes) else _contents(Path(source), max_pixels)
         kind = recognise(data)
         try:
-            raster: Raster = _CODECS[kind].decode(data, max_pixels)
+            with quiet():
+                raster: Raster = _CODECS[kind].decode(data, max_pixels)
         except FileError:
             raise
         except MemoryError as error:
@@ -245,7 +248,8 @@ def encode(pixels: np.ndarray, like: Picture, format: str, *, quality: int | Non
         if alpha.min() < np.iinfo(alpha.dtype).max:
             raise FileError("a JPEG cannot hold transparency (alpha); write PNG, WebP or TIFF")
         alpha = None
-    encoded: bytes = codec.encode(_samples(pixels, alpha, like.grey), like.metadata, quality)
+    with quiet():
+        encoded: bytes = codec.encode(_samples(pixels, alpha, like.grey), like.metadata, quality)
     return encoded
 
 
@@ -257,45 +261,6 @@ def format_of(path: str | Path) -> str:
             f"the suffix {suffix!r} is not one that can be written; use {', '.join(WRITTEN_SUFFIXES)}"
         )
     return WRITTEN_SUFFIXES[suffix]
-
-
-def find_photographs(folder: str | Path, *, recursive: bool = False) -> list[Path]:
-    """Files in a folder that look like photographs by their suffix.
-
-    Parameters
-    ----------
-    folder
-        Folder to look in. Hidden files and folders (name begins with a dot) are passed over.
-    recursive
-        Look in the folders below as well; links to folders are not followed.
-
-    Returns
-    -------
-    list of Path
-        Paths that begin with `folder`, sorted.
-
-    Raises
-    ------
-    FileError
-        When there is no such folder or no photograph in it.
-    """
-    root = Path(folder)
-    if not root.is_dir():
-        remedy = (
-            "it is a file; give its folder" if root.exists() else "there is no such folder; check the path"
-        )
-        raise FileError(f"{root}: {remedy}")
-    found = []
-    for parent, folders, names in os.walk(root):
-        folders[:] = [name for name in folders if recursive and not name.startswith(".")]
-        candidates = (Path(parent, name) for name in names if not name.startswith("."))
-        found += [path for path in candidates if path.suffix.lower() in SUFFIXES and path.is_file()]
-    if not found:
-        remedy = (
-            "give another folder" if recursive else "give another folder, or look below it with recursive"
-        )
-        raise FileError(f"{root}: no {SUPPORTED} file here; {remedy}")
-    return sorted(found)
 
 
 @contextmanager
