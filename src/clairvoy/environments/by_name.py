@@ -21,7 +21,7 @@ class EnvironmentOptions:
     max_episode_steps: int | None = None
     """Steps after which an episode is truncated; None leaves it to the environment."""
     only: tuple[str, ...] = ()
-    """Parts of the observation that are shown; none named shows all."""
+    """Parts of the observation that are shown, one of them as if there were no other; none named shows all."""
     grey: bool = False
     """Whether a picture in colours is shown in grey."""
     size: int | None = None
@@ -112,7 +112,9 @@ def _made(gymnasium: Any, name: str, options: EnvironmentOptions) -> Any:
         more["max_episode_steps"] = options.max_episode_steps
     env = gymnasium.make(name, **more, **options.arguments)
     wrap: list[Callable[[Any], Any]] = []
-    if options.only:
+    if len(options.only) == 1:
+        wrap.append(lambda one: _alone(gymnasium, one, options.only[0]))
+    elif options.only:
         wrap.append(lambda one: gymnasium.wrappers.FilterObservation(one, list(options.only)))
     if options.grey:
         wrap.append(gymnasium.wrappers.GrayscaleObservation)
@@ -124,6 +126,15 @@ def _made(gymnasium: Any, name: str, options: EnvironmentOptions) -> Any:
     for wrapper in wrap:
         env = wrapper(env)
     return env
+
+
+def _alone(gymnasium: Any, env: Any, part: str) -> Any:
+    """One part of an observation, as if nothing else were shown: it can be made grey, small and stacked then."""
+    parts = getattr(env.observation_space, "spaces", None)
+    if not isinstance(parts, Mapping) or part not in parts:
+        known = ", ".join(parts) if isinstance(parts, Mapping) else "one thing, without a name"
+        raise SettingsError(f"there is no {part!r} in what is shown: {known}")
+    return gymnasium.wrappers.TransformObservation(env, lambda shown: shown[part], parts[part])
 
 
 def _game_settings(
