@@ -139,11 +139,20 @@ def test_water_is_as_far_as_a_level_plane_and_does_not_hide_land(canvas, light, 
     assert canvas.depth[41, 75] == pytest.approx(100.0)
 
 
-def test_calm_water_mirrors_the_far_shore(canvas, light, rng):
-    canvas.colour[:] = 0.2
-    canvas.colour[30:38] = 0.9
-    paint_water(canvas, light, fractal_tile(rng, 1.1), rng, calm=1.0)
-    assert canvas.colour[43:46].mean() > 2 * canvas.colour[60:].mean()
+def test_calm_water_mirrors_the_far_shore_upside_down(light):
+    """A bright band in rows 30 to 35 brightens the water in rows 45 to 50, as far below the horizon, and no other."""
+    seen = []
+    for bright in (0.2, 0.9):
+        rng = np.random.default_rng(3)
+        canvas = Canvas.empty(81, 101, focal=100.0, centre=50.0, horizon=40.0, eye=2.0)
+        canvas.colour[:] = 0.2
+        canvas.colour[30:36] = bright
+        paint_water(canvas, light, fractal_tile(rng, 1.1), rng, calm=1.0)
+        seen.append(canvas.colour[41:].mean(axis=(1, 2)))
+    brighter = seen[1] - seen[0]
+    assert (brighter[5:8] > 0.7 * 0.4).all()
+    np.testing.assert_allclose(brighter[12:], 0, atol=1e-6)
+    np.testing.assert_allclose(brighter[:2], 0, atol=1e-6)
 
 
 def test_a_tree_stands_as_tall_as_it_is(canvas, light, rng):

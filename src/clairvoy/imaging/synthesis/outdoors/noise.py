@@ -45,7 +45,7 @@ def photograph_tile(photograph: ByteImage, rng: np.random.Generator) -> Tile:
     factor = linear / cv2.resize(around, (half, half), interpolation=cv2.INTER_LINEAR)
     # Mostly its structure, little of its colours: grass is not made of flowers, nor a wall of sky.
     grey = factor.mean(axis=-1, keepdims=True)
-    factor = np.power(np.maximum(grey + 0.3 * (factor - grey), 0.05), np.float32(0.7))
+    factor = np.power(np.maximum(grey + 0.3 * (factor - grey), 0.05), np.float32(0.55))
     row = np.concatenate([factor, factor[:, ::-1]], axis=1)
     return _reduce(np.clip(np.concatenate([row, row[::-1]], axis=0), 0.3, 2.0).astype(np.float32))
 
