@@ -1,14 +1,14 @@
 # The same few commands on a laptop and in CI. A fresh machine needs Python 3.11 or newer and make, nothing else.
 
 PYTHON ?= python3
-PHOTO ?= $(firstword $(sort $(wildcard examples/hazy/*.jpg)))
-# The weights restore the example but do not recognise its mist by themselves (docs/benchmarks.md); others are not forced.
-FORCE := $(if $(filter examples/hazy/%,$(PHOTO)),--force)
 OUT ?= out
+# Names of files reach the shell through its environment, as they are: make would read a $ in them and the shell a quote.
+unexport PHOTO
+export CLAIRVOY_PHOTO := $(if $(value PHOTO),$(value PHOTO),$(firstword $(sort $(wildcard examples/hazy/*.jpg))))
+export CLAIRVOY_OUT := $(value OUT)
 
 BIN := .venv/bin
 INSTALLED := .venv/.installed
-NAME := $(basename $(notdir $(PHOTO)))
 API := clairvoy $(addprefix clairvoy.,storage imaging generative qlearning searching environments restoring \
 	cotraining evaluation drawing scenarios errors)
 
@@ -19,13 +19,13 @@ help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: $(INSTALLED)  ## restore the hazy photograph in examples/ (another one: make run PHOTO=mine.jpg)
-	@test -n "$(PHOTO)" || { echo "no photograph in examples/hazy; name one: make run PHOTO=mine.jpg" >&2; exit 2; }
-	@mkdir -p "$(OUT)"
-	@$(BIN)/clairvoy clear "$(PHOTO)" -o "$(OUT)/$(NAME).clear.jpg" --overwrite $(FORCE) \
-		--report "$(OUT)/$(NAME).report.json" --comparison "$(OUT)/$(NAME).comparison.png"
-	@echo "restored photograph             $(OUT)/$(NAME).clear.jpg"
-	@echo "before, haze, after, confidence $(OUT)/$(NAME).comparison.png"
-	@echo "report                          $(OUT)/$(NAME).report.json"
+	@test -n "$$CLAIRVOY_PHOTO" || { echo "no photograph in examples/hazy; name one: make run PHOTO=mine.jpg" >&2; exit 2; }
+	@# The weights restore the example but do not recognise its mist by themselves (docs/benchmarks.md); others are not forced.
+	@case "$$CLAIRVOY_PHOTO" in examples/hazy/*) force=--force ;; *) force= ;; esac; \
+	name="$${CLAIRVOY_PHOTO##*/}"; beside="$$CLAIRVOY_OUT/$${name%.*}"; \
+	$(BIN)/clairvoy clear --overwrite $$force -o "$$CLAIRVOY_OUT/" \
+		--report "$$beside.report.json" --comparison "$$beside.comparison.png" -- "$$CLAIRVOY_PHOTO" && \
+	printf '%s\n' "before, haze, after, confidence $$beside.comparison.png" "report                          $$beside.report.json"
 
 test: $(INSTALLED)  ## run the tests (some of them: make test ARGS="tests/apps -x")
 	$(BIN)/python -m pytest $(ARGS)

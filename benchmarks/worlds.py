@@ -32,9 +32,9 @@ import numpy as np
 import torch
 
 from clairvoy.cotraining.loop import Cotraining, Feedback
+from clairvoy.environments.handed_in import as_environment
 from clairvoy.qlearning.online import OnlineSettings, train_online
 from clairvoy.qlearning.rollout import evaluate
-from clairvoy.scenarios.own.parts import as_environment
 from clairvoy.scenarios.world.presets import NUM_ENVS, preset
 from clairvoy.scenarios.world.scenario import WorldScenario
 

@@ -16,7 +16,7 @@ class WeightsError(ClairvoyError):
 
 
 class InputError(ClairvoyError):
-    """An array, tensor or picture object that is not a picture."""
+    """Something handed in that is not what is asked for: an array that is no picture, an environment that fails."""
 
 
 class SettingsError(ClairvoyError):

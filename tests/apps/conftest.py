@@ -73,6 +73,8 @@ class FakeDehazer:
 @pytest.fixture
 def dehazer(monkeypatch) -> type[FakeDehazer]:
     """Put the stand-in where the command looks for the dehazer; its calls are recorded."""
+    # In this process: workers would not know of it. How they share the work is in test_workers.py.
+    monkeypatch.setattr("clairvoy.apps.clear.command.default_workers", lambda jobs: 1)
     module = ModuleType("clairvoy.restoring.dehazer")
     module.Dehazer = FakeDehazer
     monkeypatch.setitem(sys.modules, "clairvoy.restoring.dehazer", module)

@@ -161,7 +161,7 @@ def test_two_inputs_of_one_name(refused, photo, dehazer):
     photo("one/a.png")
     photo("two/a.png")
     refused("one/a.png", "two/a.png", "-o", "out", says=("one/a.png and two/a.png", "out/a.png"))
-    refused("one", "two", "-o", "out", says=("one/a.png and two/a.png", "out/a.png"))
+    refused("one", "one", "-o", "out", says=("one/a.png and one/a.png", "out/one/a.png"))
     assert dehazer.loaded == []
 
 

@@ -1,11 +1,15 @@
 """`clairvoy search` as a user calls it, with an agent whose way is known."""
 
 import json
+import os
+import subprocess
+import sys
 
 import numpy as np
 import pytest
 import tifffile
 import torch
+from PIL import Image
 from torch import nn
 
 from clairvoy.apps.cli import main
@@ -15,6 +19,7 @@ from clairvoy.imaging.files import Picture, read, write
 from clairvoy.restoring import parts as checkpoint
 from clairvoy.restoring.parts import Parts
 from clairvoy.searching.glimpse import DOWN, RIGHT, STAY
+from clairvoy.storage.atomic import part_name
 
 WAY = (RIGHT, STAY, DOWN, STAY, STAY)
 FILES = {"path.png", "haze.png", "report.json", "restored.png"}
@@ -165,3 +170,31 @@ def test_a_full_disk_leaves_no_half(scene, tmp_path, monkeypatch, capsys):
     assert call(scene, "-o", tmp_path / "out") == 2
     assert "No space left" in capsys.readouterr().err
     assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_links_in_the_folder_are_written_through_and_what_a_killed_run_left_goes(scene, tmp_path):
+    out, store = tmp_path / "out", tmp_path / "store"
+    out.mkdir()
+    store.mkdir()
+    (out / "restored.png").symlink_to(store / "real.png")
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    (out / part_name().replace(f"-{os.getpid()}-", f"-{dead.pid}-")).mkdir()
+    assert call(scene, "-o", out, "--grid", "4x6", "--overwrite", "-q", "--strength", "100%") == 0
+    assert {path.name for path in out.iterdir()} == FILES
+    assert (out / "restored.png").is_symlink()
+    assert read(store / "real.png").pixels.shape == (80, 120, 3)
+
+
+@pytest.mark.parametrize(("suffix", "written"), [(".bmp", ".png"), (".avif", ".avif")])
+def test_a_scene_that_cannot_be_written_in_its_format_becomes_another(suffix, written, tmp_path):
+    Image.new("RGB", (60, 40), (100, 110, 120)).save(tmp_path / f"scene{suffix}")
+    assert call(tmp_path / f"scene{suffix}", "-o", tmp_path / "out", "--grid", "2x3", "-q") == 0
+    assert (tmp_path / "out" / f"restored{written}").exists()
+
+
+def test_a_name_that_is_too_long_is_no_fault_of_clairvoy(tmp_path, capsys):
+    assert call(tmp_path / ("n" * 300), "-o", tmp_path / "out") == 2
+    said = capsys.readouterr().err
+    assert "File name too long; check the path" in said
+    assert "Traceback" not in said

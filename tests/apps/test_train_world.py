@@ -14,10 +14,10 @@ from safetensors import safe_open
 from clairvoy.apps.cli import main
 from clairvoy.apps.train import world as train_world
 from clairvoy.apps.train.log import read_metrics
+from clairvoy.environments.handed_in import as_environment
 from clairvoy.generative.transitions.learner import TransitionLearnerSettings
 from clairvoy.generative.transitions.vae import TransitionVAESettings
 from clairvoy.qlearning.rollout import evaluate
-from clairvoy.scenarios.own.parts import as_environment
 from clairvoy.scenarios.world.file import load_world, notes_of
 from clairvoy.scenarios.world.scenario import WorldScenario
 from clairvoy.storage.run_file import load_run

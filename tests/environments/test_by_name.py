@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from clairvoy.environments.by_name import environment_by_name
+from clairvoy.environments.handed_in import as_environment
 from clairvoy.errors import SettingsError
-from clairvoy.scenarios.own.parts import as_environment
 
 
 def test_gymnasiums_reset_themselves_in_the_same_step():

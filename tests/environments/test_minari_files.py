@@ -11,6 +11,7 @@ from clairvoy.environments.minari_files import load_minari, save_minari
 from clairvoy.environments.toy import Corridor
 from clairvoy.errors import FileError, InputError, SettingsError
 from clairvoy.qlearning.dqn import DQN, learn_from_history
+from clairvoy.qlearning.environment import Step
 from clairvoy.qlearning.history import History, HistorySettings
 from clairvoy.qlearning.n_step import episode_transitions
 from clairvoy.qlearning.qnetwork import QNetwork, VectorEncoder
@@ -89,13 +90,18 @@ def test_pixels_names_masks_and_trust_survive():
         history.append(
             observation,
             torch.tensor([step % 3, 2]),
-            torch.tensor([0.1 * step, -1.0]),
-            torch.tensor([step == 2, False]),
-            torch.tensor([False, step == 3]),
-            following,
-            next_mask=torch.rand(2, 3, generator=generator) < 0.7,
-            provenance=torch.tensor([0, GENERATED], dtype=torch.uint8),
-            tau=torch.tensor([1.0, 0.3]),
+            Step(
+                {},
+                torch.tensor([0.1 * step, -1.0]),
+                torch.tensor([step == 2, False]),
+                torch.tensor([False, step == 3]),
+                following,
+                torch.rand(2, 3, generator=generator) < 0.7,
+                {
+                    "provenance": torch.tensor([0, GENERATED], dtype=torch.uint8),
+                    "tau": torch.tensor([1.0, 0.3]),
+                },
+            ),
         )
     save_minari(history, "eyes/test-v0")
     assert_equal(load_minari("eyes/test-v0"), history)

@@ -8,6 +8,7 @@ from torch import nn
 
 from clairvoy.errors import InputError, SettingsError
 from clairvoy.qlearning.dqn import DQN, DQNSettings, double_q_target, huber, learn_from_history
+from clairvoy.qlearning.environment import Step
 from clairvoy.qlearning.history import History, HistorySettings
 from clairvoy.qlearning.qnetwork import DuelingQNetwork, VectorEncoder, initialise
 from clairvoy.qlearning.transitions import GENERATED, Transitions
@@ -199,10 +200,14 @@ def chain_history(seed, alpha=0.6):
         history.append(
             {"state": shown},
             action,
-            end.float(),
-            end,
-            torch.zeros(4, dtype=torch.bool),
-            {"state": nn.functional.one_hot(following, STATES + 1).float()},
+            Step(
+                {},
+                end.float(),
+                end,
+                torch.zeros(4, dtype=torch.bool),
+                {"state": nn.functional.one_hot(following, STATES + 1).float()},
+                torch.ones(4, 2, dtype=torch.bool),
+            ),
         )
         state = torch.where(end, 0, following)
     return history

@@ -5,6 +5,7 @@ import torch
 from safetensors.torch import save_file
 
 from clairvoy.errors import FileError, InputError, SettingsError
+from clairvoy.qlearning.environment import Step
 from clairvoy.qlearning.history import History, HistorySettings
 from clairvoy.qlearning.transitions import GENERATED, REAL, Transitions
 
@@ -35,13 +36,17 @@ def step(history, t, done=False):
     history.append(
         {"pixels": torch.full((envs, 2, 2), t, dtype=torch.uint8), "half": torch.full((envs,), t).half()},
         torch.full((envs,), t % 3),
-        torch.full((envs,), float(t)),
-        torch.full((envs,), done),
-        torch.zeros(envs, dtype=torch.bool),
-        {
-            "pixels": torch.full((envs, 2, 2), t + 1, dtype=torch.uint8),
-            "half": torch.full((envs,), t + 1).half(),
-        },
+        Step(
+            {},
+            torch.full((envs,), float(t)),
+            torch.full((envs,), done),
+            torch.zeros(envs, dtype=torch.bool),
+            {
+                "pixels": torch.full((envs, 2, 2), t + 1, dtype=torch.uint8),
+                "half": torch.full((envs,), t + 1).half(),
+            },
+            torch.ones(envs, 3, dtype=torch.bool),
+        ),
     )
 
 
@@ -169,7 +174,7 @@ def test_bad_input_is_named(tmp_path):
         history.update_priorities(torch.tensor([0]), torch.tensor([float("nan")]))
     zero = torch.zeros(3)
     with pytest.raises(InputError, match=r"action has shape \(3,\)"):
-        history.append({}, zero.long(), zero, zero.bool(), zero.bool(), {})
+        history.append({}, zero.long(), Step({}, zero, zero.bool(), zero.bool(), {}, zero.bool()))
     with pytest.raises(FileError, match="nowhere"):
         History.load(tmp_path / "nowhere.safetensors")
     (tmp_path / "text").write_text("no history at all")

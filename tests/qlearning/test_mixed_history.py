@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from clairvoy.errors import InputError, SettingsError
+from clairvoy.qlearning.environment import Step
 from clairvoy.qlearning.history import History, HistorySettings
 from clairvoy.qlearning.mixed_history import HELD_OUT, MixedHistory
 from clairvoy.qlearning.transitions import GENERATED, REAL, Transitions
@@ -36,7 +37,9 @@ def live(both, steps, first=0):
         number = torch.tensor([2.0 * step, 2.0 * step + 1])
         over = torch.zeros(2, dtype=torch.bool)
         both.append(
-            {"at": number[:, None]}, torch.tensor([0, 1]), number, over, over, {"at": number[:, None] + 2}
+            {"at": number[:, None]},
+            torch.tensor([0, 1]),
+            Step({}, number, over, over, {"at": number[:, None] + 2}, torch.ones(2, 3, dtype=torch.bool)),
         )
 
 
@@ -131,7 +134,10 @@ def test_ends_of_episodes_are_kept_apart_too():
         over = torch.tensor([step % 3 == 0, step == 9])  # the tenth step, 9, is held out
         cut = torch.tensor([False, step == 4])  # a truncated episode is not an end
         seen = {"at": number[:, None]}
-        both.append(seen, torch.tensor([0, 1]), number, over, cut, {"at": number[:, None] + 2})
+        mask = torch.ones(2, 3, dtype=torch.bool)
+        both.append(
+            seen, torch.tensor([0, 1]), Step({}, number, over, cut, {"at": number[:, None] + 2}, mask)
+        )
     assert both.ends.recent(100).reward.tolist() == [0, 6, 12]
     assert both.ends.recent(100).discount.tolist() == [0, 0, 0]
     again.load_state_dict(both.state_dict())

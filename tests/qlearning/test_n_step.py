@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from clairvoy.errors import SettingsError
+from clairvoy.qlearning.environment import Step
 from clairvoy.qlearning.n_step import NStep, n_step_return
 
 
@@ -63,13 +64,15 @@ def feed(accumulator, run, t):
     return accumulator.append(
         {"o": run["observation"][t]},
         run["action"][t],
-        run["reward"][t],
-        run["terminated"][t],
-        run["truncated"][t],
-        {"o": run["next"][t]},
-        run["mask"][t],
-        run["provenance"][t],
-        run["tau"][t],
+        Step(
+            {},
+            run["reward"][t],
+            run["terminated"][t],
+            run["truncated"][t],
+            {"o": run["next"][t]},
+            run["mask"][t],
+            {"provenance": run["provenance"][t], "tau": run["tau"][t]},
+        ),
     )
 
 
@@ -110,13 +113,14 @@ def test_termination_ends_the_value_and_truncation_keeps_it():
             batch = accumulator.append(
                 {"o": torch.tensor([t])},
                 torch.zeros(1, dtype=torch.int64),
-                torch.ones(1),
-                torch.tensor([end]),
-                torch.tensor([cut]),
-                {"o": torch.tensor([t + 1])},
-                torch.ones(1, 2, dtype=torch.bool),
-                torch.zeros(1, dtype=torch.uint8),
-                torch.ones(1),
+                Step(
+                    {},
+                    torch.ones(1),
+                    torch.tensor([end]),
+                    torch.tensor([cut]),
+                    {"o": torch.tensor([t + 1])},
+                    torch.ones(1, 2, dtype=torch.bool),
+                ),
             )
         return batch
 
@@ -163,3 +167,14 @@ def test_state_restores_a_run_in_the_middle_of_episodes():
 def test_settings_out_of_range_are_named(arguments):
     with pytest.raises(SettingsError, match=r"n_step|gamma"):
         NStep(*arguments)
+
+
+def test_a_step_that_tells_nothing_of_its_making_is_real_and_sure():
+    flags = torch.zeros(3, dtype=torch.bool)
+    told = {"provenance": torch.tensor([0, 1, 1]), "tau": torch.tensor([1.0, 0.5, 0.25], dtype=torch.float64)}
+    plain, made = (Step({}, torch.zeros(3), flags, flags, {}, flags, info) for info in ({}, told))
+    assert plain.provenance.tolist() == [0, 0, 0]
+    assert plain.tau.tolist() == [1, 1, 1]
+    assert made.provenance.tolist() == [0, 1, 1]
+    assert made.tau.tolist() == [1, 0.5, 0.25]
+    assert (made.provenance.dtype, made.tau.dtype) == (torch.uint8, torch.float32)

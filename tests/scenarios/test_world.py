@@ -263,7 +263,9 @@ def test_tau_is_told_on_steps_that_it_was_not_fitted_on():
     for k in range(2 * HELD_OUT):  # two more steps of four environments are held out
         part = new.rows(slice(0, 4)) if k < HELD_OUT else new.rows(slice(4, 8))
         histories.append(
-            part.observation, part.action, part.reward + 3, over, over & False, part.next_observation
+            part.observation,
+            part.action,
+            Step({}, part.reward + 3, over, over & False, part.next_observation, part.next_mask),
         )
     noise, before = learner.noise.get_state(), scenario.tau.state_dict()
     told = scenario._calibrate(learner)

@@ -72,6 +72,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         # The reader of our output has gone. Python would complain once more when it flushes stdout at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
+    except OSError as error:
+        # What the system refuses is not a fault of clairvoy: a name that is too long, a disk that is full.
+        where = f"{error.filename}: " if error.filename is not None else ""
+        message = f"{where}{error.strerror or error}; check the path, its permissions and free space"
+        details = traceback.format_exc()
     print(f"{details if verbose else ''}clairvoy: error: {message}", file=sys.stderr)
     return 2
 

@@ -1,9 +1,10 @@
-"""One progress bar on stderr, and messages that do not run into it."""
+"""One progress bar on stderr, or a numbered line for each piece of work; messages that do not run into it."""
 
 from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Sequence
 from shutil import get_terminal_size
 
 _BAR = 24
@@ -12,7 +13,8 @@ _BAR = 24
 class Progress:
     """Counts finished pieces of work.
 
-    The bar appears for two pieces or more, and only where stderr is a terminal, so that logs stay readable.
+    The bar appears for two pieces or more, and only where stderr is a terminal. Elsewhere each result is a line that says
+    how many are done, so that logs stay readable.
 
     Parameters
     ----------
@@ -34,12 +36,16 @@ class Progress:
         if not self._bar:
             return
         filled = _BAR * self._done // self._total
-        text = f"[{'#' * filled}{'.' * (_BAR - filled)}] {self._done}/{self._total}{self._left()}  {name}"
+        text = f"[{'#' * filled}{'.' * (_BAR - filled)}] {self._done}/{self._total}{self._rate()}  {name}"
         print(f"\r\x1b[K{text[: get_terminal_size().columns - 1]}", end="", file=sys.stderr, flush=True)
 
     def finish(self) -> None:
-        """Count the piece of work that was started."""
+        """Count a piece of work as done."""
         self._done += 1
+
+    def result(self, text: str) -> None:
+        """Print a line about the piece of work that was finished last."""
+        self.say(text if self._bar or self._total < 2 else f"[{self._done}/{self._total}] {text}")
 
     def say(self, text: str) -> None:
         """Print a line above the bar."""
@@ -50,6 +56,11 @@ class Progress:
         """Print an error above the bar, quiet or not."""
         self._line(f"clairvoy: error: {text}")
 
+    def detail(self, lines: Sequence[str]) -> None:
+        """Print what was asked for beside an error, such as a traceback."""
+        for line in lines:
+            self._line(line)
+
     def close(self) -> None:
         """Take the bar away."""
         if self._bar:
@@ -59,8 +70,11 @@ class Progress:
         self.close()
         print(text, file=sys.stderr, flush=True)
 
-    def _left(self) -> str:
+    def _rate(self) -> str:
+        """How fast it goes and how long it takes from here."""
         if not self._done:
             return ""
-        seconds = (time.monotonic() - self._began) / self._done * (self._total - self._done)
-        return f", {seconds / 60:.0f} min left" if seconds >= 90 else f", {seconds:.0f} s left"
+        each = (time.monotonic() - self._began) / self._done
+        left = each * (self._total - self._done)
+        rate = f"{each:.1f} s each" if each >= 1 else f"{1 / max(each, 1e-3):.1f}/s"
+        return f", {rate}, {left / 60:.0f} min left" if left >= 90 else f", {rate}, {left:.0f} s left"

@@ -22,7 +22,9 @@ from torch import Tensor
 
 from clairvoy.errors import SettingsError
 from clairvoy.qlearning.dqn import DQN, Replay, learn_from_history
+from clairvoy.qlearning.environment import Step
 from clairvoy.qlearning.policy import linear_schedule
+from clairvoy.qlearning.transitions import Observation
 from clairvoy.storage.run_file import load_run, save_run
 
 
@@ -75,44 +77,10 @@ class CotrainSettings:
             raise SettingsError(f"exploration is {self.exploration}; it is a part of the budget, in (0, 1]")
 
 
-class Acted(Protocol):
-    """What an environment answers to one action in each of its copies; see `scenarios.scenario.Step`."""
-
-    @property
-    def observation(self) -> dict[str, Tensor]: ...  # noqa: D102
-    @property
-    def final_observation(self) -> dict[str, Tensor]: ...  # noqa: D102
-    @property
-    def reward(self) -> Tensor: ...  # noqa: D102
-    @property
-    def terminated(self) -> Tensor: ...  # noqa: D102
-    @property
-    def truncated(self) -> Tensor: ...  # noqa: D102
-    @property
-    def final_action_mask(self) -> Tensor: ...  # noqa: D102
-    @property
-    def info(self) -> dict[str, Tensor]: ...  # noqa: D102
-    @property
-    def begun(self) -> Tensor | None: ...  # noqa: D102
-
-
 class RunHistory(Replay, Protocol):
     """What the agent does is kept in: a `History`, or something of its kind."""
 
-    def append(
-        self,
-        observation: dict[str, Tensor],
-        action: Tensor,
-        reward: Tensor,
-        terminated: Tensor,
-        truncated: Tensor,
-        next_observation: dict[str, Tensor],
-        *,
-        next_mask: Tensor | None = None,
-        provenance: Tensor | None = None,
-        tau: Tensor | None = None,
-        begun: Tensor | None = None,
-    ) -> int:
+    def append(self, observation: Observation, action: Tensor, step: Step) -> int:
         """Take one step of all environments; see `History.append`."""
         ...
 
@@ -136,7 +104,7 @@ class CotrainableScenario(Protocol):
         """Put new scenes, real and generated, and new beliefs into the environment."""
         ...
 
-    def experience(self, step: Any, feedback: Feedback) -> None:
+    def experience(self, step: Step, feedback: Feedback) -> None:
         """Take note of what the agent met."""
         ...
 
@@ -323,16 +291,12 @@ class Cotraining:
         # A copy: an environment that shows one tensor, changed at each step, must not change what was seen.
         self.observation = {name: value.clone() for name, value in self.observation.items()}
         step = environment.step(action)
-        scenario.history.append(
-            self.observation, action, step.reward, step.terminated, step.truncated, step.final_observation,
-            next_mask=step.final_action_mask, provenance=step.info.get("provenance"), tau=step.info.get("tau"),
-            begun=step.begun,
-        )  # fmt: skip
+        scenario.history.append(self.observation, action, step)
         scenario.experience(step, self.settings.feedback)
         self.observation = step.observation
         self.acted += 1
         self.running = self.running + step.reward.cpu()
-        done = (step.terminated | step.truncated).cpu()
+        done = step.done.cpu()
         metrics = {"agent/epsilon": epsilon}
         if bool(done.any()):
             metrics["agent/return"] = float(self.running[done].mean())

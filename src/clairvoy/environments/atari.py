@@ -54,7 +54,7 @@ class AtariGames:
     game, as they are. Episodes begin with up to 30 steps of doing nothing and go on over all lives.
 
     ALE tells no state through this interface, but its seeds decide everything: within `scenarios.replayed.Replayed`,
-    as `own_parts.as_environment` puts it, a run is resumed exactly, by playing its actions again.
+    as `handed_in.as_environment` puts it, a run is resumed exactly, by playing its actions again.
 
     Parameters
     ----------

@@ -140,8 +140,9 @@ class FromGymnasium:
 
     def render(self) -> list[np.ndarray]:
         """A picture (H, W, 3) uint8 of every environment; none where its ``render_mode`` is not ``rgb_array``."""
-        drawn = self._ask("render", self.vector_env.render)
-        return [] if drawn is None else [np.asarray(picture) for picture in drawn]
+        if self.vector_env.render_mode != "rgb_array":
+            return []
+        return [np.asarray(picture) for picture in self._ask("render", self.vector_env.render)]
 
     def close(self) -> None:
         """Close the vector environment."""

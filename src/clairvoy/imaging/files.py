@@ -18,6 +18,7 @@ from types import ModuleType
 import numpy as np
 
 from clairvoy.errors import FileError, InputError, SettingsError
+from clairvoy.imaging.folders import find_photographs as find_photographs
 from clairvoy.imaging.formats import (
     avif,
     bitmaps,
@@ -31,7 +32,15 @@ from clairvoy.imaging.formats import (
     tiff,
     webp,
 )
-from clairvoy.imaging.formats.raster import STRIP_PIXELS, Metadata, Raster, to_eight_bits, to_sixteen_bits
+from clairvoy.imaging.formats.quiet import quiet
+from clairvoy.imaging.formats.raster import (
+    STRIP_PIXELS,
+    Kept,
+    Metadata,
+    Raster,
+    to_eight_bits,
+    to_sixteen_bits,
+)
 from clairvoy.imaging.formats.recognition import READ_SUFFIXES, SUPPORTED, WRITTEN_SUFFIXES, recognise
 from clairvoy.imaging.windows import strips
 from clairvoy.storage.atomic import replace_file
@@ -47,8 +56,8 @@ _CODECS: dict[str, ModuleType] = {
     **{"JPEG": jpeg, "PNG": png, "WEBP": webp, "TIFF": tiff, "AVIF": avif, "HEIC": heif, "RAW": camera_raw},
     **{"BMP": bitmaps, "GIF": bitmaps, "PNM": bitmaps, "JPEG2000": jpeg2000, "JPEGXL": jpeg_xl},
 }
-# No file of a supported format needs more than this: 16-bit RGBA without compression, and room for metadata.
-_MAX_BYTES_PER_PIXEL, _MAX_METADATA_BYTES = 8, 2**26
+# No file is believed to need more than this: eight bands of 32 bits without compression, and room for metadata.
+_MAX_BYTES_PER_PIXEL, _MAX_METADATA_BYTES = 32, 2**26
 
 
 @dataclass(frozen=True)
@@ -71,6 +80,10 @@ class Picture:
         Path, or "<bytes>"; used in messages.
     notes
         What the reader did that its user should know, such as "is an animation; its first frame was taken".
+    no_data
+        (H, W) bool, pixels that the file calls "no data"; None where it has none.
+    kept
+        Bands and values beside the pixels that a TIFF made of it gets back.
     """
 
     pixels: np.ndarray
@@ -80,6 +93,21 @@ class Picture:
     metadata: Metadata = field(default_factory=Metadata)
     name: str = "picture"
     notes: tuple[str, ...] = ()
+    no_data: np.ndarray | None = None
+    kept: Kept | None = None
+
+    @property
+    def hidden(self) -> np.ndarray | None:
+        """(H, W) bool, pixels that nobody sees: alpha 0, or "no data"; None where all are seen.
+
+        They take no part in any look, and stay as they are.
+        """
+        if self.alpha is None:
+            return self.no_data
+        hidden = self.alpha == 0
+        if self.no_data is not None:
+            hidden |= self.no_data
+        return hidden if hidden.any() else None
 
 
 def read(source: str | Path | bytes, *, max_pixels: int = MAX_PIXELS) -> Picture:
@@ -109,7 +137,8 @@ def read(source: str | Path | bytes, *, max_pixels: int = MAX_PIXELS) -> Picture
         data = source if isinstance(source, bytes) else _contents(Path(source), max_pixels)
         kind = recognise(data)
         try:
-            raster: Raster = _CODECS[kind].decode(data, max_pixels)
+            with quiet():
+                raster: Raster = _CODECS[kind].decode(data, max_pixels)
         except FileError:
             raise
         except MemoryError as error:
@@ -245,7 +274,11 @@ def encode(pixels: np.ndarray, like: Picture, format: str, *, quality: int | Non
         if alpha.min() < np.iinfo(alpha.dtype).max:
             raise FileError("a JPEG cannot hold transparency (alpha); write PNG, WebP or TIFF")
         alpha = None
-    encoded: bytes = codec.encode(_samples(pixels, alpha, like.grey), like.metadata, quality)
+    samples = _samples(pixels, alpha, like.grey)
+    with quiet():
+        if codec is tiff:
+            return tiff.encode(samples, like.metadata, quality, like.kept)
+        encoded: bytes = codec.encode(samples, like.metadata, quality)
     return encoded
 
 
@@ -257,45 +290,6 @@ def format_of(path: str | Path) -> str:
             f"the suffix {suffix!r} is not one that can be written; use {', '.join(WRITTEN_SUFFIXES)}"
         )
     return WRITTEN_SUFFIXES[suffix]
-
-
-def find_photographs(folder: str | Path, *, recursive: bool = False) -> list[Path]:
-    """Files in a folder that look like photographs by their suffix.
-
-    Parameters
-    ----------
-    folder
-        Folder to look in. Hidden files and folders (name begins with a dot) are passed over.
-    recursive
-        Look in the folders below as well; links to folders are not followed.
-
-    Returns
-    -------
-    list of Path
-        Paths that begin with `folder`, sorted.
-
-    Raises
-    ------
-    FileError
-        When there is no such folder or no photograph in it.
-    """
-    root = Path(folder)
-    if not root.is_dir():
-        remedy = (
-            "it is a file; give its folder" if root.exists() else "there is no such folder; check the path"
-        )
-        raise FileError(f"{root}: {remedy}")
-    found = []
-    for parent, folders, names in os.walk(root):
-        folders[:] = [name for name in folders if recursive and not name.startswith(".")]
-        candidates = (Path(parent, name) for name in names if not name.startswith("."))
-        found += [path for path in candidates if path.suffix.lower() in SUFFIXES and path.is_file()]
-    if not found:
-        remedy = (
-            "give another folder" if recursive else "give another folder, or look below it with recursive"
-        )
-        raise FileError(f"{root}: no {SUPPORTED} file here; {remedy}")
-    return sorted(found)
 
 
 @contextmanager
@@ -338,7 +332,11 @@ def _picture(raster: Raster, kind: str, name: str) -> Picture:
     channels = samples.shape[2]
     alpha = np.ascontiguousarray(samples[..., -1]) if channels in (2, 4) else None
     pixels = samples[..., :1].repeat(3, axis=2) if channels < 3 else np.ascontiguousarray(samples[..., :3])
-    return Picture(pixels, alpha, channels < 3, kind, metadata, name, raster.notes)
+    no_data = None if raster.hidden is None else np.ascontiguousarray(exif.turned(raster.hidden, orientation))
+    kept = raster.kept and raster.kept.changed(
+        lambda part: np.ascontiguousarray(exif.turned(part, orientation))
+    )
+    return Picture(pixels, alpha, channels < 3, kind, metadata, name, raster.notes, no_data, kept)
 
 
 def _check_pixels(pixels: np.ndarray, like: Picture) -> None:

@@ -9,7 +9,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from clairvoy.qlearning.transitions import Observation
+from clairvoy.qlearning.transitions import REAL, Observation
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,8 @@ class Step:
     final_action_mask
         Actions allowed at ``final_observation``, ``(N, A)`` bool.
     info
-        Further tensors, each leading with N, about the action just taken.
+        Further tensors, each leading with N, about the action just taken. Two names mean something to the learners:
+        ``"provenance"`` and ``"tau"``, see the properties.
     begun
         Rows where the step only began an episode, ``(N,)`` bool: the action was ignored, the reward is 0, nothing
         is to be learnt from it. Environments that reset one step late have them (Gymnasium's next-step autoreset:
@@ -67,6 +68,22 @@ class Step:
     def done(self) -> Tensor:
         """Whether the episode ended, in either way, ``(N,)`` bool."""
         return self.terminated | self.truncated
+
+    @property
+    def provenance(self) -> Tensor:
+        """`REAL` (0) or `GENERATED` (1), ``(N,)`` uint8: whether a model had a part in the step; real if not told."""
+        told = self.info.get("provenance")
+        return (
+            torch.full_like(self.terminated, REAL, dtype=torch.uint8)
+            if told is None
+            else told.to(torch.uint8)
+        )
+
+    @property
+    def tau(self) -> Tensor:
+        """Confidence in the step, ``(N,)`` float32 in [0, 1]; 1 if not told."""
+        told = self.info.get("tau")
+        return torch.ones_like(self.terminated, dtype=torch.float32) if told is None else told.float()
 
 
 class BatchedEnvironment(Protocol):

@@ -15,9 +15,10 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from clairvoy.errors import FileError, InputError, SettingsError
+from clairvoy.qlearning.environment import Step
 from clairvoy.qlearning.n_step import NStep
 from clairvoy.qlearning.sum_tree import SumTree
-from clairvoy.qlearning.transitions import GENERATED, REAL, Observation, Transitions
+from clairvoy.qlearning.transitions import GENERATED, Observation, Transitions
 
 _FORMAT = "clairvoy-history-1"
 
@@ -91,63 +92,31 @@ class History:
     def __len__(self) -> int:
         return self._size
 
-    def append(
-        self,
-        observation: Observation,
-        action: Tensor,
-        reward: Tensor,
-        terminated: Tensor,
-        truncated: Tensor,
-        next_observation: Observation,
-        *,
-        next_mask: Tensor | None = None,
-        provenance: Tensor | None = None,
-        tau: Tensor | None = None,
-        begun: Tensor | None = None,
-    ) -> int:
+    def append(self, observation: Observation, action: Tensor, step: Step) -> int:
         """Take one step of all N environments; keep the transitions that it completes.
 
         Parameters
         ----------
-        observation, action, reward, terminated, truncated
-            What was seen and done, and what came of it; each leads with N.
-        next_observation
-            What followed the action, before any autoreset: the last observation of an episode that ended.
-        next_mask
-            Actions allowed there, ``(N, A)`` bool; None allows all.
-        provenance
-            `REAL` or `GENERATED` for each environment, ``(N,)`` uint8; None means real.
-        tau
-            Confidence in the step, in [0, 1], ``(N,)``; None means 1.
-        begun
-            Rows that only began an episode, ``(N,)`` bool, of which nothing is kept; see `environment.Step`.
+        observation
+            What was seen, ``(N, ...)`` each.
+        action
+            What was done then, ``(N,)`` int64.
+        step
+            What came of it. Nothing is kept of rows that only began an episode (`Step.begun`).
 
         Returns
         -------
         int
             How many transitions were completed.
+
+        Raises
+        ------
+        InputError
+            Not of N environments, or it contradicts what was kept before.
         """
         if action.shape != (self.num_envs,):
             raise InputError(f"action has shape {tuple(action.shape)}; this history takes ({self.num_envs},)")
-        rows, device = self.num_envs, action.device
-        if next_mask is None:
-            next_mask = torch.ones(rows, self.num_actions, dtype=torch.bool, device=device)
-        if provenance is None:
-            provenance = torch.full((rows,), REAL, dtype=torch.uint8, device=device)
-        if tau is None:
-            tau = torch.ones(rows, device=device)
-        complete = self._n_step.append(
-            observation,
-            action,
-            reward,
-            terminated,
-            truncated,
-            next_observation,
-            next_mask,
-            provenance.to(torch.uint8),
-            tau,
-            begun,
-        )
+        complete = self._n_step.append(observation, action, step)
         self.add(complete)
         return len(complete)
 

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from clairvoy.errors import SettingsError
+from clairvoy.qlearning.environment import Step
 from clairvoy.qlearning.history import History
 from clairvoy.qlearning.transitions import Observation, Transitions, joined
 
@@ -57,28 +58,18 @@ class MixedHistory:
     def __len__(self) -> int:
         return len(self.real)
 
-    def append(
-        self,
-        observation: Observation,
-        action: Tensor,
-        reward: Tensor,
-        terminated: Tensor,
-        truncated: Tensor,
-        next_observation: Observation,
-        **more: Any,
-    ) -> int:
+    def append(self, observation: Observation, action: Tensor, step: Step) -> int:
         """Take one real step of all environments; see `History.append`."""
-        told = (observation, action, reward, terminated, truncated, next_observation)
         self.appended += 1
         if self.appended % HELD_OUT == 0:
-            self.held_out.append(*told, **more)
+            self.held_out.append(observation, action, step)
         else:
-            newest = self.steps.recent(self.steps.append(*told, **more))
+            newest = self.steps.recent(self.steps.append(observation, action, step))
             ended = (newest.discount == 0).nonzero()[:, 0]
             self.stepped, self.ended = self.stepped + len(newest), self.ended + len(ended)
             if len(ended):
                 self.ends.add(newest.rows(ended))
-        return self.real.append(*told, **more)
+        return self.real.append(observation, action, step)
 
     @property
     def end_rate(self) -> float:

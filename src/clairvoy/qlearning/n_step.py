@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from clairvoy.errors import SettingsError
+from clairvoy.qlearning.environment import Step
 from clairvoy.qlearning.transitions import Observation, Transitions
 
 
@@ -107,54 +108,46 @@ class NStep:
         self._steps: dict[str, Tensor] = {}
         self._waiting = torch.zeros(num_envs, dtype=torch.int64)
 
-    def append(
-        self,
-        observation: Observation,
-        action: Tensor,
-        reward: Tensor,
-        terminated: Tensor,
-        truncated: Tensor,
-        next_observation: Observation,
-        next_mask: Tensor,
-        provenance: Tensor,
-        tau: Tensor,
-        begun: Tensor | None = None,
-    ) -> Transitions:
-        """Take one step of all environments, and return the transitions that it completes, oldest first.
+    def append(self, observation: Observation, action: Tensor, step: Step) -> Transitions:
+        """Return the transitions that one step of all environments completes, oldest first.
 
-        All arguments lead with N. ``next_observation`` is what followed the action, before any autoreset. Rows
-        that ``begun`` marks only began an episode: they are forgotten.
+        ``observation`` and ``action`` led to ``step``, and lead with N like all of it. Rows that only began an episode
+        (`Step.begun`) are forgotten.
         """
         device = action.device
-        step = {f"observation/{name}": value for name, value in observation.items()}
-        step |= {"action": action, "reward": reward.float(), "provenance": provenance, "tau": tau.float()}
+        kept = {f"observation/{name}": value for name, value in observation.items()}
+        kept |= {
+            "action": action,
+            "reward": step.reward.float(),
+            "provenance": step.provenance,
+            "tau": step.tau,
+        }
         if not self._steps:
-            self._steps = {name: value.new_zeros((self.n, *value.shape)) for name, value in step.items()}
+            self._steps = {name: value.new_zeros((self.n, *value.shape)) for name, value in kept.items()}
             self._waiting = self._waiting.to(device)
-        for name, value in step.items():
+        for name, value in kept.items():
             self._steps[name][self._cursor] = value
         self._cursor = (self._cursor + 1) % self.n
         self._waiting = (self._waiting + 1).clamp(max=self.n)
-        if begun is not None:
-            self._waiting = torch.where(begun, 0, self._waiting)
+        if step.begun is not None:
+            self._waiting = torch.where(step.begun, 0, self._waiting)
 
         slot = (torch.arange(self.n, device=device) + self._cursor) % self.n  # oldest first
         length = torch.arange(self.n, 0, -1, device=device)  # rewards that each row has by now
         waits = length[:, None] <= self._waiting
-        done = terminated | truncated
-        row, env = (waits & ((length == self.n)[:, None] | done)).nonzero(as_tuple=True)
+        row, env = (waits & ((length == self.n)[:, None] | step.done)).nonzero(as_tuple=True)
         reward_from = n_step_return(torch.where(waits, self._steps["reward"][slot], 0.0), self.gamma)
         generated = self._steps["provenance"][slot].flip(0).cummax(0).values.flip(0)
         least_tau = self._steps["tau"][slot].flip(0).cummin(0).values.flip(0)
         discount = (self.gamma ** length.double()).float()[row]
-        self._waiting = torch.where(done, 0, self._waiting)
+        self._waiting = torch.where(step.done, 0, self._waiting)
         return Transitions(
             observation={name: self._steps[f"observation/{name}"][slot[row], env] for name in observation},
             action=self._steps["action"][slot[row], env],
             reward=reward_from[row, env],
-            discount=torch.where(terminated[env], 0.0, discount),
-            next_observation={name: value[env] for name, value in next_observation.items()},
-            next_mask=next_mask[env],
+            discount=torch.where(step.terminated[env], 0.0, discount),
+            next_observation={name: value[env] for name, value in step.final_observation.items()},
+            next_mask=step.final_action_mask[env],
             provenance=generated[row, env],
             tau=least_tau[row, env],
         )

@@ -67,18 +67,7 @@ def collect(
         # A copy: an environment that shows one tensor, changed at each step, must not change what was seen.
         observation = {name: value.clone() for name, value in observation.items()}
         step = environment.step(actions)
-        history.append(
-            observation,
-            actions,
-            step.reward,
-            step.terminated,
-            step.truncated,
-            step.final_observation,
-            next_mask=step.final_action_mask,
-            provenance=step.info.get("provenance"),
-            tau=step.info.get("tau"),
-            begun=step.begun,
-        )
+        history.append(observation, actions, step)
         observation = step.observation
     return observation
 

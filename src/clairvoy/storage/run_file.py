@@ -10,18 +10,29 @@ from typing import Any
 import torch
 
 from clairvoy._version import __version__
-from clairvoy.errors import WeightsError
+from clairvoy.errors import FileError, WeightsError
 
 
 def save_run(path: Path, state: Mapping[str, Any]) -> None:
-    """Write the whole state of a training run, whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    """Write the whole state of a training run, whole or not at all.
+
+    Raises
+    ------
+    FileError
+        The disk refuses; what was saved before is still there.
+    """
     beside = path.with_name(f".{path.name}.part")
     try:
-        torch.save({"version": __version__, **state}, beside)
-        os.replace(beside, path)
-    finally:
-        beside.unlink(missing_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            torch.save({"version": __version__, **state}, beside)
+            os.replace(beside, path)
+        finally:
+            beside.unlink(missing_ok=True)
+    except (OSError, RuntimeError) as error:  # torch says of a full disk that its writer failed
+        raise FileError(
+            f"{path} cannot be written ({error}); make room, or name another folder. What was saved there before is whole"
+        ) from error
 
 
 def load_run(path: Path) -> dict[str, Any]:

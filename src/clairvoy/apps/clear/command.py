@@ -5,30 +5,33 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-import traceback
+import time
 from collections import Counter
-from collections.abc import Sequence
-from functools import cached_property
+from contextlib import closing, nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import numpy as np
-
-from clairvoy.apps.clear.jobs import PIPE, Extras, Job, is_many, plan
-from clairvoy.apps.clear.report import comparison
-from clairvoy.apps.outputs import map_png, picture_png, to_json, write_bytes
+from clairvoy.apps.argument_types import count, fraction, quality
+from clairvoy.apps.clear.jobs import Extras, Plan, is_many, plan
+from clairvoy.apps.clear.output_names import FORMATS
+from clairvoy.apps.clear.restore_job import FAILED, JobRestorer, LoadRestorer, Outcome, Settings
+from clairvoy.apps.clear.workers import Outcomes, default_workers, in_this_process, in_workers
+from clairvoy.apps.outputs import to_json, write_bytes
+from clairvoy.apps.own_stderr import own_stderr
 from clairvoy.apps.progress import Progress
-from clairvoy.errors import ClairvoyError, FileError, SettingsError, WeightsError
-from clairvoy.imaging import files
+from clairvoy.errors import FileError, SettingsError
+from clairvoy.storage.atomic import remove_abandoned_parts
 
-if TYPE_CHECKING:
-    from clairvoy.restoring.dehazer import Dehazer, Result
-
-RESTORED, UNTOUCHED, SKIPPED, FAILED = "restored", "left as it was", "skipped", "failed"
-
+_SECONDS_BETWEEN_REPORTS = 5.0
+"""A run that is killed loses no more of its report."""
+_NAMED = 5
+"""Files that the summary names, of those that were not read."""
 _EPILOG = """\
 A photograph in which no haze is recognised is left as it was: copied, unless OUT is another format.
 Nothing is ever half written, and a photograph that cannot be read does not stop the others.
+HEIC is written as JPEG, camera raw as 16-bit TIFF, other formats that can only be read as PNG; --format
+says otherwise. Of several folders each appears below OUT by its own name. Where p.jpg and p.tif of a folder
+would get one name, one becomes p.tif.jpg, and their maps p.jpg.haze.png and p.tif.haze.png.
 In a folder, files called NAME.clear.*, .haze.*, .tau.* and .comparison.* are taken for results of an
 earlier run and passed over; name them one by one to restore them.
 
@@ -71,16 +74,31 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     existing.add_argument(
         "--skip-existing", action="store_true", help="resume: pass over photographs whose output exists"
     )
+    add(
+        "--format",
+        choices=list(FORMATS),
+        help="of the restored photographs (default: as they were, where that can be written)",
+    )
+    add(
+        "--quality",
+        type=quality,
+        metavar="1..100",
+        help="of JPEG, AVIF and lossy WebP (default: a JPEG's own; otherwise high)",
+    )
     add("-r", "--recursive", action="store_true", help="take folders inside folders too; the same tree out")
     add("-q", "--quiet", action="store_true", help="say nothing but errors")
 
     add = parser.add_argument_group("how it is restored").add_argument
     add(
-        "--strength", type=_fraction, default=1.0, metavar="0..1", help="how much haze to remove (default: 1)"
+        "--strength",
+        type=fraction,
+        default=1.0,
+        metavar="0..1",
+        help="how much haze to remove, such as 0.5 or 50%% (default: 1)",
     )
     add(
         "--samples",
-        type=_count,
+        type=count,
         default=1,
         metavar="N",
         help="draw N restorations and keep what the discriminator believes (default: 1, the most likely one)",
@@ -90,6 +108,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--preset",
         choices=["fast", "fine"],
         help="fine: look at each photograph at three sizes, and mirrored (default: fast, one look)",
+    )
+    add(
+        "-j",
+        "--jobs",
+        type=count,
+        metavar="N",
+        help="photographs worked on side by side (default: as many as there are cores, and memory for)",
     )
     add("--device", choices=["auto", "cpu", "cuda", "mps"], default="auto", help="where to compute")
     add("--weights", default="fast", metavar="NAME|FILE", help="released weights or your own (default: fast)")
@@ -103,133 +128,109 @@ def run(args: argparse.Namespace) -> int:
     ClairvoyError
         What concerns the run and not one photograph: arguments, outputs, weights, device.
     """
-    jobs = plan(
+    found = plan(
         args.inputs,
         args.output,
         Extras(args.haze_map, args.tau_map, args.comparison),
+        format=args.format,
         report=args.report,
         recursive=args.recursive,
         overwrite=args.overwrite,
         skip_existing=args.skip_existing,
     )
-    if any(job.target is None for job in jobs) and sys.stdout.isatty():
+    if any(job.target is None and job.fault is None for job in found.jobs) and sys.stdout.isatty():
         raise SettingsError("standard output is a terminal; send it to a file or a program, or give -o FILE")
-    return _Run(args, jobs).all()
+    with nullcontext() if args.verbose else own_stderr():
+        return Run(args, found).all()
 
 
-class _Run:
-    """One run of the command: the loaded model, and what became of each photograph."""
+class Run:
+    """One run of the command: what became of each photograph, in the order of the plan, whatever the order of the work.
 
-    def __init__(self, args: argparse.Namespace, jobs: Sequence[Job]) -> None:
-        self.args = args
-        self.jobs = jobs
+    Parameters
+    ----------
+    args
+        The parsed arguments.
+    plan
+        What is to be done.
+    load
+        Makes what restores; another one stands in for the dehazer in tests.
+    """
+
+    def __init__(self, args: argparse.Namespace, plan: Plan, load: LoadRestorer = JobRestorer) -> None:
+        self.args, self.plan, self.load = args, plan, load
         self.many = is_many(args.inputs)
         self.earlier = _earlier_report(args.report) if args.skip_existing and args.report else {}
-        self.progress = Progress(len(jobs), quiet=args.quiet)
-        self.entries: list[dict[str, Any]] = []
+        self.progress = Progress(len(plan.jobs), quiet=args.quiet)
+        self.entries: dict[int, dict[str, Any]] = {}
         self.count: Counter[str] = Counter()
-
-    @cached_property
-    def dehazer(self) -> Dehazer:
-        # Here and not at the top: torch takes seconds to load, and most mistakes are found without it.
-        from clairvoy.restoring.dehazer import Dehazer
-
-        return Dehazer.load(self.args.weights, self.args.device, self.args.preset)
+        self._written = time.monotonic()
 
     def all(self) -> int:
-        """Take the photographs one by one, then say how it went."""
+        """Take all photographs, then say how it went; 2 if one failed."""
         try:
-            for job in self.jobs:
-                self.progress.start(job.name)
-                self.entries.append(self.one(job))
-                self.progress.finish()
+            # Closed here and not whenever Python likes, so that after Ctrl-C no worker goes on.
+            with closing(self._outcomes()) as outcomes:
+                for number, outcome in outcomes:
+                    self._note(number, outcome)
         finally:
             # Also after Ctrl-C: --skip-existing continues from this report.
             self.progress.close()
-            self.write_report()
+            self._write_report()
         if self.many:
-            self.progress.say(", ".join(f"{number} {status}" for status, number in self.count.items()))
+            self.progress.say(self._summary())
         return 2 if self.count[FAILED] else 0
 
-    def one(self, job: Job) -> dict[str, Any]:
-        """Restore one photograph; what is wrong with it is said and noted, and does not stop the others."""
-        output = str(job.target or PIPE)
-        try:
-            entry = {"status": SKIPPED} if job.done else self.restore(job)
-        except (SettingsError, WeightsError, BrokenPipeError):
-            raise  # about the run, and the next photograph would only say it again
-        except (ClairvoyError, OSError, MemoryError) as error:
-            entry = self.failed(job, str(error) or "does not fit into memory; reduce it first")
-        except Exception as error:  # a fault of ours must not cost a night's work on the other photographs
-            entry = self.failed(job, f"internal fault, please report it: {type(error).__name__}: {error}")
+    def _outcomes(self) -> Outcomes:
+        """What became of each photograph, as the work on it ends."""
+        args, jobs = self.args, self.plan.jobs
+        settings = Settings(
+            weights=args.weights, device=args.device, preset=args.preset, strength=args.strength,
+            samples=args.samples, force=args.force, format=args.format, quality=args.quality,
+            overwrite=args.overwrite, verbose=args.verbose,
+        )  # fmt: skip
+        remove_abandoned_parts({path.parent for job in jobs for path in job.outputs})
+        work = sum(not job.done and job.fault is None for job in jobs)
+        count = min(args.jobs, work) if args.jobs else default_workers(work)
+        started = lambda job: self.progress.start(job.name)  # noqa: E731
+        if count > 1:
+            return in_workers(jobs, settings, self.load, started, count)
+        return in_this_process(jobs, settings, self.load, started)
+
+    def _note(self, number: int, outcome: Outcome) -> None:
+        job, entry = self.plan.jobs[number], outcome.entry
+        # Noted before it is said: Ctrl-C may come at any moment.
+        self.entries[number] = self.earlier.get(str(job.target), entry) if job.done else entry
+        self.progress.finish()
         self.count[entry["status"]] += 1
-        if job.done and output in self.earlier:
-            return self.earlier[output]
-        return {"source": job.name, "output": output, **entry}
-
-    def restore(self, job: Job) -> dict[str, Any]:
-        """Read, restore, write; the photograph last, so that its being there means that all is."""
-        source = sys.stdin.buffer.read() if job.source is None else job.source
-        picture = files.read(source)
-        job.check_format()
-        args = self.args
-        result = self.dehazer(picture, strength=args.strength, samples=args.samples, force=args.force)
-        untouched = np.array_equal(result.image, picture.pixels)
-        self.write_extras(job, picture, result)
-        self.write_picture(job, picture, result.image, source if untouched else None)
-        status, report = UNTOUCHED if untouched else RESTORED, result.report
-        self.progress.say(
-            f"{job.name} -> {job.target or 'standard output'}: {status}; haze probability "
-            f"{report.haze_probability:.2f}, confidence {report.tau:.2f} ({report.tau_db:.1f} dB), "
-            f"{report.seconds:.1f} s"
-        )
-        return {"status": status, **report.to_dict()}
-
-    def write_extras(self, job: Job, picture: files.Picture, result: Result) -> None:
-        """Write the maps and the comparison that were asked for."""
-        if job.haze_map is not None:
-            write_bytes(job.haze_map, map_png(result.haze))
-        if job.tau_map is not None:
-            write_bytes(job.tau_map, map_png(result.tau))
-        if job.comparison is not None:
-            panels = comparison(picture.pixels, result.haze, result.image, result.tau, result.report)
-            write_bytes(job.comparison, picture_png(panels))
-
-    def write_picture(
-        self, job: Job, picture: files.Picture, pixels: np.ndarray, original: Path | bytes | None
-    ) -> None:
-        """Write the photograph; `original` is the file of one that was left as it was, which is copied."""
-        same_format = job.target is None or files.format_of(job.target) == picture.format
-        if isinstance(original, Path):
-            # A pipe with a name can be read only once.
-            original = original.read_bytes() if original.is_file() and same_format else None
-        if job.target is None:
-            sys.stdout.buffer.write(original or files.encode(pixels, picture, picture.format))
-            sys.stdout.buffer.flush()
-        elif original is not None and same_format:
-            write_bytes(job.target, original)
+        if entry["status"] == FAILED:
+            *details, message = outcome.said
+            self.progress.detail(details)
+            self.progress.error(message)
         else:
-            job.target.parent.mkdir(parents=True, exist_ok=True)
-            files.write(job.target, pixels, picture, overwrite=self.args.overwrite)
+            for line in outcome.said:
+                self.progress.result(line)
+        if time.monotonic() - self._written > _SECONDS_BETWEEN_REPORTS:
+            self._write_report()
 
-    def failed(self, job: Job, message: str) -> dict[str, Any]:
-        """Say why a photograph could not be restored."""
-        if self.args.verbose:
-            self.progress.close()
-            traceback.print_exc()
-        # Messages of imaging.files begin with the name already; what came through a pipe has none there.
-        message = message.removeprefix("<bytes>: ")
-        self.progress.error(message if job.name in message else f"{job.name}: {message}")
-        return {"status": FAILED, "error": message}
+    def _summary(self) -> str:
+        text = ", ".join(f"{number} {status}" for status, number in self.count.items())
+        if others := self.plan.not_read:
+            more = f" and {len(others) - _NAMED} more" if len(others) > _NAMED else ""
+            named = ", ".join(map(str, others[:_NAMED])) + more
+            text += f"; {len(others)} not read, because their names are not those of photographs: {named}"
+        return text
 
-    def write_report(self) -> None:
+    def _write_report(self) -> None:
         """Write the report of what was done so far, if one was asked for."""
+        self._written = time.monotonic()
         if self.args.report is None or not self.entries:
             return
+        entries = [self.entries[number] for number in sorted(self.entries)]
         if self.many:
-            write_bytes(Path(self.args.report), to_json(self.entries))
-        elif self.entries[0]["status"] != FAILED:
-            write_bytes(Path(self.args.report), to_json(self.entries[0]))
+            write_bytes(Path(self.args.report), to_json(entries))
+        elif entries[0]["status"] != FAILED:
+            write_bytes(Path(self.args.report), to_json(entries[0]))
 
 
 def _earlier_report(path: str) -> dict[str, dict[str, Any]]:
@@ -241,17 +242,3 @@ def _earlier_report(path: str) -> dict[str, dict[str, Any]]:
         return {}
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise FileError(f"{path} is no report that could be continued; name another file") from error
-
-
-def _fraction(text: str) -> float:
-    value = float(text)
-    if not 0.0 <= value <= 1.0:
-        raise argparse.ArgumentTypeError(f"{text} is not between 0 and 1")
-    return value
-
-
-def _count(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"{text} is not 1 or more")
-    return value

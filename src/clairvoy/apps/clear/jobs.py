@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from clairvoy.apps.clear.output_names import FORMATS, PIPE, Extras, OutputNames, Source
 from clairvoy.apps.outputs import check_writable
 from clairvoy.errors import FileError, SettingsError
 from clairvoy.imaging import files
+from clairvoy.imaging.folders import look_through, nothing_found
+from clairvoy.imaging.formats.recognition import WRITTEN_SUFFIXES
 
-PIPE = "-"
+__all__ = ["PIPE", "Extras", "Job", "Plan", "is_many", "plan"]
+
 # What names of results end in, before the suffix.
 _OWN = (".clear", ".haze", ".tau", ".comparison")
 
@@ -29,6 +34,8 @@ class Job:
     comparison: Path | None = None
     done: bool = False
     """The restored photograph is there from an earlier run, and is to be kept."""
+    fault: str | None = None
+    """Why nothing can be made of this photograph, which does not stop the others."""
 
     @property
     def name(self) -> str:
@@ -51,13 +58,14 @@ class Job:
             raise FileError(f"{self.target}: {error}; or name a folder, with a / at its end") from error
 
 
-@dataclass(frozen=True)
-class Extras:
-    """Where maps and comparison go: for one photograph a PNG file, for several a folder; None is nowhere."""
+@dataclass
+class Plan:
+    """What a run will do."""
 
-    haze_map: str | None = None
-    tau_map: str | None = None
-    comparison: str | None = None
+    jobs: list[Job]
+    """In the order of the inputs, the files of a folder sorted."""
+    not_read: list[Path] = field(default_factory=list)
+    """Files that lie beside the photographs of folders and are none."""
 
 
 def plan(
@@ -65,11 +73,12 @@ def plan(
     output: str | None = None,
     extras: Extras | None = None,
     *,
+    format: str | None = None,
     report: str | None = None,
     recursive: bool = False,
     overwrite: bool = False,
     skip_existing: bool = False,
-) -> list[Job]:
+) -> Plan:
     """Say what is read and written, and make sure that it can be.
 
     Parameters
@@ -79,10 +88,12 @@ def plan(
         read, so that it does not stop the others.
     output
         For one photograph a file, or an existing folder; for several a folder, below which the tree of every
-        folder of `inputs` appears again. None is ``NAME.clear.SUFFIX`` beside each photograph, or standard
-        output for standard input.
+        folder of `inputs` appears again; of several folders each below its own name. None is ``NAME.clear.SUFFIX``
+        beside each photograph, or standard output for standard input.
     extras
         Where the maps and the comparison go.
+    format
+        See `output_names.OutputNames`.
     report
         The report file. One that exists is kept by `skip_existing`: the new report continues it.
     recursive
@@ -90,20 +101,15 @@ def plan(
     overwrite, skip_existing
         What happens to files that exist: replaced, or their photograph skipped. Refused if neither is set.
 
-    Returns
-    -------
-    list of Job
-        In the order of `inputs`, the files of a folder sorted.
-
     Raises
     ------
     FileError
         An output exists, cannot be written, would be written twice or over a photograph; a folder has no
-        photographs.
+        photographs. What the system says about one photograph only, such as that a name is too long, becomes
+        the fault of its job instead.
     SettingsError
         Arguments that contradict one another.
     """
-    extras = extras or Extras()
     if overwrite and skip_existing:
         raise SettingsError("--overwrite and --skip-existing contradict each other; give one of them")
     many = is_many(inputs)
@@ -111,57 +117,75 @@ def plan(
         raise SettingsError("'-' (standard input) stands alone; run clairvoy once more for the other inputs")
     if output == PIPE and many:
         raise SettingsError("standard output takes one picture; name a folder with -o for several")
-    if output is not None and many and Path(output).is_file():
+    if (
+        format is not None
+        and output not in (None, PIPE)
+        and not many
+        and WRITTEN_SUFFIXES.get(Path(str(output)).suffix.lower(), FORMATS[format]) != FORMATS[format]
+    ):
+        raise SettingsError(f"--format {format} and {output} contradict each other; give one of them")
+    if output is not None and many and os.path.isfile(output):
         raise FileError(f"{output} is a file; for several photographs -o names a folder")
 
-    jobs = []
-    for source, relative in _photographs(inputs, output, recursive):
-        target = _target(source, relative, output, many)
-        jobs.append(
-            Job(
-                source=source,
-                target=target,
-                haze_map=_extra(extras.haze_map, "haze", relative, many),
-                tau_map=_extra(extras.tau_map, "tau", relative, many),
-                comparison=_extra(extras.comparison, "comparison", relative, many),
-                done=skip_existing and target is not None and target.exists(),
-            )
-        )
-    if output is not None and not many:
+    found = Plan([])
+    sources = list(_photographs(inputs, output, recursive, found))
+    names = OutputNames(sources, output, many, format)
+    found.jobs[:0] = [_job(source, names, extras or Extras(), skip_existing) for source in sources]
+    jobs = [job for job in found.jobs if job.fault is None]
+    if output is not None and not many and jobs:
         jobs[0].check_format()
     report_path = [] if report is None else [Path(report)]
     _check_collisions(jobs, report_path)
     if not overwrite and not skip_existing:
         _check_absent([path for job in jobs for path in job.outputs] + report_path)
     check_writable([path for job in jobs if not job.done for path in job.outputs] + report_path)
-    return jobs
+    return found
 
 
 def is_many(inputs: Sequence[str]) -> bool:
     """Tell whether outputs are folders and the report a list: for several inputs, and for a folder."""
-    return len(inputs) > 1 or any(Path(name).is_dir() for name in inputs)
+    return len(inputs) > 1 or any(os.path.isdir(name) for name in inputs)
 
 
-def _photographs(
-    inputs: Sequence[str], output: str | None, recursive: bool
-) -> Iterator[tuple[Path | None, Path]]:
-    """Yield every photograph (None: standard input) and its place below an output folder."""
+def _photographs(inputs: Sequence[str], output: str | None, recursive: bool, found: Plan) -> Iterator[Source]:
+    """Yield every photograph; note in `found` what cannot be read."""
+    folders = [Path(name) for name in inputs if os.path.isdir(name)]
+    below = _told_apart(folders) if len(folders) > 1 else {folder: Path() for folder in folders}
     for name in inputs:
         path = Path(name)
         if name == PIPE:
-            yield None, Path("stdin.png")
-        elif path.is_dir():
-            found = [
-                photograph
-                for photograph in files.find_photographs(path, recursive=recursive)
-                if not _is_own_output(photograph, path, output)
-            ]
-            if not found:
-                raise FileError(f"{path}: every photograph here is a result of clairvoy; name another folder")
-            for photograph in found:
-                yield photograph, photograph.relative_to(path)
+            yield Source(None, Path("stdin.png"))
+        elif path not in below:
+            yield Source(path, Path(path.name))
         else:
-            yield path, Path(path.name)
+            contents = look_through(path, recursive=recursive)
+            mine = [item for item in contents.photographs if not _is_own_output(item, path, output)]
+            found.not_read += [item for item in contents.others if not _is_own_output(item, path, output)]
+            found.jobs += [
+                Job(
+                    folder,
+                    None,
+                    fault=f"{folder}: cannot be looked into ({error.strerror}); check its permissions",
+                )
+                for folder, error in contents.unreadable
+            ]
+            if not contents.photographs:
+                raise FileError(nothing_found(path, recursive))
+            if not mine:
+                raise FileError(f"{path}: every photograph here is a result of clairvoy; name another folder")
+            for item in mine:
+                yield Source(item, below[path] / item.relative_to(path))
+
+
+def _told_apart(folders: Sequence[Path]) -> dict[Path, Path]:
+    """The shortest ends of the folders' paths that differ from one another."""
+    parts = {folder: Path(os.path.abspath(folder)).parts[1:] for folder in folders}
+    longest = max(map(len, parts.values()), default=0)
+    for length in range(1, longest + 1):
+        ends = {folder: Path(*part[-length:]) for folder, part in parts.items()}
+        if len(set(ends.values())) == len(set(parts.values())):
+            return ends
+    return {folder: Path(*part) for folder, part in parts.items()}
 
 
 def _is_own_output(photograph: Path, folder: Path, output: str | None) -> bool:
@@ -174,30 +198,38 @@ def _is_own_output(photograph: Path, folder: Path, output: str | None) -> bool:
     return inside != folder.resolve() and inside in photograph.resolve().parents
 
 
-def _target(source: Path | None, relative: Path, output: str | None, many: bool) -> Path | None:
-    if output == PIPE or (output is None and source is None):
-        return None
-    if output is None:
-        assert source is not None
-        return source.with_name(f"{source.stem}.clear{source.suffix}")
-    path = Path(output)
-    if many or path.is_dir() or output.endswith(("/", os.sep)):
-        path = path / relative
-    return path
+def _job(source: Source, names: OutputNames, extras: Extras, skip_existing: bool) -> Job:
+    try:
+        target = names.target(source)
+        job = Job(
+            source=source.path,
+            target=target,
+            haze_map=names.extra(extras.haze_map, "haze", source),
+            tau_map=names.extra(extras.tau_map, "tau", source),
+            comparison=names.extra(extras.comparison, "comparison", source),
+            done=skip_existing and target is not None and target.exists(),
+        )
+        for path in [*job.outputs, *([source.path] if source.path else [])]:
+            _check_name(path)
+    except (OSError, ValueError) as error:
+        if isinstance(error, (FileError, SettingsError)):
+            raise
+        reason = getattr(error, "strerror", None) or error
+        return Job(
+            source.path,
+            None,
+            fault=f"{source.path}: {reason}; give it another name, or its output one with -o",
+        )
+    return job
 
 
-def _extra(argument: str | None, kind: str, relative: Path, many: bool) -> Path | None:
-    if argument is None:
-        return None
-    path = Path(argument)
-    is_png = path.suffix.lower() == ".png"
-    if many and is_png and not path.is_dir():
-        raise SettingsError(f"{argument} is one file, but there are several {kind} pictures; name a folder")
-    if many or path.is_dir() or argument.endswith(("/", os.sep)):
-        return path / relative.with_name(f"{relative.stem}.{kind}.png")
-    if not is_png:
-        raise SettingsError(f"the {kind} picture is a PNG; give {argument} the suffix .png, or name a folder")
-    return path
+def _check_name(path: Path) -> None:
+    """Raise OSError if the system does not take such a name; that nothing is there is fine."""
+    folder = path.parent
+    while not folder.exists():  # in a folder that is missing every name is only missing too
+        folder = folder.parent
+    with suppress(FileNotFoundError, NotADirectoryError, PermissionError):
+        os.lstat(folder / path.name)
 
 
 def _check_collisions(jobs: Sequence[Job], report: Sequence[Path]) -> None:

@@ -6,15 +6,18 @@ import argparse
 import os
 import shutil
 import sys
-import tempfile
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from clairvoy.apps.argument_types import fraction
 from clairvoy.apps.outputs import check_writable, map_png, picture_png, to_json
+from clairvoy.apps.own_stderr import own_stderr
 from clairvoy.errors import FileError, SettingsError
+from clairvoy.imaging.formats.recognition import READ_SUFFIXES, WRITTEN_AS, WRITTEN_SUFFIXES
+from clairvoy.storage.atomic import part_name, remove_abandoned_parts
 
 if TYPE_CHECKING:
     from clairvoy.imaging.scenes import PictureScene, TiffScene
@@ -68,8 +71,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="where the best two actions differ by less, go where the restoration is trusted most (default: 0, off)",
     )  # fmt: skip
     add(
-        "--strength", type=_strength, default=1.0, metavar="0..1", help="how much haze to remove (default: 1)"
-    )
+        "--strength", type=fraction, default=1.0, metavar="0..1",
+        help="how much haze to remove, such as 0.5 or 50%% (default: 1)",
+    )  # fmt: skip
     add("--weights", default="fast", metavar="NAME|FILE", help="released weights or your own (default: fast)")
     add("--device", choices=["auto", "cpu", "cuda", "mps"], default="auto", help="where to compute")
     add("-q", "--quiet", action="store_true", help="say nothing but errors")
@@ -88,7 +92,12 @@ def run(args: argparse.Namespace) -> int:
     restored = args.output / f"restored{_suffix(args.scene)}"
     targets = [args.output / name for name in ("path.png", "haze.png", "report.json")] + [restored]
     _check(args, targets)
+    with own_stderr():
+        _search(args, restored, targets)
+    return 0
 
+
+def _search(args: argparse.Namespace, restored: Path, targets: list[Path]) -> None:
     from clairvoy.imaging.scenes import open_scene
     from clairvoy.restoring.parts import choose_device, load_weights
     from clairvoy.restoring.scene import SceneSearcher, WindowRestorer, choose_grid
@@ -109,14 +118,16 @@ def run(args: argparse.Namespace) -> int:
     account = _account(args, scene, found, searched)
     # Everything is written into a folder of its own first, then moved: an error leaves nothing behind.
     args.output.mkdir(parents=True, exist_ok=True)
-    beside = Path(tempfile.mkdtemp(prefix=".clairvoy-", suffix=".part", dir=args.output))
+    remove_abandoned_parts([args.output])
+    beside = args.output / part_name()
+    beside.mkdir()
     try:
         (beside / "path.png").write_bytes(picture_png(search_picture(found)))
         (beside / "haze.png").write_bytes(map_png(found.haze))
         _write_restored(beside / restored.name, scene, restorer)
         (beside / "report.json").write_bytes(to_json(account))
         for target in targets:
-            os.replace(beside / target.name, target)
+            os.replace(beside / target.name, os.path.realpath(target))
     except OSError as error:
         raise FileError(
             f"{args.output} cannot be written ({error.strerror or error}); choose another place"
@@ -130,7 +141,6 @@ def run(args: argparse.Namespace) -> int:
             f"{windows['recognised']} recognised as hazy and restored; {account['ended']}; {searched:.1f} s",
             file=sys.stderr,
         )
-    return 0
 
 
 def _check(args: argparse.Namespace, targets: list[Path]) -> None:
@@ -153,9 +163,8 @@ def _check(args: argparse.Namespace, targets: list[Path]) -> None:
 
 
 def _suffix(scene: Path) -> str:
-    from clairvoy.imaging.files import SUFFIXES
-
-    return scene.suffix.lower() if scene.suffix.lower() in SUFFIXES else ".png"
+    suffix = scene.suffix.lower()
+    return suffix if suffix in WRITTEN_SUFFIXES else WRITTEN_AS.get(READ_SUFFIXES.get(suffix, "PNG"), ".png")
 
 
 def _account(
@@ -233,11 +242,4 @@ def _budget(text: str) -> float:
         value = float("nan")
     if not 0 < value <= 1:
         raise argparse.ArgumentTypeError(f"{text} is no part of the windows; give 0.3 or 30%, at most 1")
-    return value
-
-
-def _strength(text: str) -> float:
-    value = float(text)
-    if not 0 <= value <= 1:
-        raise argparse.ArgumentTypeError(f"{text} is not between 0 and 1")
     return value

@@ -17,12 +17,12 @@ from clairvoy.apps.train.log import RunLog
 from clairvoy.apps.train.options import add_run
 from clairvoy.apps.train.record import asked, describe, refuse_other_settings
 from clairvoy.cotraining.loop import Cotraining, Feedback
+from clairvoy.environments.handed_in import as_environment
 from clairvoy.errors import FileError, SettingsError
 from clairvoy.qlearning.environment import BatchedEnvironment
 from clairvoy.qlearning.online import OnlineSettings, Trained, train_online
 from clairvoy.qlearning.rollout import LONGEST, evaluate
 from clairvoy.restoring.parts import choose_device
-from clairvoy.scenarios.own.parts import as_environment
 from clairvoy.scenarios.world.dream_pictures import dream_pictures
 from clairvoy.scenarios.world.file import save_world
 from clairvoy.scenarios.world.presets import NUM_ENVS, preset

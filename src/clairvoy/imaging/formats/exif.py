@@ -8,8 +8,10 @@ in place: maker notes point to absolute offsets, and rewriting breaks them.
 
 from __future__ import annotations
 
+import mmap
 import re
 import struct
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Literal
 
@@ -51,7 +53,7 @@ class Layout:
     first: int
 
 
-def read_layout(block: bytes) -> Layout:
+def read_layout(block: bytes | mmap.mmap) -> Layout:
     """Read a TIFF header; `FileError` when it is none."""
     if block[:2] not in (b"II", b"MM") or len(block) < 8:
         raise FileError(_DAMAGED.format("no TIFF header"))
@@ -64,8 +66,12 @@ def read_layout(block: bytes) -> Layout:
     return Layout(order, False, first)
 
 
-def read_entries(block: bytes, layout: Layout, offset: int) -> tuple[dict[int, Entry], int]:
-    """Read one directory: its entries, and where the offset of the next directory is written."""
+def read_entries(block: bytes | mmap.mmap, layout: Layout, offset: int) -> tuple[dict[int, Entry], int]:
+    """Read one directory: its entries, and where the offset of the next directory is written.
+
+    An entry whose values lie outside the block, or of an unknown type, is passed over: one bad tag is no reason to lose
+    the others, and whoever needs a tag notices that it is missing.
+    """
     count_code, entry_code, inline, word = ("Q", "HHQ", 8, "Q") if layout.big else ("H", "HHI", 4, "I")
     entry_size = struct.calcsize("<" + entry_code) + inline
     try:
@@ -77,20 +83,20 @@ def read_entries(block: bytes, layout: Layout, offset: int) -> tuple[dict[int, E
         for start in range(table, table + count * entry_size, entry_size):
             tag, kind, values = struct.unpack_from(layout.order + entry_code, block, start)
             if kind not in _TYPE_SIZES:
-                continue  # TIFF 6.0: readers skip types that they do not know
+                continue
             size = _TYPE_SIZES[kind] * values
             position = start + entry_size - inline
             if size > inline:
                 (position,) = struct.unpack_from(layout.order + word, block, position)
             if position + size > len(block):
-                raise FileError(_DAMAGED.format(f"tag {tag} ends early"))
+                continue
             entries[tag] = Entry(kind, values, block[position : position + size], position)
     except struct.error as error:
         raise FileError(_DAMAGED.format("a directory ends early")) from error
     return entries, table + count * entry_size
 
 
-def next_directory(block: bytes, layout: Layout, link: int) -> int:
+def next_directory(block: bytes | mmap.mmap, layout: Layout, link: int) -> int:
     """Offset of the directory that follows, 0 when there is none."""
     return int(struct.unpack_from(layout.order + ("Q" if layout.big else "I"), block, link)[0])
 
@@ -101,34 +107,52 @@ def integers(entry: Entry, order: str) -> tuple[int, ...]:
     return struct.unpack(f"{order}{entry.count}{code}", entry.value) if code else ()
 
 
-def read_tree(block: bytes, layout: Layout, offset: int, pointer: int = 0) -> Directory:
-    """Read a directory and those below it (EXIF, GPS, interoperability), nested at their pointers' tags."""
+def read_tree(block: bytes | mmap.mmap, layout: Layout, offset: int, pointer: int = 0) -> Directory:
+    """Read a directory and those below it (EXIF, GPS, interoperability), nested at their pointers' tags.
+
+    A pointer to where no directory is, is left out.
+    """
     entries, _ = read_entries(block, layout, offset)
     tree: Directory = dict(entries)
     for child in _CHILDREN.get(pointer, ()):
         if child in entries:
-            target = integers(entries[child], layout.order)
-            tree[child] = read_tree(block, layout, target[0] if target else 0, child)
+            del tree[child]
+            with suppress(FileError, IndexError):
+                tree[child] = read_tree(block, layout, integers(entries[child], layout.order)[0], child)
     return tree
 
 
-def write_tree(tree: Directory, order: str, offset: int) -> bytes:
-    """Write a directory and those below it, to stand at an even `offset` of a classic TIFF or EXIF block."""
-    table_size = 2 + 12 * len(tree) + 4
-    table, values = bytearray(struct.pack(order + "H", len(tree))), bytearray()
+def is_damaged(block: bytes | mmap.mmap, layout: Layout, offset: int, pointer: int = 0) -> bool:
+    """Tell whether a directory, or one below it, has entries that cannot be read."""
+    try:
+        entries, _ = read_entries(block, layout, offset)
+        (count,) = struct.unpack_from(layout.order + ("Q" if layout.big else "H"), block, offset)
+        below = [child for child in _CHILDREN.get(pointer, ()) if child in entries]
+        return len(entries) < count or any(
+            is_damaged(block, layout, integers(entries[child], layout.order)[0], child) for child in below
+        )
+    except (FileError, IndexError):
+        return True
+
+
+def write_tree(tree: Directory, order: str, offset: int, big: bool = False) -> bytes:
+    """Write a directory and those below it, to stand at an even `offset` of a TIFF (`big`: BigTIFF) or EXIF block."""
+    word, inline = ("Q", 8) if big else ("I", 4)
+    table_size = (8 + 20 * len(tree) + 8) if big else (2 + 12 * len(tree) + 4)
+    table, values = bytearray(struct.pack(order + ("Q" if big else "H"), len(tree))), bytearray()
     for tag in sorted(tree):
         entry, after = tree[tag], offset + table_size + len(values)
         if isinstance(entry, dict):
-            values += write_tree(entry, order, after)
-            table += struct.pack(order + "HHII", tag, 4, 1, after)
+            values += write_tree(entry, order, after, big)
+            table += struct.pack(f"{order}HH{word}{word}", tag, 18 if big else 4, 1, after)
             continue
-        table += struct.pack(order + "HHI", tag, entry.kind, entry.count)
-        if len(entry.value) <= 4:
-            table += entry.value.ljust(4, b"\0")
+        table += struct.pack(order + "HH" + word, tag, entry.kind, entry.count)
+        if len(entry.value) <= inline:
+            table += entry.value.ljust(inline, b"\0")
         else:
-            table += struct.pack(order + "I", after)
+            table += struct.pack(order + word, after)
             values += entry.value + b"\0" * (len(entry.value) % 2)
-    return bytes(table + struct.pack(order + "I", 0) + values)
+    return bytes(table + struct.pack(order + word, 0) + values)
 
 
 def new_block(tree: Directory, order: str) -> bytes:
@@ -173,6 +197,55 @@ def made_upright(block: bytes) -> bytes:
     return bytes(patched)
 
 
+def mended(block: bytes) -> tuple[bytes | None, tuple[int, ...]]:
+    """EXIF block without the entries that cannot be read, and their tags; None where nothing of it can be.
+
+    Other programs refuse a whole block, or the picture, for one bad entry. The table is closed up in its place and
+    no value moves, so that a maker note's offsets still hold. A block without fault is returned as it is.
+    """
+    try:
+        layout = read_layout(block)
+        patched, lost = bytearray(block), list[int]()
+        _mend_directory(patched, layout, layout.first, 0, lost)
+    except FileError:
+        return None, ()
+    return (bytes(patched), tuple(lost)) if lost else (block, ())
+
+
+def _mend_directory(block: bytearray, layout: Layout, offset: int, pointer: int, lost: list[int]) -> None:
+    """Close up the table of one directory and of those below it; see `mended`."""
+    if layout.big:
+        raise FileError(_DAMAGED.format("an EXIF block cannot be a BigTIFF"))
+    whole = bytes(block)
+    entries, link = read_entries(whole, layout, offset)
+    if not entries:
+        raise FileError(_DAMAGED.format("a directory holds nothing that can be read"))
+    bad = set[int]()
+    for child in _CHILDREN.get(pointer, ()):
+        if child in entries:
+            try:
+                _mend_directory(block, layout, integers(entries[child], layout.order)[0], child, lost)
+            except (FileError, IndexError):
+                bad.add(child)
+    table = range(offset + 2, link, 12)
+    tags = [struct.unpack_from(layout.order + "H", whole, place)[0] for place in table]
+    kept = [
+        whole[place : place + 12]
+        for place, tag in zip(table, tags, strict=True)
+        if tag in entries and tag not in bad and _is_of(whole, place, layout, entries[tag])
+    ]
+    if len(kept) < len(tags):
+        lost += [tag for tag in tags if tag not in entries or tag in bad]
+        closed = struct.pack(layout.order + "H", len(kept)) + b"".join(kept) + whole[link : link + 4]
+        block[offset : link + 4] = closed.ljust(link + 4 - offset, b"\0")
+
+
+def _is_of(block: bytes, place: int, layout: Layout, entry: Entry) -> bool:
+    """Tell whether the row of a table at `place` is the one that an entry was read from, and not one of the same tag."""
+    kind, count = struct.unpack_from(layout.order + "HI", block, place + 2)
+    return bool((kind, count) == (entry.kind, entry.count))
+
+
 def set_integer(block: bytearray, entry: Entry, order: str, value: int) -> None:
     """Overwrite the first value of an entry of an integer type, in place."""
     if code := _INTEGER_CODES.get(entry.kind):
@@ -194,3 +267,12 @@ def turned(samples: np.ndarray, orientation: int) -> np.ndarray:
     if orientation in (2, 3, 6, 7):
         samples = samples[:, ::-1]
     return samples
+
+
+def reordered(entry: Entry, order: str, wanted: str) -> Entry:
+    """Entry with its values in another byte order."""
+    width = {3: 2, 8: 2, 4: 4, 5: 4, 9: 4, 10: 4, 11: 4, 13: 4, 12: 8, 16: 8, 17: 8, 18: 8}.get(entry.kind, 1)
+    if order == wanted or width == 1:
+        return entry
+    value = np.frombuffer(entry.value, f"u{width}").byteswap().tobytes()
+    return Entry(entry.kind, entry.count, value, entry.position)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -16,6 +17,8 @@ from clairvoy.imaging.windows import strips
 STRIP_PIXELS = 4_000_000
 FIRST_FRAME = "is an animation; its first frame was taken"
 """The note of a reader that met an animation."""
+LOST_TAGS = "has damaged metadata; what of it cannot be read is left out"
+"""The note of a reader that met tags which point nowhere."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +59,40 @@ class Metadata:
     lossless: bool = True
 
 
+@dataclass(frozen=True, eq=False)
+class Kept:
+    """What a TIFF holds that pixels of 8 or 16 bits cannot, kept to be written back.
+
+    Attributes
+    ----------
+    colours
+        (H, W, 1 or 3) samples in the file's own type, of which the pixels are a copy scaled to 16 bits; None where the
+        pixels are the samples.
+    black, white
+        Values of `colours` that became 0 and 65535.
+    bands
+        (H, W, N) samples beyond the colours that are not the alpha, in the file's own type, such as near infrared;
+        None where there are none.
+    alpha_at
+        Where among the bands the alpha was.
+    alpha
+        (H, W) the alpha in the type of `colours`; None where there is none, or the picture's alpha is all of it.
+    """
+
+    colours: np.ndarray | None = None
+    black: float = 0.0
+    white: float = 1.0
+    bands: np.ndarray | None = None
+    alpha_at: int = 0
+    alpha: np.ndarray | None = None
+
+    def changed(self, how: Callable[[np.ndarray], np.ndarray]) -> Kept:
+        """The same with its planes turned or cut."""
+        planes = (self.colours, self.bands, self.alpha)
+        colours, bands, alpha = (None if part is None else how(part) for part in planes)
+        return replace(self, colours=colours, bands=bands, alpha=alpha)
+
+
 @dataclass(frozen=True)
 class Raster:
     """Samples of a file before orientation is applied.
@@ -69,11 +106,17 @@ class Raster:
         What else the file says, its orientation still unapplied.
     notes
         What the reader did that its user should know, such as "is an animation; its first frame was taken".
+    hidden
+        (H, W) bool, pixels that stand for "no data"; None where the file has none.
+    kept
+        What is written back beside the pixels, if the picture becomes a TIFF again.
     """
 
     samples: np.ndarray
     metadata: Metadata
     notes: tuple[str, ...] = ()
+    hidden: np.ndarray | None = None
+    kept: Kept | None = None
 
 
 def check_size(width: int, height: int, max_pixels: int) -> None:

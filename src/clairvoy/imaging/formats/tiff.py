@@ -1,253 +1,171 @@
-"""TIFF: 8 or 16 bits, grey or RGB, with or without alpha (TIFF 6.0; BigTIFF is read).
+"""TIFF: whatever grey, RGB, palette, CMYK or Lab picture its first page is (TIFF 6.0, BigTIFF), written with 8 or 16 bits.
 
-Every offset is checked against the file's length before a decoder sees it, since decoders fill what is
-missing. Pixels are read by tifffile; compressions that it does not know without extra packages (LZW,
-PackBits, JPEG) go to Pillow at 8 bits and to OpenCV at 16. Written here: strips, Deflate with horizontal
-prediction, in the byte order of the EXIF block, so that no value of it must be converted.
+Four parts, one idea each: how samples are stored (`tiff_page`, `tiff_segments`), what they mean (`tiff_meaning`), which
+tags survive (`tiff_tags`), writing (`tiff_writer`). Every offset is checked against the file's length before a decoder
+sees it, since decoders fill what is missing.
 
-Kept: EXIF and GPS directories, the descriptive tags below, ICC profile, XMP, resolution, bit depth, alpha.
-Rewriting moves the EXIF directory, so a maker note (a block in a format private to its maker) keeps its
-bytes, but pointers inside it may no longer fit. Left out: private tags, layers, reduced copies. Refused:
-several pages, camera raw, floating point, signed and 32-bit samples, CMYK, Lab, premultiplied alpha at 16
-bits.
+Kept: EXIF and GPS directories, all tags that do not belong to the storage (georeference, descriptions, private tags), ICC
+profile, XMP, resolution, depth, alpha, further bands, floats and 32 bits with their range. Rewriting moves the EXIF
+directory, so a maker note (a block in a format private to its maker) keeps its bytes, but pointers inside it may no
+longer fit. Turned into another form: palettes, CMYK and Lab become RGB, premultiplied alpha straight, masks alpha, fewer
+bits 8 or 16; the compression becomes Deflate. Left out: further pages, reduced copies, layers.
 """
 
 from __future__ import annotations
 
 import io
 import struct
-import warnings
-import zlib
-from typing import Literal
 
-import cv2
 import numpy as np
-import tifffile
-from PIL import Image, TiffImagePlugin
 
-from clairvoy.errors import FileError
 from clairvoy.imaging.formats import exif as ifd
-from clairvoy.imaging.formats.raster import Metadata, Raster, check_size, rgb_order, samples_of
+from clairvoy.imaging.formats import tiff_page as tag
+from clairvoy.imaging.formats.inks_and_lab import srgb_profile
+from clairvoy.imaging.formats.raster import LOST_TAGS, Kept, Metadata, Raster, check_size, to_sixteen_bits
+from clairvoy.imaging.formats.tiff_meaning import (
+    CONVERTED,
+    NO_DATA,
+    Meaning,
+    check_meaning,
+    interpret,
+    no_data_value,
+    no_data_written,
+    scaled,
+    unscaled,
+)
+from clairvoy.imaging.formats.tiff_page import Page, Pages, check_extent, describe, find_pages
+from clairvoy.imaging.formats.tiff_segments import check_readable, read_box
+from clairvoy.imaging.formats.tiff_tags import GEOREFERENCE, ICC, RESOLUTION, XMP, surviving
+from clairvoy.imaging.formats.tiff_writer import Layout, write_tiff
 
-_WIDTH, _HEIGHT, _BITS, _COMPRESSION, _PHOTOMETRIC, _SAMPLES = 256, 257, 258, 259, 262, 277
-_STRIP_OFFSETS, _ROWS_PER_STRIP, _STRIP_SIZES, _PLANAR = 273, 278, 279, 284
-_X_RES, _Y_RES, _RES_UNIT = 282, 283, 296
-_SUBFILE, _PREDICTOR, _TILE_OFFSETS, _TILE_SIZES = 254, 317, 324, 325
-_EXTRA, _SAMPLE_FORMAT, _XMP, _ICC = 338, 339, 700, 34675
-_DNG_VERSION, _COLOUR_FILTER_ARRAY = 50706, 32803
-# Description, make, model, software, date, artist, copyright, IPTC.
-_TEXTS = (270, 271, 272, 305, 306, 315, 33432, 33723)
-_DESCRIPTIVE = (*_TEXTS, ifd.ORIENTATION, ifd.EXIF_POINTER, ifd.GPS_POINTER)
-_DEFLATE = 8
-_TIFFFILE_COMPRESSIONS = (1, 8, 32946, 34925)
-_PHOTOMETRICS = {0: "white is zero", 1: "black is zero", 2: "RGB", 3: "palette", 6: "YCbCr"}
-_PREMULTIPLIED = 1
-_DAMAGED = "is truncated or damaged ({}); get the file again"
-_SHORT, _LONG, _RATIONAL, _BYTE, _UNDEFINED = 3, 4, 5, 1, 7
+_ASCII = 2
 
 
 def decode(data: bytes, max_pixels: int) -> Raster:
-    """Decode a TIFF file; see `clairvoy.imaging.formats`."""
-    layout = ifd.read_layout(data)
-    page, link = ifd.read_entries(data, layout, layout.first)
-    _check_single(data, layout, page, link)
-
-    def number(tag: int, default: int) -> int:
-        values = ifd.integers(page[tag], layout.order) if tag in page else ()
-        return values[0] if values else default
-
-    width, height, photometric = number(_WIDTH, 0), number(_HEIGHT, 0), number(_PHOTOMETRIC, 1)
-    check_size(width, height, max_pixels)
-    bits = set(ifd.integers(page[_BITS], layout.order)) if _BITS in page else {1}
-    _check_kind(bits, number(_SAMPLE_FORMAT, 1), photometric)
-    _check_extent(data, layout, page)
-    if number(_COMPRESSION, 1) == 1 and _STRIP_SIZES in page:
-        stored = sum(ifd.integers(page[_STRIP_SIZES], layout.order))
-        if 8 * stored < width * height * number(_SAMPLES, 1) * max(bits):
-            raise FileError(_DAMAGED.format("pixels are missing"))
-
-    metadata = _read_metadata(data, layout, page)
-    # Decoders disagree about who turns the picture; without the tag none of them does.
-    if number(ifd.ORIENTATION, 1) != 1:
-        patched = bytearray(data)
-        ifd.set_integer(patched, page[ifd.ORIENTATION], layout.order, 1)
-        data = bytes(patched)
-    plain = number(_COMPRESSION, 1) in _TIFFFILE_COMPRESSIONS and photometric in (0, 1, 2)
-    extra = number(_EXTRA, 0)
-    if bits == {16}:
-        if extra == _PREMULTIPLIED:
-            raise FileError("has premultiplied alpha; save it with straight (unassociated) alpha")
-        if not plain and number(_PLANAR, 1) == 2:
-            raise FileError("keeps its colours in separate compressed planes; save it with Deflate")
-        samples = _decode_plain(data) if plain else _decode_with_opencv(data)
-    elif bits == {8} and plain and extra != _PREMULTIPLIED:
-        samples = _decode_plain(data)
-    else:
-        samples = _decode_with_pillow(data)
-    if photometric == 0 and plain and bits in ({8}, {16}) and extra != _PREMULTIPLIED:
-        samples[..., 0] = np.iinfo(samples.dtype).max - samples[..., 0]
-    if samples.shape not in {(height, width, channels) for channels in (1, 2, 3, 4)}:
-        raise FileError(f"has samples of shape {samples.shape}; save it as grey or RGB of 8 or 16 bits")
-    return Raster(samples, metadata)
+    """Decode the first full page of a TIFF file; see `clairvoy.imaging.formats`."""
+    pages = find_pages(data)
+    page = describe(data, pages.main, pages.layout.order)
+    check_size(page.width, page.height, max_pixels)
+    check_kind(page)
+    samples = read_box(page, 0, 0, page.height, page.width, no_data_value(page) or 0)
+    meaning = masked(interpret(page, samples), pages, page)
+    notes = meaning.notes
+    if pages.more:
+        notes += (f"has {pages.more + 1} pages; the first was taken, and only it is written",)
+    if ifd.is_damaged(data, pages.layout, pages.offset):
+        notes += (LOST_TAGS,)
+    metadata = read_metadata(pages, page)
+    parts = [meaning.colours] + ([] if meaning.alpha is None else [meaning.alpha[..., None]])
+    samples = parts[0] if len(parts) == 1 else np.concatenate(parts, axis=2)
+    return Raster(samples, metadata, notes, meaning.hidden, meaning.kept)
 
 
-def encode(samples: np.ndarray, metadata: Metadata, quality: int | None) -> bytes:
-    """Encode (H, W, 1 to 4) samples as TIFF of the same bit depth; lossless, so `quality` has no effect."""
+def encode(samples: np.ndarray, metadata: Metadata, quality: int | None, kept: Kept | None = None) -> bytes:
+    """Encode (H, W, 1 to 4) samples as TIFF of the same bit depth; lossless, so `quality` has no effect.
+
+    Parameters
+    ----------
+    samples, metadata, quality
+        See `clairvoy.imaging.formats`.
+    kept
+        Bands and values that the picture's own TIFF held beside these samples.
+    """
+    assembled, layout = arrange(samples, kept)
+    target = io.BytesIO()
+    parts = (assembled[top : top + layout.rows] for top in range(0, layout.height, layout.rows))
+    write_tiff(target, layout, parts, metadata)
+    return target.getvalue()
+
+
+def arrange(samples: np.ndarray, kept: Kept | None, tile: int | None = None) -> tuple[np.ndarray, Layout]:
+    """Samples (H, W, C) as they lie in the file, and the layout of a file of that size."""
     height, width, channels = samples.shape
-    tree, order = _exif_tree(metadata.exif)
-    parts, offsets, end = [], [], 8
-    rows_per_strip = max(1, 65_536 // width)
-    for top in range(0, height, rows_per_strip):
-        part = _compressed(samples[top : top + rows_per_strip], order)
-        offsets.append(end)
-        parts.append(part + b"\0" * (len(part) % 2))
-        end += len(parts[-1])
-    if end >= 2**32 - 2**24:
-        raise FileError("a TIFF can hold at most 4 GB; write PNG")
-
-    def entry(kind: int, *values: int) -> ifd.Entry:
-        code = {_SHORT: "H", _LONG: "I", _RATIONAL: "I"}[kind]
-        count = len(values) // (2 if kind == _RATIONAL else 1)
-        return ifd.Entry(kind, count, struct.pack(f"{order}{len(values)}{code}", *values))
-
-    tree |= {
-        _WIDTH: entry(_LONG, width),
-        _HEIGHT: entry(_LONG, height),
-        _BITS: entry(_SHORT, *[8 * samples.itemsize] * channels),
-        _COMPRESSION: entry(_SHORT, _DEFLATE),
-        _PHOTOMETRIC: entry(_SHORT, 2 if channels >= 3 else 1),
-        _STRIP_OFFSETS: entry(_LONG, *offsets),
-        _SAMPLES: entry(_SHORT, channels),
-        _ROWS_PER_STRIP: entry(_LONG, rows_per_strip),
-        _STRIP_SIZES: entry(_LONG, *map(len, parts)),
-        _PLANAR: entry(_SHORT, 1),
-        _PREDICTOR: entry(_SHORT, 2),
-    }
-    if channels in (2, 4):
-        tree[_EXTRA] = entry(_SHORT, 2)
-    if metadata.dpi:
-        across, down = (round(dots * 10_000) for dots in metadata.dpi)
-        tree |= {_X_RES: entry(_RATIONAL, across, 10_000), _Y_RES: entry(_RATIONAL, down, 10_000)}
-        tree[_RES_UNIT] = entry(_SHORT, 2)
-    if metadata.xmp:
-        tree[_XMP] = ifd.Entry(_BYTE, len(metadata.xmp), metadata.xmp)
-    if metadata.icc:
-        tree[_ICC] = ifd.Entry(_UNDEFINED, len(metadata.icc), metadata.icc)
-    header = (b"II" if order == "<" else b"MM") + struct.pack(order + "HI", 42, end)
-    return b"".join([header, *parts, ifd.write_tree(tree, order, end)])
+    count = 1 if channels < 3 else 3
+    colours, alpha = samples[..., :count], samples[..., count:]
+    white_is_zero = False
+    if kept is not None and kept.colours is not None and kept.colours.shape == colours.shape:
+        colours, white_is_zero = unscaled(to_sixteen_bits(colours), kept), kept.black > kept.white
+        alpha = _alpha_of(kept, alpha, colours.dtype)
+    bands = kept.bands if kept is not None and kept.bands is not None else samples[..., :0]
+    alpha_at = min(kept.alpha_at, bands.shape[2]) if kept is not None else 0
+    if bands.shape[2] and bands.dtype != colours.dtype:
+        if bands.dtype == np.uint16 and colours.dtype == np.uint8:
+            colours, alpha = to_sixteen_bits(colours), to_sixteen_bits(alpha)
+        bands = bands.astype(colours.dtype)
+    parts = [colours, bands[..., :alpha_at], alpha, bands[..., alpha_at:]]
+    present = [part for part in parts if part.shape[2]]
+    assembled = present[0] if len(present) == 1 else np.concatenate(present, axis=2)
+    has_alpha = alpha.shape[2] > 0
+    layout = Layout(
+        height, width, assembled.shape[2], assembled.dtype, count, count + alpha_at if has_alpha else None,
+        tile, white_is_zero,
+    )  # fmt: skip
+    return assembled, layout
 
 
-def _check_single(data: bytes, layout: ifd.Layout, page: dict[int, ifd.Entry], link: int) -> None:
-    """Refuse camera raw, whose first page is a preview, and files of several pages."""
-
-    def number(entries: dict[int, ifd.Entry], tag: int) -> int:
-        values = ifd.integers(entries[tag], layout.order) if tag in entries else ()
-        return values[0] if values else 0
-
-    preview, mosaic = number(page, _SUBFILE) & 1, number(page, _PHOTOMETRIC) == _COLOUR_FILTER_ARRAY
-    if _DNG_VERSION in page or preview or mosaic:
-        raise FileError("is camera raw or begins with a preview; develop it and save a TIFF or JPEG")
-    seen = {layout.first}
-    while following := ifd.next_directory(data, layout, link):
-        if following in seen:
-            raise FileError(_DAMAGED.format("its pages run in a circle"))
-        seen.add(following)
-        other, link = ifd.read_entries(data, layout, following)
-        # Reduced copies (bit 0) and masks (bit 2) belong to the first page.
-        if not number(other, _SUBFILE) & 0b101:
-            raise FileError("has several pages (or is camera raw); save the one that you want on its own")
+def check_kind(page: Page) -> None:
+    """Refuse what cannot be read, before anything is decoded."""
+    check_meaning(page)
+    check_readable(page)
+    check_extent(page)
 
 
-def _check_kind(bits: set[int], sample_format: int, photometric: int) -> None:
-    if sample_format == 3:
-        raise FileError("has floating-point samples, of unknown range; scale them and save 16-bit integers")
-    if sample_format not in (1, 4) or not bits <= {1, 2, 4, 8, 16} or len(bits) != 1:
-        raise FileError("has samples other than unsigned integers of 8 or 16 bits; save it with such samples")
-    if photometric not in _PHOTOMETRICS:
-        raise FileError(f"has colours of kind {photometric} (CMYK, Lab or another); convert it to RGB")
+def _alpha_of(kept: Kept, alpha: np.ndarray, dtype: np.dtype) -> np.ndarray:
+    """Alpha (H, W, 0 or 1) of 8 or 16 bits in the type of unusual colours: the file's own where nobody changed it."""
+    full = 1.0 if dtype.kind == "f" else float(np.iinfo(dtype).max)
+    if kept.alpha is not None and alpha.shape[2]:
+        own = kept.alpha[..., None]
+        if np.array_equal(scaled(own, 0.0, full), to_sixteen_bits(alpha)):
+            return own
+    share = alpha.astype(np.float64) / np.iinfo(alpha.dtype).max * full
+    return (share if dtype.kind == "f" else np.rint(share)).astype(dtype)
 
 
-def _check_extent(data: bytes, layout: ifd.Layout, page: dict[int, ifd.Entry]) -> None:
-    """Refuse a file whose strips or tiles are not all inside it."""
-    tags = (_TILE_OFFSETS, _TILE_SIZES) if _TILE_OFFSETS in page else (_STRIP_OFFSETS, _STRIP_SIZES)
-    offsets, sizes = (ifd.integers(page[tag], layout.order) if tag in page else () for tag in tags)
-    if not offsets or len(offsets) != len(sizes):
-        raise FileError(_DAMAGED.format("it does not say where its pixels are"))
-    if any(size == 0 or offset + size > len(data) for offset, size in zip(offsets, sizes, strict=True)):
-        raise FileError(_DAMAGED.format("pixels are missing"))
+def masked(meaning: Meaning, pages: Pages, page: Page) -> Meaning:
+    """Take a mask of transparent pixels, which GDAL keeps as a page of its own, for the alpha."""
+    for entries in pages.masks:
+        mask = describe(page.block, entries, page.order)
+        if (mask.height, mask.width, mask.samples) != (
+            page.height,
+            page.width,
+            1,
+        ) or meaning.alpha is not None:
+            continue
+        check_readable(mask)
+        check_extent(mask)
+        seen = read_box(mask, 0, 0, mask.height, mask.width)[..., 0] > 0
+        alpha = np.where(seen, np.iinfo(meaning.colours.dtype).max, 0).astype(meaning.colours.dtype)
+        return Meaning(meaning.colours, alpha, meaning.hidden, meaning.kept, meaning.notes)
+    return meaning
 
 
-def _decode_plain(data: bytes) -> np.ndarray:
-    with tifffile.TiffFile(io.BytesIO(data)) as file:
-        page = file.pages.first
-        samples = page.asarray()
-        if samples.ndim == 3 and page.planarconfig == 2:
-            samples = np.moveaxis(samples, 0, -1)
-    samples = np.ascontiguousarray(samples, samples.dtype.newbyteorder("="))
-    return samples.reshape(*samples.shape[:2], -1) if samples.ndim <= 3 else samples
-
-
-def _decode_with_opencv(data: bytes) -> np.ndarray:
-    samples = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
-    if samples is None or samples.dtype != np.uint16:
-        raise FileError(
-            "has 16-bit samples in a compression that cannot be read; save it with Deflate or LZW"
-        )
-    return rgb_order(samples)
-
-
-def _decode_with_pillow(data: bytes) -> np.ndarray:
-    with warnings.catch_warnings():
-        # The size has been checked against max_pixels already.
-        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-        try:
-            image: Image.Image = TiffImagePlugin.TiffImageFile(io.BytesIO(data))
-            mode = {"1": "L", "P": "RGB", "PA": "RGBA", "YCbCr": "RGB"}.get(image.mode, image.mode)
-            if mode not in ("L", "LA", "RGB", "RGBA", "RGBX"):
-                raise FileError(f"has pixels of kind {mode}; save it as grey or RGB of 8 or 16 bits")
-            return samples_of(image if mode == image.mode else image.convert(mode))
-        except Image.DecompressionBombError as error:
-            raise FileError("is too large for its compression; save it with Deflate") from error
-
-
-def _read_metadata(data: bytes, layout: ifd.Layout, page: dict[int, ifd.Entry]) -> Metadata:
-    tree = ifd.read_tree(data, layout, layout.first)
-    described = {tag: tree[tag] for tag in _DESCRIPTIVE if tag in tree}
+def read_metadata(pages: Pages, page: Page) -> Metadata:
+    """What a page says besides its pixels."""
+    order = pages.layout.order
+    tree = surviving(ifd.read_tree(page.block, pages.layout, pages.offset))
+    if NO_DATA in tree:
+        value = no_data_written(page)
+        del tree[NO_DATA]
+        if value is not None:
+            tree[NO_DATA] = ifd.Entry(_ASCII, len(value), value)
+    if not tree.keys().isdisjoint(GEOREFERENCE):
+        # A map's grid is counted from the first row and column of the file, whatever the orientation says.
+        tree.pop(ifd.ORIENTATION, None)
     dpi = None
-    unit = ifd.integers(page[_RES_UNIT], layout.order) if _RES_UNIT in page else (2,)
-    if unit[:1] in ((2,), (3,)) and _X_RES in page and _Y_RES in page:
-        scale = 2.54 if unit[0] == 3 else 1.0
-        dots = [scale * _ratio(page[tag].value, layout.order) for tag in (_X_RES, _Y_RES)]
-        dpi = (dots[0], dots[1]) if min(dots) > 0 else None
-    return Metadata(
-        exif=ifd.new_block(described, layout.order) if described else None,
-        icc=page[_ICC].value if _ICC in page else None,
-        xmp=page[_XMP].value if _XMP in page else None,
-        dpi=dpi,
-    )
+    unit = page.number(RESOLUTION[2], 2)
+    if unit in (2, 3):
+        scale = 2.54 if unit == 3 else 1.0
+        across, down = (scale * _ratio(page, key) for key in RESOLUTION[:2])
+        dpi = (across, down) if min(across, down) > 0 else None
+    icc, xmp = (page.entries[key].value if key in page.entries else None for key in (ICC, XMP))
+    if page.photometric in CONVERTED and page.photometric != tag.PALETTE:
+        icc = srgb_profile()
+    return Metadata(exif=ifd.new_block(tree, order) if tree else None, icc=icc, xmp=xmp, dpi=dpi)
 
 
-def _ratio(value: bytes, order: str) -> float:
+def _ratio(page: Page, key: int) -> float:
+    value = page.entries[key].value if key in page.entries else b""
     if len(value) != 8:
         return 0.0
-    numerator, denominator = struct.unpack(order + "II", value)
+    numerator, denominator = struct.unpack(page.order + "II", value)
     return numerator / denominator if denominator else 0.0
-
-
-def _exif_tree(exif: bytes | None) -> tuple[ifd.Directory, Literal["<", ">"]]:
-    """Take from an EXIF block what a TIFF file holds, and its byte order."""
-    if not exif:
-        return {}, "<"
-    try:
-        layout = ifd.read_layout(exif)
-        tree = ifd.read_tree(exif, layout, layout.first)
-    except FileError:
-        return {}, "<"
-    return {tag: tree[tag] for tag in _DESCRIPTIVE if tag in tree}, layout.order
-
-
-def _compressed(rows: np.ndarray, order: Literal["<", ">"]) -> bytes:
-    """One strip: horizontal differences (predictor 2), then Deflate."""
-    difference = rows.copy()
-    difference[:, 1:] -= rows[:, :-1]
-    return zlib.compress(difference.astype(difference.dtype.newbyteorder(order), copy=False).tobytes(), 3)

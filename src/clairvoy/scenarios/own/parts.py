@@ -1,4 +1,4 @@
-"""The parts of a user's own scenario: made where they are missing, and tried once before a training begins."""
+"""The parts of a user's own scenario, each tried once before a training begins."""
 
 from __future__ import annotations
 
@@ -9,37 +9,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from clairvoy.environments.by_name import environment_by_name
-from clairvoy.environments.replayed import Replayed
 from clairvoy.errors import InputError, SettingsError
 from clairvoy.qlearning.environment import ObservationSpec
 from clairvoy.qlearning.history import History, HistorySettings
 from clairvoy.qlearning.rollout import collect
 from clairvoy.qlearning.transitions import Transitions
-
-
-def as_environment(environment: Any, num_envs: int) -> Any:
-    """What was handed in, as a batched environment that a run can be resumed in.
-
-    Raises
-    ------
-    SettingsError
-        It lacks something, or there is no environment of this name.
-    """
-    if isinstance(environment, str):
-        environment = environment_by_name(environment, num_envs)
-    if hasattr(environment, "single_action_space"):
-        from clairvoy.environments.from_gymnasium import FromGymnasium
-
-        environment = FromGymnasium(environment)
-    asked = ("num_envs", "num_actions", "observation_specs", "reset", "step", "action_mask")
-    missing = [name for name in asked if not hasattr(environment, name)]
-    if missing:
-        raise SettingsError(
-            f"the environment, a {type(environment).__name__}, lacks {', '.join(missing)}; see BatchedEnvironment in "
-            "clairvoy.qlearning.environment, or play rows with a SceneEnvironment"
-        )
-    return environment if hasattr(environment, "load_state_dict") else Replayed(environment)
 
 
 def as_rows(real: Any) -> Tensor:

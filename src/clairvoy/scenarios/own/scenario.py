@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from clairvoy.cotraining.loop import Feedback
+from clairvoy.environments.handed_in import as_environment
 from clairvoy.errors import InputError, SettingsError
 from clairvoy.generative.density.sampler import accept
 from clairvoy.generative.rows.data_kinds import DataKind, kind_of
@@ -28,7 +29,6 @@ from clairvoy.qlearning.transitions import GENERATED, REAL, Transitions
 from clairvoy.qlearning.units import Settling
 from clairvoy.scenarios.own.met_rows import MetRows
 from clairvoy.scenarios.own.parts import (
-    as_environment,
     as_rows,
     check_agent,
     check_generator,

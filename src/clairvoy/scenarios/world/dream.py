@@ -95,7 +95,7 @@ def _play(
         seen.append(step.final_observation[scenario.name][:1].cpu().clone())
         actions.append(action[:1])
         rewards.append(step.reward[:1].cpu())
-        over = bool((step.terminated | step.truncated)[0])
+        over = bool(step.done[0])
         if over:
             break
     return torch.cat(seen), torch.cat(actions), torch.cat(rewards), over

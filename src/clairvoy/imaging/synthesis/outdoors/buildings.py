@@ -84,17 +84,21 @@ def facade_colour(
     if z_run:
         # Seen along the wall a pixel covers many metres of it.
         stretch = stretch * np.maximum(1, along / np.maximum(np.abs(face.x), 0.5)).astype(np.float32)
+    sharp = np.clip(2.2 - 3.5 * stretch / facade.bay, 0, 1)
     bay, storey = along / facade.bay + facade.offset, up / facade.storey
     across, within = np.abs(bay - np.floor(bay) - 0.5) * 2, np.abs(storey - np.floor(storey) - 0.55) * 2
-    sharp = np.clip(2.2 - 3.5 * stretch / facade.bay, 0, 1)
     window = (across < facade.wide) & (within < facade.tall) & (up > 0.25)
     frame = (across < facade.wide + 0.1) & (within < facade.tall + 0.07) & ~window & (up > 0.25)
+    share = facade.wide * facade.tall
     lit = light.on(*face.normal)
+    if not sharp.any():
+        # Too far for windows.
+        plain = facade.wall * lit * (1 - share) + facade.glass * share
+        return np.broadcast_to(np.asarray(plain, np.float32), (*up.shape, 3))
     wall = facade.wall * (0.55 + 0.45 * sample(structure, along / 9, up / 9, stretch / 9))
     wall = wall * (0.86 + 0.14 * np.clip(up / 8, 0, 1))[..., None] * lit
     number = (np.floor(bay).astype(np.int64) * 73 + np.floor(storey).astype(np.int64) * 151) % 11
     glass = facade.glass * (0.45 + 0.11 * number)[..., None]
-    share = facade.wide * facade.tall
     blurred = wall * (1 - share) + facade.glass * share
     drawn = np.where(window[..., None], glass, np.where(frame[..., None], facade.trim * lit, wall))
     colour = blurred + (drawn - blurred) * sharp[..., None]
@@ -110,7 +114,8 @@ def paint_building(
     roof = np.array([0.16, 0.1, 0.08] if rng.random() < 0.5 else [0.09, 0.09, 0.1]) * rng.uniform(0.6, 1.6)
     for index, corners in enumerate(box_faces(bounds)):
         face = canvas.face(corners)
-        if face is None:
+        # Painted near to far, most of a town hides behind its first houses.
+        if face is None or not (face.depth < canvas.depth[face.window]).any():
             continue
         if index == 3:
             canvas.paint(face.depth, 0.2 * light.on(*face.normal), face.window)

@@ -78,10 +78,39 @@ def paint_mountains(place: Place, rng: np.random.Generator) -> None:
 
     _paint_ground(place, land, 1.3 * far, rng)
     if lake:
-        paint_water(place.canvas, place.light, rng, calm=float(rng.uniform(0.3, 1)))
+        paint_water(place.canvas, place.light, place.rough, rng, calm=float(rng.uniform(0.3, 1)))
     _scatter_trees(place, land, rng, int(rng.integers(0, 50)), (8, 0.3 * far))
     if rng.random() < 0.3:
         _scatter_houses(place, land, rng, (60, 0.2 * far))
+
+
+def paint_wood(place: Place, rng: np.random.Generator) -> None:
+    """Between trees: a wood, or an avenue that a path runs through, trunk behind trunk."""
+    season, light, canvas = place.season, place.light, place.canvas
+    far = float(np.exp(rng.uniform(np.log(60), np.log(400))))
+    relief = draw_relief(place, rng, near=far, far=4 * far, tall=far * rng.uniform(0.05, 0.5))
+    _paint_ground(place, relief, 5 * far, rng)
+    trees = [draw_tree(season, light, place.rough, rng) for _ in range(4)]
+    tall, path = rng.uniform(7, 22), rng.uniform(2, 7)
+    if rng.random() < 0.5:
+        z = np.repeat(np.arange(rng.uniform(4, 9), far, rng.uniform(4, 9) * (1 + far / 300)), 2)[:70]
+        x = (
+            np.where(np.arange(len(z)) % 2, 1, -1) * path
+            + rng.normal(0, 0.4, len(z))
+            + rng.uniform(-0.4, 0.4) * path
+        )
+        z = z + rng.normal(0, 0.7, len(z))
+    else:
+        z = np.exp(rng.uniform(np.log(0.5 * tall), np.log(far), int(rng.integers(25, 90))))
+        x = (rng.uniform(-0.15, 1.15, len(z)) * canvas.shape[1] - canvas.centre) * z / canvas.focal
+        z = z[np.abs(x) > 0.4 * path]
+        x = x[np.abs(x) > 0.4 * path]
+    heights = ground_at(relief, x, z)
+    for k in np.argsort(-z):
+        canvas.sprite(
+            trees[int(rng.integers(4))], float(x[k]), float(heights[k]) - 0.2, float(z[k]),
+            tall * rng.uniform(0.7, 1.25), rng.uniform(0.75, 1.2),
+        )  # fmt: skip
 
 
 def paint_fields(place: Place, rng: np.random.Generator) -> None:
@@ -90,7 +119,7 @@ def paint_fields(place: Place, rng: np.random.Generator) -> None:
     relief = draw_relief(place, rng, near=0.3 * far, far=far, tall=far * rng.uniform(0.01, 0.09))
     _paint_ground(place, relief, 1.4 * far, rng)
     if rng.random() < 0.15:
-        paint_water(place.canvas, place.light, rng, calm=0.9)
+        paint_water(place.canvas, place.light, place.rough, rng, calm=0.9)
     for _ in range(int(rng.integers(0, 4))):
         _tree_line(place, relief, rng, float(np.exp(rng.uniform(np.log(60), np.log(0.8 * far)))))
     _scatter_trees(place, relief, rng, int(rng.integers(2, 40)), (10, 0.6 * far))

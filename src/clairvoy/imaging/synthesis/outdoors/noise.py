@@ -21,10 +21,12 @@ def fractal_tile(rng: np.random.Generator, steepness: float = 1.6) -> Tile:
 
     1 is rough as gravel, 1.6 as mountains, 2.2 as soft as clouds (Voss 1985, spectral synthesis).
     """
-    frequency = np.hypot(np.fft.fftfreq(SIDE)[:, None], np.fft.rfftfreq(SIDE)[None]) * SIDE
+    frequency = (np.hypot(np.fft.fftfreq(SIDE)[:, None], np.fft.rfftfreq(SIDE)[None]) * SIDE).astype(
+        np.float32
+    )
     frequency[0, 0] = np.inf
-    spectrum = np.fft.rfft2(rng.standard_normal((SIDE, SIDE))) * np.maximum(frequency, 1.5) ** -steepness
-    noise = np.fft.irfft2(spectrum, s=(SIDE, SIDE))
+    white = rng.standard_normal((*frequency.shape, 2), np.float32).view(np.complex64)[..., 0]
+    noise = np.fft.irfft2(white * np.maximum(frequency, 1.5) ** np.float32(-steepness), s=(SIDE, SIDE))
     return _reduce((noise / noise.std()).astype(np.float32))
 
 
@@ -39,10 +41,11 @@ def photograph_tile(photograph: ByteImage, rng: np.random.Generator) -> Tile:
     )
     linear = (part / np.float32(255)) ** np.float32(2.0) + np.float32(0.02)
     # Its own light and shade are not the place's: only what differs from the surroundings counts.
-    factor = linear / cv2.GaussianBlur(linear, (0, 0), half / 6)
+    around = cv2.resize(linear, (6, 6), interpolation=cv2.INTER_AREA)
+    factor = linear / cv2.resize(around, (half, half), interpolation=cv2.INTER_LINEAR)
     # Mostly its structure, little of its colours: grass is not made of flowers, nor a wall of sky.
     grey = factor.mean(axis=-1, keepdims=True)
-    factor = np.power(np.maximum(grey + 0.3 * (factor - grey), 0.05), np.float32(0.7))
+    factor = np.power(np.maximum(grey + 0.3 * (factor - grey), 0.05), np.float32(0.55))
     row = np.concatenate([factor, factor[:, ::-1]], axis=1)
     return _reduce(np.clip(np.concatenate([row, row[::-1]], axis=0), 0.3, 2.0).astype(np.float32))
 

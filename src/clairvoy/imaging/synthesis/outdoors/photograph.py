@@ -49,15 +49,19 @@ def expose(light: Floats, rng: np.random.Generator) -> Floats:
     # The mean of the square roots is close to the mean of the developed picture.
     gain = (target / max(float(np.sqrt(small).mean()), 1e-3)) ** 2
     developed = cv2.pow(np.maximum(light * np.float32(gain), 0), 1 / rng.uniform(1.9, 2.4))
+    # Cameras deepen the shadows: without it every dull day would look hazy.
+    steep = rng.uniform(1.0, 1.5)
+    developed = np.maximum(developed * np.float32(steep) - np.float32(0.4 * (steep - 1)), 0)
     shoulder = np.float32(0.7)
     above = np.maximum(developed - shoulder, 0)
-    soft = np.minimum(developed, shoulder) + (1 - shoulder) * (1 - np.exp(-above / (1 - shoulder)))
-    grey = soft.mean(axis=-1, keepdims=True)
+    soft = np.minimum(developed, shoulder) + (1 - shoulder) * (1 - cv2.exp(above / (shoulder - 1)))
+    grey = cv2.transform(soft, np.full((1, 3), 1 / 3, np.float32))[..., None]
     return np.asarray(grey + (soft - grey) * np.float32(rng.uniform(0.6, 1.25)), np.float32)
 
 
 def develop(light: Floats, rng: np.random.Generator) -> ByteImage:
     """Linear light (H, W, 3) to a photograph (H, W, 3) uint8, slightly blurred and grainy."""
     picture = cv2.GaussianBlur(expose(light, rng), (0, 0), rng.uniform(0.35, 0.8))
-    grain = rng.standard_normal(picture.shape, np.float32) * np.float32(rng.uniform(0, 0.012))
+    # Grain is of brightness more than of colour, once a camera is done with it.
+    grain = rng.standard_normal((*picture.shape[:2], 1), np.float32) * np.float32(rng.uniform(0, 0.012))
     return (np.clip(picture + grain, 0, 1) * 255).round().astype(np.uint8)

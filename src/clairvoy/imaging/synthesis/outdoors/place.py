@@ -57,13 +57,14 @@ def draw_place(
     )  # fmt: skip
     light, zenith, cover = draw_light(rng)
     season = draw_season(rng)
-    paint_sky(canvas, light, zenith, cover, rng)
+    soft, rough = fractal_tile(rng, rng.uniform(1.9, 2.3)), fractal_tile(rng, rng.uniform(0.9, 1.3))
+    paint_sky(canvas, light, zenith, cover, soft, rng)
     cut = [textures[int(k)] for k in rng.integers(len(textures), size=2)]
     return Place(
         canvas,
         light,
         season,
-        fractal_tile(rng, rng.uniform(1.9, 2.3)),
-        fractal_tile(rng, rng.uniform(0.9, 1.3)),
+        soft,
+        rough,
         tuple(photograph_tile(photograph, rng) for photograph in cut),
     )

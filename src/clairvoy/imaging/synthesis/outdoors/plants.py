@@ -60,10 +60,12 @@ def _conifer(season: Season, light: Light, rough: Tile, rng: np.random.Generator
     t, side = v / tall, np.abs(u - wide / 2) / (wide / 2)
     noise = _noise(rough, tall, wide, rng)
     tiers = (t * rng.uniform(7, 12)) % 1
-    solid = (side < t**0.85 * (0.7 + 0.25 * tiers) + 0.06 * noise) & (t < 0.94)
+    solid = (side < t**0.85 * (0.7 + 0.25 * tiers) + 0.06 * noise) & (
+        t < 0.9 + 0.03 * noise - 0.1 * (1 - side)
+    )
     trunk = (side < 0.07) & (t > 0.5)
     shade = np.clip(0.65 + 0.5 * tiers * np.sign(0.4 + light.sun[0]) * 0.6 + 0.3 * noise, 0.15, 2)[..., None]
-    colour = season.forest * shade * light.on(0.0, 0.6, -0.6)
+    colour = season.needle * shade * light.on(0.0, 0.6, -0.6)
     if season.snowy:
         colour = np.where((tiers < 0.3)[..., None], 0.6 * light.on(0.0, 1.0, 0.0), colour)
     return _premultiplied(

@@ -14,14 +14,14 @@ from clairvoy.imaging.synthesis.outdoors.foreground import (
     paint_railing,
     paint_twig,
 )
-from clairvoy.imaging.synthesis.outdoors.landscape import paint_fields, paint_mountains
+from clairvoy.imaging.synthesis.outdoors.landscape import paint_fields, paint_mountains, paint_wood
 from clairvoy.imaging.synthesis.outdoors.photograph import develop, level_size, turn
 from clairvoy.imaging.synthesis.outdoors.place import Place, draw_place
 from clairvoy.imaging.synthesis.outdoors.seaside import paint_seaside
 from clairvoy.imaging.synthesis.outdoors.street import paint_street, paint_town
 
-KINDS = ("street", "town", "mountains", "fields", "sea")
-SHARES = (0.28, 0.12, 0.22, 0.14, 0.24)
+KINDS = ("street", "town", "mountains", "fields", "wood", "sea")
+SHARES = (0.25, 0.13, 0.2, 0.11, 0.08, 0.23)
 """Probability of each kind."""
 SKY_BEYOND = (2.5, 6.0)
 """How many times further than the furthest thing the sky is: log-uniform range."""
@@ -96,10 +96,10 @@ def _paint(
         place = draw_place(textures, height, width, rng, eye=float(rng.uniform(20, 250) if high else rng.uniform(1.5, 20)),
                            focal=(0.7, 3.0), horizon=(0.35, 0.85))  # fmt: skip
         paint_mountains(place, rng)
-    elif kind == "fields":
+    elif kind in ("fields", "wood"):
         place = draw_place(textures, height, width, rng, eye=float(rng.uniform(3, 12) if high else rng.uniform(1.2, 3)),
                            focal=(0.7, 2.0), horizon=(0.25, 0.7))  # fmt: skip
-        paint_fields(place, rng)
+        (paint_fields if kind == "fields" else paint_wood)(place, rng)
     else:
         place = draw_place(textures, height, width, rng, eye=float(rng.uniform(10, 50) if high else rng.uniform(1.3, 8)),
                            focal=(0.7, 2.5), horizon=(0.25, 0.7))  # fmt: skip

@@ -65,7 +65,7 @@ def paint_seaside(place: Place, rng: np.random.Generator) -> None:
     tiles = place.soft, place.rough, place.structure(rng)
     paint_land(canvas, land, draw_cover(rng, place.season), place.season, light, tiles, rng)
     _settlement(place, relief, rng)
-    paint_water(canvas, light, rng, calm=float(rng.uniform(0, 1)))
+    paint_water(canvas, light, place.rough, rng, calm=float(rng.uniform(0, 1)))
     if rng.random() < 0.4:
         paint_pier(canvas, light, rng)
     things = [

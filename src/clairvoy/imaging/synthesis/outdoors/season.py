@@ -16,6 +16,7 @@ class Season:
     grass: Colour
     dry: Colour
     forest: Colour
+    needle: Colour
     leaf: Colour
     bark: Colour
     rock: Colour
@@ -49,6 +50,7 @@ def draw_season(rng: np.random.Generator) -> Season:
         grass=vary(grass),
         dry=vary(dry),
         forest=vary(mixed),
+        needle=vary((0.025, 0.045, 0.022)),
         leaf=vary(leaf),
         bark=vary((0.05, 0.04, 0.03)),
         rock=vary(np.array([0.2, 0.185, 0.17]) * rng.uniform(0.5, 1.6)),

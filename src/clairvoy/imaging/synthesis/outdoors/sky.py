@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from clairvoy.imaging.synthesis.outdoors.canvas import Canvas, Colour
-from clairvoy.imaging.synthesis.outdoors.noise import Floats, fractal_tile, sample, smoothstep
+from clairvoy.imaging.synthesis.outdoors.noise import Floats, Tile, sample, smoothstep
 
 
 @dataclass(frozen=True)
@@ -75,10 +75,24 @@ def _sun(azimuth: float, elevation: float) -> Floats:
     return np.array([np.sin(azimuth) * level, np.sin(elevation), np.cos(azimuth) * level], np.float32)
 
 
-def paint_sky(canvas: Canvas, light: Light, zenith: Colour, cover: float, rng: np.random.Generator) -> None:
-    """Fill the view with sky, down to below the horizon; the depth stays infinite."""
+def paint_sky(
+    canvas: Canvas, light: Light, zenith: Colour, cover: float, fractal: Tile, rng: np.random.Generator
+) -> None:
+    """Fill the view with sky, down to below the horizon; the depth stays infinite.
+
+    Parameters
+    ----------
+    zenith
+        (3,) colour overhead.
+    cover
+        How much of the sky is cloud, 0 to 1; at 1 it is a closed grey ceiling.
+    fractal
+        Noise that clouds are made of.
+    """
     width = canvas.shape[1]
-    across, up = canvas.across(), np.maximum(-canvas.down(), 0)
+    # Below the horizon the last row goes on.
+    last = int(np.clip(canvas.horizon + 2, 1, canvas.shape[0]))
+    across, up = canvas.across(), np.maximum(-canvas.down()[:last], 0)
     rise = 1 - np.exp(-up * rng.uniform(1.5, 4))
     sky = (light.horizon * (1 - rise[..., None]) + zenith * rise[..., None]) * np.ones(
         (1, width, 1), np.float32
@@ -89,7 +103,6 @@ def paint_sky(canvas: Canvas, light: Light, zenith: Colour, cover: float, rng: n
     glow = np.exp((np.minimum(towards, 1) - 1) * rng.uniform(4, 60)) * rng.uniform(0.3, 1.5)
     sky = sky + glow[..., None] * light.direct
     # A flat ceiling of cloud seen in perspective: streaks low down, heaps overhead.
-    fractal = fractal_tile(rng, rng.uniform(1.5, 2.2))
     away = 1 / (up + rng.uniform(0.06, 0.25))
     size, drift = rng.uniform(0.03, 0.2), rng.random(2).astype(np.float32)
     u = (across * away * size + drift[0]).astype(np.float32)
@@ -107,4 +120,5 @@ def paint_sky(canvas: Canvas, light: Light, zenith: Colour, cover: float, rng: n
         cloud = (bright + 0.4 * glow[..., None] * light.direct) * shade[..., None]
     # Far clouds drown in the brightness over the horizon.
     veil = veil * smoothstep(0.0, 0.08, up)
-    canvas.colour[:] = np.maximum(sky + (cloud - sky) * veil[..., None], 0)
+    canvas.colour[:last] = np.maximum(sky + (cloud - sky) * veil[..., None], 0)
+    canvas.colour[last:] = canvas.colour[last - 1]

@@ -96,7 +96,7 @@ def _row_of_houses(place: Place, side: float, line: float, length: float, rng: n
         deep = back + side * rng.uniform(8, 14)
         houses.append((min(back, deep), max(back, deep), 0.0, tall, z, z + front))
         z += front + gap * rng.random()
-    for bounds in reversed(houses):
+    for bounds in houses:
         paint_building(place.canvas, bounds, place.light, place.structure(rng), rng, pitched=pitched)
 
 
@@ -173,9 +173,9 @@ def paint_town(place: Place, rng: np.random.Generator) -> None:
     land = see_land(canvas, relief, 0.5 * canvas.eye, 2 * far)
     tiles = place.soft, place.rough, place.structure(rng)
     paint_land(canvas, land, draw_cover(rng, place.season), place.season, place.light, tiles, rng)
-    count = int(rng.integers(60, 150))
+    count = int(rng.integers(70, 190))
     nearest = max(20.0, 1.2 * canvas.eye)
-    z = np.sort(np.exp(rng.uniform(np.log(nearest), np.log(far), count)))[::-1]
+    z = np.sort(np.exp(rng.uniform(np.log(nearest), np.log(far), count)))
     x = (rng.uniform(-0.1, 1.1, count) * canvas.shape[1] - canvas.centre) * z / canvas.focal
     grid = rng.uniform(15, 40)
     towers, pitched = rng.random() * 0.5, rng.random()

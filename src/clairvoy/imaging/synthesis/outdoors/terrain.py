@@ -7,7 +7,7 @@ so far: the "voxel space" way of drawing (Freeman 1992), here for all columns at
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -25,18 +25,18 @@ Relief = Callable[[Floats, Floats], Floats]
 
 @dataclass
 class Land:
-    """What of a height field is seen, pixel by pixel, (H, W): depth (infinite where it is not), x, height, normal."""
+    """What of a height field is seen, pixel by pixel, in the rows from `first` down that it reaches, (h, W).
 
+    Depth (infinite where it is not), x, height, and the normal's three parts.
+    """
+
+    first: int
     depth: Floats
     x: Floats
     height: Floats
     right: Floats
     up: Floats
     ahead: Floats
-
-    def part(self, rows: slice) -> Land:
-        """Some rows of it."""
-        return Land(*(getattr(self, field.name)[rows] for field in fields(self)))
 
 
 def see_land(canvas: Canvas, relief: Relief, near: float, far: float) -> Land:
@@ -49,14 +49,15 @@ def see_land(canvas: Canvas, relief: Relief, near: float, far: float) -> Land:
     # The first row that the lines up to this one cover; it never sinks again.
     edge = np.clip(np.ceil(np.minimum.accumulate(row, axis=0)), 0, rows).astype(np.int64)
     counts = np.bincount((edge * columns + np.arange(columns)).ravel(), minlength=(rows + 1) * columns)
-    covering = np.cumsum(counts.reshape(rows + 1, columns)[:rows], axis=0)
+    first = min(int(edge[-1].min()), rows - 1)
+    covering = np.cumsum(counts.reshape(rows + 1, columns)[first:rows], axis=0)
     seen = covering > 0
     last = np.maximum(CUTS - np.maximum(covering, 1), 1)
     before = (last - 1) * columns + np.arange(columns)
     after = before + columns
 
     # How far the land lies below the ray at both cuts; it meets it where that is 0.
-    down = canvas.down()
+    down = canvas.down()[first:]
     clearance = canvas.eye - level
     z_before, z_after = z.ravel()[last - 1], z.ravel()[last]
     below = clearance.ravel()[before] - down * z_before
@@ -72,6 +73,7 @@ def see_land(canvas: Canvas, relief: Relief, near: float, far: float) -> Land:
         for part in (-slope_right / length, 1 / length, -slope_ahead / length)
     ]
     return Land(
+        first,
         np.where(seen, depth, np.inf).astype(np.float32),
         (across * depth).astype(np.float32),
         (canvas.eye - down * depth).astype(np.float32),
@@ -113,11 +115,6 @@ def paint_land(
         Soft and rough noise, and the structure of a photograph.
     """
     soft, rough, structure = noise
-    inside = np.flatnonzero(np.isfinite(land.depth).any(axis=1))
-    if not inside.size:
-        return
-    rows = slice(int(inside[0]), int(inside[-1]) + 1)
-    land = land.part(rows)
     depth = np.where(np.isfinite(land.depth), land.depth, 1.0).astype(np.float32)
     x, z = land.x, depth
     # What a pixel covers of the ground: longer the flatter it is seen.
@@ -153,15 +150,20 @@ def paint_land(
     if season.snowy:
         snow = snow * (1 - 0.55 * trees)
     colour = colour + (np.float32(0.85) - colour) * snow[..., None]
-    metres = np.float32(rng.uniform(5, 20))
-    colour = colour * sample(structure, x / metres, z / metres, footprint / metres)
+    # Coarse and fine: stubble and stones near by, hummocks further away.
+    metres = rng.uniform(6, 20)
+    colour = colour * patches(structure, metres) * patches(structure, metres / 7.7)
     # Broken ground turns more ways than the cuts show.
     bumps = np.float32(0.25) * (fine * (1 + trees) + medium)
     normal = land.right + bumps, land.up, land.ahead + np.float32(0.7) * bumps
     length = np.sqrt(normal[0] ** 2 + normal[1] ** 2 + normal[2] ** 2)
     shaded = light.on(*(part / length for part in normal))
     clouds = np.clip(1 - rng.uniform(0, 0.5) * smoothstep(-0.3, 0.6, -grand), 0.3, 1)
-    canvas.paint(land.depth, np.clip(colour, 0.004, 1) * shaded * clouds[..., None], (rows, slice(None)))
+    canvas.paint(
+        land.depth,
+        np.clip(colour, 0.004, 1) * shaded * clouds[..., None],
+        (slice(land.first, None), slice(None)),
+    )
 
 
 def _fields(x: Floats, z: Floats, soft: Tile, season: Season, rng: np.random.Generator) -> Floats:

@@ -25,7 +25,8 @@ def _hull_colour(rng: np.random.Generator) -> Colour:
         return np.full(3, rng.uniform(0.5, 0.8), np.float32)
     if kind < 0.7:
         return np.array([0.02, 0.03, 0.05], np.float32) * np.float32(rng.uniform(0.7, 2.5))
-    return rng.uniform(0.02, 0.4, 3).astype(np.float32)
+    # Paint fades in the sun and the salt.
+    return (rng.uniform(0.05, 0.3) * rng.uniform(0.4, 1.6, 3)).astype(np.float32)
 
 
 def _pair(colour: Colour, light: Light) -> Floats:

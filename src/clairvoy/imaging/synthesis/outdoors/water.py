@@ -6,18 +6,20 @@ import cv2
 import numpy as np
 
 from clairvoy.imaging.synthesis.outdoors.canvas import Canvas
-from clairvoy.imaging.synthesis.outdoors.noise import Floats, fractal_tile, sample
+from clairvoy.imaging.synthesis.outdoors.noise import Floats, Tile, sample
 from clairvoy.imaging.synthesis.outdoors.sky import Light
 
 FARTHEST_WATER = 30_000.0
 """In metres: the earth is round, and the sea ends."""
 
 
-def paint_water(canvas: Canvas, light: Light, rng: np.random.Generator, *, calm: float) -> None:
+def paint_water(canvas: Canvas, light: Light, waves: Tile, rng: np.random.Generator, *, calm: float) -> None:
     """Paint a water plane at height 0 over what is behind it; it mirrors what is in the view so far.
 
     Parameters
     ----------
+    waves
+        Rough noise.
     calm
         0 for a rough sea to 1 for a still lake.
     """
@@ -33,7 +35,6 @@ def paint_water(canvas: Canvas, light: Light, rng: np.random.Generator, *, calm:
     z = np.broadcast_to(depth, x.shape)
     # A pixel covers depth / focal across, and many times that ahead, where it looks along the water.
     footprint = np.broadcast_to(depth / canvas.focal / np.sqrt(np.clip(down, 0.01, 1)), x.shape)
-    waves = fractal_tile(rng, rng.uniform(0.8, 1.3))
     swell = rng.uniform(40, 250)
     heading = rng.normal(0, 0.3)
     ripple: Floats = np.zeros_like(x)
@@ -48,7 +49,7 @@ def paint_water(canvas: Canvas, light: Light, rng: np.random.Generator, *, calm:
     roughness = 0.25 * (1 - calm) + 0.015
     # Schlick (1994) for water, with waves that turn towards the eye and away.
     cosine = np.clip(np.abs(down) / np.sqrt(1 + down**2) + roughness * (0.6 + 0.5 * ripple), 0.02, 1)
-    mirrored = 0.02 + 0.98 * (1 - cosine) ** 5
+    mirrored = np.asarray(0.02 + 0.98 * (1 - cosine) ** 5, np.float32)
     lift = canvas.focal * roughness * (0.35 + 0.35 * np.abs(ripple)) * (0.3 + down)
     source = 2 * canvas.horizon - np.arange(first, height, dtype=np.float32)[:, None] - lift
     columns = np.arange(canvas.shape[1], dtype=np.float32)[None] + 6 * roughness * ripple

@@ -1,0 +1,32 @@
+"""Numbers on the command line, refused by argparse where they make no sense."""
+
+from __future__ import annotations
+
+import argparse
+
+
+def fraction(text: str) -> float:
+    """A part of 1, such as 0.3 or 30%."""
+    try:
+        value = float(text[:-1]) / 100 if text.endswith("%") else float(text)
+    except ValueError:
+        value = float("nan")
+    if not 0.0 <= value <= 1.0:
+        raise argparse.ArgumentTypeError(f"{text} is not between 0 and 1, or 0% and 100%")
+    return value
+
+
+def quality(text: str) -> int:
+    """How fine a lossy file is, 1 to 100."""
+    value = int(text) if text.isdigit() else 0
+    if not 1 <= value <= 100:
+        raise argparse.ArgumentTypeError(f"{text} is not a whole number from 1 to 100")
+    return value
+
+
+def count(text: str) -> int:
+    """A number of things, at least one."""
+    value = int(text) if text.isdigit() else 0
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not a whole number of 1 or more")
+    return value

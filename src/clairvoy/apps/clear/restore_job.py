@@ -1,0 +1,171 @@
+"""One photograph: read, restored, written; what is wrong with it is told and stops no other."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+from clairvoy.apps.clear.jobs import Job
+from clairvoy.apps.clear.output_names import FORMATS
+from clairvoy.apps.clear.report import comparison
+from clairvoy.apps.outputs import map_png, picture_png, write_bytes
+from clairvoy.errors import ClairvoyError, SettingsError, WeightsError
+from clairvoy.imaging import files
+from clairvoy.imaging.formats.recognition import WRITTEN_AS, WRITTEN_SUFFIXES
+
+if TYPE_CHECKING:
+    from clairvoy.restoring.dehazer import Dehazer, Result
+
+RESTORED, UNTOUCHED, SKIPPED, FAILED = "restored", "left as it was", "skipped", "failed"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How photographs are restored and written."""
+
+    weights: str = "fast"
+    device: str = "auto"
+    preset: str | None = None
+    strength: float = 1.0
+    samples: int = 1
+    force: bool = False
+    format: str | None = None
+    """A key of `output_names.FORMATS`, for standard output; None is the photograph's own."""
+    quality: int | None = None
+    overwrite: bool = False
+    verbose: bool = False
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one photograph."""
+
+    entry: dict[str, Any]
+    """For the report; its ``status`` is one of `RESTORED`, `UNTOUCHED`, `SKIPPED` and `FAILED`."""
+    said: list[str] = field(default_factory=list)
+    """Lines for the user; of a photograph that failed, why."""
+    out_of_memory: bool = False
+    """It failed because memory did not suffice, and may do better alone."""
+
+
+class JobRestorer:
+    """Restores photographs one after another; the weights are loaded for the first.
+
+    Parameters
+    ----------
+    settings
+        How.
+    """
+
+    imports: ClassVar[tuple[str, ...]] = ("clairvoy.restoring.dehazer",)
+    """What takes long to import and is best imported before a process is copied."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+
+    @cached_property
+    def dehazer(self) -> Dehazer:
+        """The loaded model."""
+        # Here and not at the top: it takes seconds to load, and most mistakes are found without it.
+        from clairvoy.restoring.dehazer import Dehazer
+
+        settings = self.settings
+        return Dehazer.load(settings.weights, settings.device, settings.preset)
+
+    def __call__(self, job: Job) -> Outcome:
+        """Restore one photograph.
+
+        Raises
+        ------
+        SettingsError, WeightsError, BrokenPipeError
+            What is about the run: the next photograph would only say it again.
+        """
+        output = str(job.target or "-")
+        start = {"source": job.name, "output": output if job.fault is None else None}
+        if job.done:
+            return Outcome({**start, "status": SKIPPED})
+        if job.fault is not None:
+            return self._failed(job, start, job.fault)
+        try:
+            entry, said = self._restore(job)
+        except (SettingsError, WeightsError, BrokenPipeError):
+            raise
+        except Exception as error:
+            # A fault of ours, too, must not cost a night's work on the other photographs.
+            return self._failed(job, start, error)
+        return Outcome({**start, **entry}, said)
+
+    def _failed(self, job: Job, start: dict[str, Any], why: str | Exception) -> Outcome:
+        """Say why nothing was made of a photograph."""
+        message, details = str(why), []
+        if isinstance(why, Exception) and self.settings.verbose:
+            details = ["".join(traceback.format_exception(why))]
+        if isinstance(why, MemoryError):
+            message = "does not fit into memory; reduce it first"
+        elif isinstance(why, Exception) and not isinstance(why, (ClairvoyError, OSError)):
+            message = f"internal fault, please report it: {type(why).__name__}: {why}"
+        # Messages of imaging.files begin with the name already; what came through a pipe has none there.
+        message = message.removeprefix("<bytes>: ")
+        said = [*details, message if job.name in message else f"{job.name}: {message}"]
+        return Outcome({**start, "status": FAILED, "error": message}, said, isinstance(why, MemoryError))
+
+    def _restore(self, job: Job) -> tuple[dict[str, Any], list[str]]:
+        """Read, restore, write; the photograph last, so that its being there means that all is."""
+        source = sys.stdin.buffer.read() if job.source is None else job.source
+        picture = files.read(source)
+        job.check_format()
+        settings = self.settings
+        result = self.dehazer(
+            picture, strength=settings.strength, samples=settings.samples, force=settings.force
+        )
+        self._write_extras(job, picture, result)
+        self._write_picture(job, picture, result.image, source)
+        untouched = np.array_equal(result.image, picture.pixels)
+        status, report = UNTOUCHED if untouched else RESTORED, result.report
+        said = [f"{job.name}: {note}" for note in picture.notes]
+        said.append(
+            f"{job.name} -> {job.target or 'standard output'}: {status}; haze probability "
+            f"{report.haze_probability:.2f}, confidence {report.tau:.2f} ({report.tau_db:.1f} dB), "
+            f"{report.seconds:.1f} s"
+        )
+        notes = {"notes": list(picture.notes)} if picture.notes else {}
+        return {"status": status, **notes, **report.to_dict()}, said
+
+    def _write_extras(self, job: Job, picture: files.Picture, result: Result) -> None:
+        """Write the maps and the comparison that were asked for."""
+        if job.haze_map is not None:
+            write_bytes(job.haze_map, map_png(result.haze))
+        if job.tau_map is not None:
+            write_bytes(job.tau_map, map_png(result.tau))
+        if job.comparison is not None:
+            panels = comparison(picture.pixels, result.haze, result.image, result.tau, result.report)
+            write_bytes(job.comparison, picture_png(panels))
+
+    def _write_picture(
+        self, job: Job, picture: files.Picture, pixels: np.ndarray, source: Path | bytes
+    ) -> None:
+        settings = self.settings
+        if job.target is not None:
+            job.target.parent.mkdir(parents=True, exist_ok=True)
+            files.write_restored(
+                job.target, pixels, picture, source, overwrite=settings.overwrite, quality=settings.quality
+            )
+            return
+        kept = (
+            WRITTEN_SUFFIXES[WRITTEN_AS[picture.format]] if picture.format in WRITTEN_AS else picture.format
+        )
+        kind = FORMATS[settings.format] if settings.format else kept
+        data = files.unchanged(pixels, picture, source, kind)
+        sys.stdout.buffer.write(data or files.encode(pixels, picture, kind, quality=settings.quality))
+        sys.stdout.buffer.flush()
+
+
+LoadRestorer = Callable[[Settings], Callable[[Job], Outcome]]
+"""Makes what restores, in the process in which it works."""

@@ -1,0 +1,278 @@
+"""Several processes that share the photographs of a run; one that is lost costs no more than its photograph.
+
+Processes and not threads: decoders written in C can crash, and the system ends whoever takes the last memory. What a lost
+process was working on is tried once more at the end, while nothing else runs; so is what did not fit into memory.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import sys
+import threading
+from collections import deque
+from collections.abc import Callable, Generator, Iterator, Sequence
+from dataclasses import dataclass
+from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from types import FrameType
+from typing import Any, TypeAlias
+
+from PIL import Image
+
+from clairvoy.apps.clear.jobs import Job
+from clairvoy.apps.clear.restore_job import FAILED, LoadRestorer, Outcome, Settings
+from clairvoy.imaging.formats.quiet import quiet
+
+LARGE_PIXELS = 40_000_000
+"""Photographs of up to this many pixels are worked on side by side, larger ones one at a time: memory stays bounded."""
+_BYTES_PER_WORKER = 1_500_000_000
+"""What a worker takes with a photograph of 24 megapixels, rounded up."""
+_SECONDS_TO_END = 5.0
+_FAILED_STARTS = 3
+
+Started = Callable[[Job], None]
+"""Is told of each job when the work on it begins."""
+Outcomes: TypeAlias = Generator[tuple[int, Outcome], None, None]
+"""Numbers of jobs, and what became of them, as they end. Closing it ends the work."""
+
+
+def default_workers(jobs: int) -> int:
+    """How many workers are worth starting: each has a core, enough memory, and two photographs or more."""
+    memory = _free_memory()
+    fitting = _cores() if memory is None else memory // _BYTES_PER_WORKER
+    return max(1, min(_cores(), fitting, jobs // 2))
+
+
+def in_this_process(
+    jobs: Sequence[Job], settings: Settings, load: LoadRestorer, started: Started
+) -> Outcomes:
+    """Restore one photograph after another; yield the number of each job and what became of it."""
+    restore = load(settings)
+    for number, job in enumerate(jobs):
+        started(job)
+        yield number, restore(job)
+
+
+def in_workers(
+    jobs: Sequence[Job], settings: Settings, load: LoadRestorer, started: Started, count: int
+) -> Outcomes:
+    """Restore photographs in `count` processes; yield the number of each job and what became of it, as they end.
+
+    Raises
+    ------
+    SettingsError, WeightsError
+        What a worker says about the whole run.
+    """
+    crew = _Crew(jobs, settings, load, started, count)
+    try:
+        yield from crew.work()
+    finally:
+        crew.dismiss()
+
+
+@dataclass
+class _Worker:
+    process: BaseProcess
+    pipe: Connection
+    ready: bool = False
+    """It has said that it began."""
+    number: int | None = None
+    """Of the job that it works on."""
+
+
+class _Crew:
+    """The workers of a run, and what each is working on."""
+
+    def __init__(
+        self, jobs: Sequence[Job], settings: Settings, load: LoadRestorer, started: Started, count: int
+    ) -> None:
+        self._jobs, self._settings, self._load, self._started = jobs, settings, load, started
+        self._count, self._threads = count, max(1, _cores() // count)
+        self._context: Any = multiprocessing.get_context("forkserver" if os.name == "posix" else "spawn")
+        if os.name == "posix":
+            # The imports are done once, in a process that the workers are then copies of.
+            self._context.set_forkserver_preload([load.__module__, *getattr(load, "imports", ())])
+        self._workers: list[_Worker] = []
+        self._large: dict[int, bool] = {}
+        self._failed_starts = 0
+
+    def work(self) -> Iterator[tuple[int, Outcome]]:
+        again = []
+        for number, outcome in self._pass(range(len(self._jobs)), self._count):
+            if outcome is None or outcome.out_of_memory:
+                again.append(number)
+            else:
+                yield number, outcome
+        if again:
+            self.dismiss()  # what they hold of memory is wanted now
+        for number, outcome in self._pass(sorted(again), 1):
+            yield number, outcome or _lost(self._jobs[number])
+
+    def dismiss(self) -> None:
+        """End all workers: who works is stopped in a way that leaves nothing half written."""
+        for worker in self._workers:
+            worker.pipe.close()
+            if worker.number is not None:
+                worker.process.terminate()
+        for worker in self._workers:
+            worker.process.join(_SECONDS_TO_END)
+            if worker.process.is_alive():
+                worker.process.kill()
+                worker.process.join()
+        self._workers.clear()
+
+    def _pass(self, numbers: Sequence[int], count: int) -> Iterator[tuple[int, Outcome | None]]:
+        """Share out jobs by their numbers; None is the outcome of one whose worker was lost."""
+        waiting = deque(numbers)
+        while waiting or self._busy():
+            while len(self._workers) < min(count, len(waiting) + len(self._busy())):
+                self._workers.append(self._hire())
+            for worker in self._workers:
+                if worker.ready and worker.number is None:
+                    self._give(worker, waiting)
+            for pipe in wait([worker.pipe for worker in self._workers]):
+                worker = next(worker for worker in self._workers if worker.pipe is pipe)
+                number, worker.number = worker.number, None
+                try:
+                    outcome = worker.pipe.recv()
+                except (EOFError, OSError):
+                    self._bury(worker)
+                    if number is not None:
+                        yield number, None
+                    continue
+                if isinstance(outcome, Exception):
+                    raise outcome
+                worker.ready = True
+                if number is not None:
+                    yield number, outcome
+            if self._failed_starts >= _FAILED_STARTS and not self._workers:
+                yield from self._do_without(waiting)
+
+    def _busy(self) -> list[_Worker]:
+        return [worker for worker in self._workers if worker.number is not None]
+
+    def _give(self, worker: _Worker, waiting: deque[int]) -> None:
+        """Give a job to a worker, a large one only if nobody works on one."""
+        taken = any(self._is_large(other.number) for other in self._busy() if other.number is not None)
+        number = next((number for number in waiting if not (taken and self._is_large(number))), None)
+        if number is None:
+            return
+        try:
+            worker.pipe.send(self._jobs[number])
+        except OSError:  # it was lost while it had nothing to do, which its pipe will tell too
+            return
+        waiting.remove(number)
+        worker.number = number
+        self._started(self._jobs[number])
+
+    def _is_large(self, number: int) -> bool:
+        if number not in self._large:
+            self._large[number] = _is_large(self._jobs[number])
+        return self._large[number]
+
+    def _hire(self) -> _Worker:
+        mine, theirs = self._context.Pipe()
+        arguments = (theirs, self._settings, self._load, self._threads)
+        process = self._context.Process(target=_serve, args=arguments, daemon=True)
+        process.start()
+        theirs.close()
+        return _Worker(process, mine)
+
+    def _bury(self, worker: _Worker) -> None:
+        self._workers.remove(worker)
+        worker.pipe.close()
+        worker.process.join()
+        self._failed_starts += not worker.ready
+
+    def _do_without(self, waiting: deque[int]) -> Iterator[tuple[int, Outcome]]:
+        """Where no process can be started, such as in a shell's here-document, all is done in this one."""
+        restore = self._load(self._settings)
+        while waiting:
+            number = waiting.popleft()
+            self._started(self._jobs[number])
+            yield number, restore(self._jobs[number])
+
+
+def _is_large(job: Job) -> bool:
+    """Tell whether a photograph has more than `LARGE_PIXELS`: by its header, or its length where that is not known."""
+    if job.source is None or job.done:
+        return False
+    try:
+        with quiet(), Image.open(job.source) as image:
+            return image.width * image.height > LARGE_PIXELS
+    except Exception:  # whatever is wrong with it is said when it is read
+        return os.path.isfile(job.source) and os.path.getsize(job.source) > LARGE_PIXELS
+
+
+def _lost(job: Job) -> Outcome:
+    message = (
+        f"{job.name}: the process that restored it was ended twice, by a crash or for want of memory; "
+        "reduce the picture, or save it in another format"
+    )
+    output = None if job.target is None else str(job.target)
+    return Outcome({"source": job.name, "output": output, "status": FAILED, "error": message}, [message])
+
+
+def _serve(pipe: Connection, settings: Settings, load: LoadRestorer, threads: int) -> None:
+    """Restore what comes through the pipe until it is closed: the life of a worker."""
+    signal.signal(
+        signal.SIGINT, signal.SIG_IGN
+    )  # Ctrl-C reaches all processes of a terminal; the first decides
+    signal.signal(signal.SIGTERM, _stop)
+    _end_with(multiprocessing.parent_process())
+    os.environ.setdefault("OMP_NUM_THREADS", str(threads))
+    try:
+        restore = load(settings)
+        pipe.send(None)
+        while True:
+            job = pipe.recv()
+            _use_threads(threads)
+            try:
+                outcome: Outcome | Exception = restore(job)
+            except Exception as error:
+                outcome = error
+            pipe.send(outcome)
+    except (EOFError, OSError, KeyboardInterrupt):
+        return
+
+
+def _stop(signum: int, frame: FrameType | None) -> None:
+    # An exception and not an end at once: files that are being written are taken away on the way out.
+    raise KeyboardInterrupt
+
+
+def _end_with(parent: Any) -> None:
+    """End this process when its parent ends, however that happens: nobody waits for what it does then."""
+
+    def watch() -> None:
+        wait([parent.sentinel])
+        os._exit(1)
+
+    if parent is not None:
+        threading.Thread(target=watch, daemon=True).start()
+
+
+def _use_threads(count: int) -> None:
+    """Share the cores among the workers."""
+    import cv2
+
+    cv2.setNumThreads(count)
+    torch = sys.modules.get("torch")
+    if torch is not None and torch.get_num_threads() > count:
+        torch.set_num_threads(count)
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _free_memory() -> int | None:
+    """Bytes that can be taken without swapping; None where the system does not say."""
+    try:
+        lines = Path("/proc/meminfo").read_text().splitlines()
+        return int(next(line for line in lines if line.startswith("MemAvailable:")).split()[1]) * 1024
+    except (OSError, StopIteration, ValueError, IndexError):
+        return None

@@ -1,0 +1,90 @@
+"""What restores in the tests of workers: the real reading and writing around a dehazer that adds 40.
+
+A module of its own, because the processes that work import it by its name.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+
+from clairvoy.apps.clear.restore_job import JobRestorer, Outcome
+from clairvoy.errors import WeightsError
+
+
+@dataclass
+class Report:
+    haze_probability: float = 0.9
+    tau: float = 0.5
+    tau_db: float = 20.0
+    seconds: float = 0.0
+
+    def to_dict(self) -> dict:
+        return asdict(self)
+
+
+@dataclass
+class Result:
+    image: np.ndarray
+    haze: np.ndarray
+    tau: np.ndarray
+    report: Report
+
+
+def dehazer(picture, *, strength, samples, force) -> Result:
+    time.sleep(0.02)
+    haze = np.full(picture.pixels.shape[:2], 0.5, np.float32)
+    return Result(picture.pixels // 2 + 40, haze, haze, Report())
+
+
+def load(settings):
+    """Restores; misbehaves by the name of the photograph."""
+    restorer = JobRestorer(settings)
+    restorer.__dict__["dehazer"] = dehazer
+
+    def restore(job) -> Outcome:
+        name = job.source.stem
+        mark = job.source.with_suffix(".mark")
+        if name.startswith("crash") or (name.startswith("once") and not mark.exists()):
+            mark.touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+        if name.startswith("memory") and not mark.exists():
+            mark.touch()
+            return Outcome(
+                {"source": job.name, "status": "failed", "error": "no memory"}, ["no memory"], True
+            )
+        if name.startswith("slow"):
+            time.sleep(0.4)
+        if name.startswith("weights"):
+            raise WeightsError("these weights are no good; give others")
+        if name.startswith("large"):
+            begun = time.monotonic()
+            time.sleep(0.1)
+            job.source.with_suffix(".span").write_text(f"{begun} {time.monotonic()}")
+        return restorer(job)
+
+    return restore
+
+
+def load_only_at_home(settings):
+    """Cannot be loaded in another process than the first."""
+    if multiprocessing.parent_process() is not None:
+        os._exit(3)
+    return load(settings)
+
+
+def load_and_note(settings):
+    """Notes the process that restores a photograph, beside it."""
+    restore = load(settings)
+
+    def noted(job) -> Outcome:
+        Path(f"{job.source}.pid").write_text(str(os.getpid()))
+        return restore(job)
+
+    return noted
