@@ -8,9 +8,9 @@ import torch
 from PIL import Image
 
 from clairvoy.errors import InputError, SettingsError, WeightsError
-from clairvoy.generative.density.bilateral_grid import slice_grid
+from clairvoy.generative.density.calibration import RESTORE_FROM
 from clairvoy.imaging.files import read
-from clairvoy.restoring.dehazer import Dehazer, clear
+from clairvoy.restoring.dehazer import SURE_FROM, Dehazer, clear, how_much
 from clairvoy.restoring.parts import Parts, load_weights, save_weights
 
 
@@ -52,15 +52,8 @@ def test_presets_share_weights_and_differ_in_looks(dehazer, photo):
 
 def test_strips_do_not_show(dehazer, photo, monkeypatch):
     whole = dehazer(photo, force=True).image
-    monkeypatch.setattr("clairvoy.restoring.dehazer.PIXELS_PER_STRIP", 96 * 3)
+    monkeypatch.setattr("clairvoy.restoring.full_resolution.PIXELS_AT_A_TIME", 96 * 3)
     np.testing.assert_array_equal(dehazer(photo, force=True).image, whole)
-
-
-def test_strips_read_the_grid_as_the_trainer_does(dehazer, photo):
-    grid = torch.rand(8, 5, 7, generator=torch.Generator().manual_seed(0))
-    part, od = dehazer._strip(photo, slice(0, 80), grid)
-    reference = slice_grid(grid[None], dehazer.parts.generator.guide(part))
-    torch.testing.assert_close(od, reference, atol=1e-5, rtol=1e-5)
 
 
 def test_sixteen_bits_are_not_rounded_to_eight(dehazer, photo):
@@ -157,3 +150,27 @@ def test_a_batch_is_its_pictures_one_by_one(photo):
         assert torch.equal(clear(one, force=True), restored)
     channels_last = np.stack([photo, photo[:, ::-1]])
     np.testing.assert_array_equal(clear(channels_last, force=True), out.permute(0, 2, 3, 1).numpy())
+
+
+@pytest.mark.parametrize("force", [False, True])
+def test_what_is_taken_away_grows_with_what_the_agent_believes(dehazer, photo, monkeypatch, force):
+    """A clear picture stays to the bit, an unsure one loses a part, a hazy one all: nothing jumps on the way."""
+    calibration, amounts = dehazer.parts.calibration, []
+    for probability in np.linspace(0, 1, 21):
+        monkeypatch.setattr(type(calibration), "haze_probability", lambda *_, p=float(probability): p)
+        result = dehazer(photo, strength=0.8, force=force)
+        amounts.append(result.report.amount)
+        assert result.report.haze == (probability >= RESTORE_FROM)
+        if not result.report.amount:
+            np.testing.assert_array_equal(result.image, photo)
+    if force:
+        assert amounts == [0.8] * 21
+        return
+    assert amounts[0] == 0
+    assert amounts[-1] == 0.8
+    assert 0 <= np.diff(amounts).min() <= np.diff(amounts).max() < 0.4
+
+
+def test_how_much_in_closed_form():
+    middle = (RESTORE_FROM + SURE_FROM) / 2
+    assert [how_much(p) for p in (0, RESTORE_FROM, middle, SURE_FROM, 1)] == [0, 0, 0.5, 1, 1]

@@ -34,7 +34,7 @@ def test_a_clean_picture_holds_next_to_none_whatever_is_in_it():
 
 
 def test_blocks_of_jpeg_count():
-    smooth = (cv2.GaussianBlur(hillside(), (0, 0), 30) * 255).round().astype(np.uint8)
+    smooth = (cv2.GaussianBlur(hillside(), (0, 0), 90) * 255).round().astype(np.uint8)
     told = []
     for quality in (95, 20, 8):
         _, code = cv2.imencode(".jpg", smooth, [cv2.IMWRITE_JPEG_QUALITY, quality])
@@ -61,3 +61,15 @@ def test_the_gain_never_makes_noise_visible_and_thin_haze_is_left_alone():
     assert torch.equal(bent[thin], grid[thin])
     assert bool((bent.diff() >= 0).all())
     assert bool((bent <= grid + 1e-6).all())
+
+
+def test_an_even_sky_of_the_colour_of_the_airlight_is_not_torn():
+    airlight = torch.tensor([0.9, 0.9, 0.9]).view(1, 3, 1, 1)
+    look = airlight.expand(1, 3, 64, 64).clone()
+    look[..., :32] -= 0.01  # a sky whose tint is as faint as the error of an airlight
+    look[..., 32:] -= 0.4  # a hill
+    bent = within_signal(torch.full((1, 8, 32, 32), 2.5), look, airlight)
+    sky, hill = bent[..., :8].max(), bent[..., -8:]
+    assert float(torch.exp(sky)) <= 2.0 + 1e-4  # doubled at most: log(1 + 0.01 / FAINT)
+    torch.testing.assert_close(hill, torch.full_like(hill, 2.5), atol=0.1, rtol=0)
+    assert FAINT == 0.01

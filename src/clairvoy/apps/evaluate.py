@@ -64,10 +64,15 @@ def _add_recognition(subjects: Subparsers) -> None:
     recognition = subjects.add_parser(
         "recognition",
         help="is haze recognised where it is, and only there?",
-        description="Measure how photographs labelled hazy or clear are told apart; nothing is restored.",
+        description=(
+            "Measure how photographs labelled hazy or clear are told apart, and which are restored and which left alone."
+        ),
     )
-    recognition.add_argument("--hazy", metavar="DIR", type=Path, required=True, help="photographs with haze")
-    recognition.add_argument("--clear", metavar="DIR", type=Path, required=True, help="photographs without")
+    recognition.add_argument("--hazy", metavar="DIR", type=Path, help="photographs with haze; needs --clear")
+    recognition.add_argument("--clear", metavar="DIR", type=Path, help="photographs without; needs --hazy")
+    recognition.add_argument(
+        "--labels", metavar="FILE.csv", type=Path, help="instead: a table of file and label, hazy or clear"
+    )
     recognition.add_argument(
         "--list", action="store_true", help="list the photographs judged against their label, worst first"
     )
@@ -150,10 +155,18 @@ def _run_haze(args: argparse.Namespace) -> int:
 
 
 def _run_recognition(args: argparse.Namespace) -> int:
-    from clairvoy.evaluation import recognise
+    if (args.labels is None) != (args.hazy is not None and args.clear is not None) or (
+        args.labels and (args.hazy or args.clear)
+    ):
+        raise SettingsError("give either --hazy DIR and --clear DIR, or --labels FILE.csv")
+
+    from clairvoy.evaluation import read_labels, recognise
     from clairvoy.restoring.dehazer import Dehazer
 
-    hazy, clear = find_photographs(args.hazy), find_photographs(args.clear)
+    if args.labels:
+        hazy, clear = read_labels(args.labels)
+    else:
+        hazy, clear = find_photographs(args.hazy), find_photographs(args.clear)
     with _shown(len(hazy) + len(clear)) as show:
         found = recognise(Dehazer.load(args.weights, args.device, args.preset), hazy, clear, progress=show)
     sys.stdout.write(to_json(found.to_dict()).decode() if args.json else found.table() + "\n")

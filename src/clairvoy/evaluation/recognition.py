@@ -1,7 +1,9 @@
-"""Is haze recognised where it is, and only there? Ranking and decision, on photographs labelled hazy or clear."""
+"""Is haze recognised where it is, and only there? Ranking and outcome, on photographs labelled hazy or clear."""
 
 from __future__ import annotations
 
+import csv
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,23 +12,34 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from clairvoy.errors import SettingsError
+from clairvoy.errors import FileError, SettingsError
 from clairvoy.evaluation.scores import rank
-from clairvoy.generative.density.calibration import RESTORE_FROM
+from clairvoy.imaging.files import read
+from clairvoy.imaging.formats.raster import to_eight_bits
 
 if TYPE_CHECKING:
     from clairvoy.restoring.dehazer import Dehazer
 
+LEFT_ALONE_DB = 35.0
+"""A photograph that comes out at least this near to itself, in dB PSNR, was left alone; any other was restored."""
+UNCHANGED_DB = 100.0
+"""What stands for no change at all."""
 _RESAMPLES = 2000
 _SEED = 0
 
 
 @dataclass(frozen=True)
 class Recognition:
-    """Probability of haze of each photograph, (n,) in [0, 1], by its label, and the files in the same order."""
+    """What became of photographs, by their label."""
 
     hazy: NDArray[np.float64]
+    """Probability of haze of each hazy photograph, (n,) in [0, 1]."""
     clear: NDArray[np.float64]
+    """The same of each clear one, (m,)."""
+    hazy_db: NDArray[np.float64]
+    """PSNR of what each hazy photograph was made into against itself, (n,) in dB."""
+    clear_db: NDArray[np.float64]
+    """The same of each clear one, (m,)."""
     hazy_files: Sequence[Path]
     clear_files: Sequence[Path]
 
@@ -35,12 +48,12 @@ class Recognition:
         return area_under_roc(self.hazy, self.clear)
 
     def sensitivity(self) -> float:
-        """Part of the hazy photographs in which haze is recognised."""
-        return float((self.hazy >= RESTORE_FROM).mean())
+        """Part of the hazy photographs that were restored: changed by more than `LEFT_ALONE_DB` allows."""
+        return float((self.hazy_db < LEFT_ALONE_DB).mean())
 
     def specificity(self) -> float:
-        """Part of the clear photographs in which none is."""
-        return float((self.clear < RESTORE_FROM).mean())
+        """Part of the clear photographs that were left alone."""
+        return float((self.clear_db >= LEFT_ALONE_DB).mean())
 
     def balanced_accuracy(self) -> float:
         """Mean of sensitivity and specificity: no matter how many photographs there are of each kind."""
@@ -50,20 +63,27 @@ class Recognition:
         """95 % percentile bootstrap interval of a measure by its method's name; each kind is drawn by itself."""
         rng, values = np.random.default_rng(_SEED), []
         for _ in range(_RESAMPLES):
-            hazy, clear = (rng.choice(kind, len(kind)) for kind in (self.hazy, self.clear))
-            values.append(getattr(Recognition(hazy, clear, (), ()), measure)())
+            hazy, clear = (rng.integers(len(kind), size=len(kind)) for kind in (self.hazy, self.clear))
+            drawn = Recognition(
+                self.hazy[hazy], self.clear[clear], self.hazy_db[hazy], self.clear_db[clear], (), ()
+            )
+            values.append(getattr(drawn, measure)())
         low, high = np.quantile(values, (0.025, 0.975))
         return float(low), float(high)
 
     def misjudged(self) -> list[tuple[float, Path, str]]:
-        """Probability, file and label of every photograph judged against its label, the furthest off first."""
+        """Probability, file and label of every photograph treated against its label, the worst first."""
         missed = [
-            (p, f, "hazy ") for p, f in zip(self.hazy, self.hazy_files, strict=True) if p < RESTORE_FROM
+            (p, f, "hazy ")
+            for p, db, f in zip(self.hazy, self.hazy_db, self.hazy_files, strict=True)
+            if db >= LEFT_ALONE_DB
         ]
         alarms = [
-            (p, f, "clear") for p, f in zip(self.clear, self.clear_files, strict=True) if p >= RESTORE_FROM
+            (p, f, "clear")
+            for p, db, f in zip(self.clear, self.clear_db, self.clear_files, strict=True)
+            if db < LEFT_ALONE_DB
         ]
-        return sorted(missed + alarms, key=lambda entry: -abs(entry[0] - RESTORE_FROM))
+        return sorted(missed + alarms, key=lambda entry: -abs(entry[0] - (entry[2] == "hazy ")))
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON: measures, intervals, and each photograph's probability."""
@@ -81,8 +101,8 @@ class Recognition:
         lines = []
         for name, label in (
             ("auroc", "area under the ROC curve"),
-            ("balanced_accuracy", f"balanced accuracy at {RESTORE_FROM}"),
-            ("sensitivity", "hazy photographs recognised"),
+            ("balanced_accuracy", "balanced accuracy"),
+            ("sensitivity", "hazy photographs restored"),
             ("specificity", "clear photographs left alone"),
         ):
             low, high = self.interval(name)
@@ -113,7 +133,7 @@ def recognise(
     *,
     progress: Callable[[int, int, str], None] | None = None,
 ) -> Recognition:
-    """Ask a dehazer for the probability of haze in each photograph; nothing is restored.
+    """Let a dehazer do with each photograph what it thinks right, and see what it did.
 
     Parameters
     ----------
@@ -139,6 +159,41 @@ def recognise(
     for done, path in enumerate([*hazy, *clear]):
         if progress is not None:
             progress(done, len(hazy) + len(clear), path.name)
-        found.append(dehazer(path, strength=0).report.haze_probability)
-    values = np.asarray(found, dtype=np.float64)
-    return Recognition(values[: len(hazy)], values[len(hazy) :], list(hazy), list(clear))
+        pixels = to_eight_bits(read(path).pixels)
+        result = dehazer(pixels)
+        found.append((result.report.haze_probability, _db(result.image, pixels)))
+    values = np.asarray(found, dtype=np.float64).T
+    (hazy_p, clear_p), (hazy_db, clear_db) = (np.split(row, [len(hazy)]) for row in values)
+    return Recognition(hazy_p, clear_p, hazy_db, clear_db, list(hazy), list(clear))
+
+
+def read_labels(path: Path) -> tuple[list[Path], list[Path]]:
+    """Hazy and clear photographs of a table with the columns ``file``, beside the table, and ``label``.
+
+    Labels are ``hazy`` and ``clear``; photographs with another one, such as ``unsure``, do not count.
+
+    Raises
+    ------
+    FileError
+        Not such a table, or one without photographs of both kinds.
+    """
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            rows = [(row["file"], row["label"].strip()) for row in csv.DictReader(file)]
+    except (OSError, UnicodeDecodeError, KeyError, AttributeError, csv.Error) as error:
+        raise FileError(
+            f"{path}: not a table of labels ({error}); give a CSV file with the columns file and label"
+        ) from error
+    hazy, clear = (
+        [path.parent / name for name, label in rows if label == kind] for kind in ("hazy", "clear")
+    )
+    if not hazy or not clear:
+        raise FileError(
+            f"{path}: labels {len(hazy)} photographs hazy and {len(clear)} clear; label some of each"
+        )
+    return hazy, clear
+
+
+def _db(restored: NDArray[Any], pixels: NDArray[Any]) -> float:
+    error = float(((restored.astype(np.float64) - pixels) ** 2).mean()) / 255**2
+    return min(UNCHANGED_DB, -10 * math.log10(max(error, 1e-12)))

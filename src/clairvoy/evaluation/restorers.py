@@ -40,22 +40,23 @@ Restorer = Callable[[Array], Array | Restored]
 """Takes (H, W, 3) float32 in [0, 1] and gives the same, or a `Restored`."""
 
 
-def with_dehazer(dehazer: Dehazer) -> Restorer:
-    """Let a loaded `Dehazer` take part, its confidence included."""
+def with_dehazer(dehazer: Dehazer, *, force: bool = False) -> Restorer:
+    """Let a loaded `Dehazer` take part, its confidence included; with `force`, it restores every picture in full."""
 
     def restore(rgb: Array) -> Restored:
-        result = dehazer(rgb)
+        result = dehazer(rgb, force=force)
         return Restored(result.image, result.report.tau, result.report.tau_db)
 
     return restore
 
 
 def standard_restorers(dehazer: Dehazer | None = None) -> dict[str, Restorer]:
-    """Methods that belong in every run: doing nothing, the dark channel prior, clairvoy if given."""
+    """Methods that belong in every run: doing nothing, the dark channel prior, clairvoy as it decides, and by force."""
     methods: dict[str, Restorer] = {
         "untouched": lambda rgb: rgb,
         "dark channel prior": lambda rgb: restore_dark_channel(rgb)[0],
     }
     if dehazer is not None:
         methods["clairvoy"] = with_dehazer(dehazer)
+        methods["clairvoy, all restored"] = with_dehazer(dehazer, force=True)
     return methods

@@ -31,7 +31,7 @@ from clairvoy.generative.density.vae import working_size
 from clairvoy.imaging.files import read, write_restored
 from clairvoy.imaging.picture_kinds import is_batch, is_file, peak, source_of, stacked, unpack
 from clairvoy.restoring.full_resolution import FullResolution
-from clairvoy.restoring.noise import noise_level, within_noise
+from clairvoy.restoring.noise import noise_level, within_noise, within_signal
 from clairvoy.restoring.parts import Parts, choose_device, load_weights
 from clairvoy.searching.beliefs import pool_beliefs
 from clairvoy.searching.explore import LOOK_BUDGET, cut_windows, search
@@ -41,7 +41,7 @@ RELEASED = "fast"
 PRESETS: dict[str, tuple[int, ...]] = {"fast": (), "fine": (320 * 320, 384 * 384)}
 """Areas, in pixels, of further looks at a picture beside the usual one, each as it is and mirrored: what one look gets
 wrong another may not."""
-SURE_FROM = 0.6
+SURE_FROM = 0.9
 """Probability of haze from which all of it is taken away; between `RESTORE_FROM` and this, a part."""
 
 
@@ -206,7 +206,7 @@ class Dehazer:
                 grid = parts.generator.decode(chosen.draw.z, chosen.draw.density)
                 airlight = chosen.draw.airlight
         if amount:
-            grid = within_noise(grid, noise_level(pixels))
+            grid = within_noise(within_signal(grid, small, airlight), noise_level(pixels))
         whole = FullResolution.of(parts.generator, grid[0], airlight)
         threads = torch.get_num_threads()
         restored = whole.restore(pixels, amount, threads=threads) if amount else pixels

@@ -2,7 +2,7 @@
 
 To restore is to multiply by exp(od). What a sensor and a coder put on top of the light is multiplied with it: noise
 becomes grain, and the blocks of JPEG become posters. So the optical depth taken away is limited by how much of both a
-picture holds.
+picture holds, and by how far what is seen stands out from the airlight: an even sky holds nothing but its own tint.
 """
 
 from __future__ import annotations
@@ -13,20 +13,22 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from clairvoy.imaging.picture_kinds import peak
 
 VISIBLE = 0.05
 """Deviation, in a range of 1, that noise may reach in the restored picture."""
+FAINT = 0.01
+"""Distance of a colour from the airlight, in a range of 1, that may be doubled and no more: it is as much the error of
+the airlight as it is signal. Larger ones may grow in proportion."""
 TILE = 64
 """Side of the tiles that noise is looked for in, a multiple of JPEG's 8."""
-TILES = 12
+TILES = 6
 """Tiles along each side, at most."""
-FLATTEST = 0.4
-"""The part of the tiles, the flattest, that tells it: there, nothing else varies."""
-WORST = 0.8
-"""Which quantile of them counts: some are so flat that a coder left nothing in them at all."""
+FLATTEST = 0.3
+"""The part of the tiles, the flattest, that tells white noise: there, nothing else varies."""
 _KNEE = 0.6
 
 
@@ -40,15 +42,17 @@ def noise_level(pixels: npt.NDArray[Any]) -> float:
     if not tiles:
         return 0.0
     kernel = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], np.float32)
-    told = []
-    for tile in tiles:
-        laplacian = np.abs(cv2.filter2D(tile, -1, kernel))[1:-1, 1:-1]
-        # Of a Gaussian, the median of the magnitude is 0.6745 deviations; the kernel makes it 6 times as large.
-        white = float(np.median(laplacian)) / (0.6745 * 6)
-        blocks = max(_blocks(tile), _blocks(tile.T))
-        told.append((float(tile.std()), float(np.hypot(white, blocks))))
-    told.sort()
-    return float(np.quantile([noise for _, noise in told[: max(1, round(FLATTEST * len(told)))]], WORST))
+    # Of a Gaussian, the median of the magnitude is 0.6745 deviations; the kernel makes it 6 times as large.
+    white = sorted(
+        (
+            float(tile.std()),
+            float(np.median(np.abs(cv2.filter2D(tile, -1, kernel))[1:-1, 1:-1])) / (0.6745 * 6),
+        )
+        for tile in tiles
+    )
+    flat = [level for _, level in white[: max(1, round(FLATTEST * len(white)))]]
+    blocks = max(0.0, float(np.median([_blocks(tile) + _blocks(tile.T) for tile in tiles])))
+    return float(np.hypot(np.median(flat), blocks))
 
 
 def within_noise(grid: Tensor, level: float) -> Tensor:
@@ -68,16 +72,43 @@ def within_noise(grid: Tensor, level: float) -> Tensor:
     """
     if level * np.exp(float(grid.max())) <= VISIBLE * _KNEE:
         return grid
-    limit = max(0.3, float(np.log(VISIBLE / level)))
-    over = (grid - _KNEE * limit).clamp(min=0) / ((1 - _KNEE) * limit)
-    return torch.minimum(grid, torch.full_like(grid, _KNEE * limit)) + (1 - _KNEE) * limit * torch.tanh(over)
+    return _bent(grid, torch.full_like(grid, max(0.3, float(np.log(VISIBLE / level)))))
+
+
+def within_signal(grid: Tensor, look: Tensor, airlight: Tensor) -> Tensor:
+    """The same optical depth, bent where what is seen hardly differs from the airlight.
+
+    Parameters
+    ----------
+    grid
+        Optical depth >= 0, (B, bins, h, w).
+    look
+        What the grid was told from, (B, 3, H, W) in [0, 1].
+    airlight
+        (B, 3, 1, 1) in [0, 1].
+
+    Returns
+    -------
+    Tensor
+        Bent towards log(1 + distance / FAINT), the distance from the airlight taken over cells of 16 pixels.
+    """
+    distance = F.avg_pool2d((look - airlight).square().mean(dim=1, keepdim=True), 16).sqrt()
+    limit = torch.log1p(distance / FAINT)
+    return _bent(grid, F.interpolate(limit, size=grid.shape[-2:], mode="bilinear", align_corners=False))
+
+
+def _bent(grid: Tensor, limit: Tensor) -> Tensor:
+    """Unchanged up to 0.6 of the limit, and from there on ever slower towards it."""
+    knee = _KNEE * limit
+    rest = (limit - knee).clamp(min=1e-6)
+    return torch.minimum(grid, knee) + rest * torch.tanh((grid - knee).clamp(min=0) / rest)
 
 
 def _blocks(tile: npt.NDArray[np.float32]) -> float:
-    """How much larger steps along a row are from one block of 8 to the next than within, at least 0."""
+    """How much larger steps along a row are from one block of 8 to the next than within; by chance below 0 too."""
     steps = np.abs(np.diff(tile, axis=1)).mean(axis=0)
     border = np.arange(len(steps)) % 8 == 7
-    return max(0.0, float(steps[border].mean() - steps[~border].mean()))
+    return float(steps[border].mean() - steps[~border].mean())
 
 
 def _tiles(pixels: npt.NDArray[Any]) -> list[npt.NDArray[Any]]:

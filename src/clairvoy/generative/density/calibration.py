@@ -17,9 +17,9 @@ from torch import Tensor, nn
 
 GOOD_DB = 20.0
 """A restoration at least this near to the truth, in dB PSNR, counts as good; tau is the probability of that."""
-RESTORE_FROM = 0.75
-"""Probability of haze from which a picture counts as hazy. To spoil a clear photograph is held to be three times as
-bad as to leave a hazy one: the least expected cost is then reached by restoring from 3 / (3 + 1) on."""
+RESTORE_FROM = 0.25
+"""Probability of haze from which a picture is restored, gently at first: below it the agent is sure that there is none,
+and the picture stays as it is."""
 SIGNS = (
     "spread", "discriminator", "residual", "haze", "haze squared", "airlight", "brightness", "contrast", "doubt",
     "density",
