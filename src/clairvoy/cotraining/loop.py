@@ -25,7 +25,7 @@ from clairvoy.qlearning.dqn import DQN, Replay, learn_from_history
 from clairvoy.qlearning.environment import Step
 from clairvoy.qlearning.policy import linear_schedule
 from clairvoy.qlearning.transitions import Observation
-from clairvoy.storage.run_file import load_run, save_run
+from clairvoy.storage.run_file import Checkpoint, load_run
 
 
 @dataclass(frozen=True)
@@ -185,22 +185,20 @@ def cotrain(
     total = loop.total
     if resume and checkpoint is not None:
         loop.load_state_dict(load_run(checkpoint))
-    interrupted, saved = False, time.monotonic()
+    interrupted, file = False, Checkpoint(checkpoint, settings.save_seconds)
     try:
         while loop.update < total and (deadline is None or time.monotonic() < deadline):
             metrics = loop.round()
             if report is not None and report(loop.update, metrics) is False:
                 interrupted = True
                 break
-            if checkpoint is not None and time.monotonic() - saved > settings.save_seconds:
-                save_run(checkpoint, loop.state_dict())
-                saved = time.monotonic()
+            file.now_and_then(loop.state_dict)
     except KeyboardInterrupt:
         interrupted = True
     interrupted = interrupted or loop.update < total
     # An interrupt inside a step leaves that step half done: what is saved then is the state before it.
-    if checkpoint is not None and loop.whole:
-        save_run(checkpoint, loop.state_dict())
+    if loop.whole:
+        file.at_the_end(loop.state_dict, finished=not interrupted)
     metrics = loop.metrics if interrupted else loop.metrics | scenario.finish()
     return Run(scenario, loop.update, metrics, interrupted)
 

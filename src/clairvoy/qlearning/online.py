@@ -19,7 +19,7 @@ from clairvoy.errors import SettingsError
 from clairvoy.qlearning.agent import Agent
 from clairvoy.qlearning.environment import BatchedEnvironment
 from clairvoy.qlearning.rollout import LONGEST, evaluate
-from clairvoy.storage.run_file import load_run, save_run
+from clairvoy.storage.run_file import Checkpoint, load_run
 
 
 class Training(Protocol):
@@ -152,7 +152,7 @@ def train_online(
         if checkpoint is None:
             raise SettingsError("resume needs a checkpoint; name the file to continue from")
         run.load_state_dict(load_run(checkpoint))
-    interrupted, saved = False, time.monotonic()
+    interrupted, file = False, Checkpoint(checkpoint, settings.save_seconds)
 
     def in_time() -> None:
         if deadline is not None and time.monotonic() >= deadline:
@@ -166,16 +166,14 @@ def train_online(
             if report is not None and report(training.steps, metrics) is False:
                 interrupted = True
                 break
-            if checkpoint is not None and time.monotonic() - saved > settings.save_seconds:
-                save_run(checkpoint, run.state_dict())
-                saved = time.monotonic()
+            file.now_and_then(run.state_dict)
     except KeyboardInterrupt:
         interrupted = True
     except _OutOfTimeError:
         pass
     # An interrupt inside a round leaves it half done; what was saved before it still counts.
-    if checkpoint is not None and run.whole:
-        save_run(checkpoint, run.state_dict())
+    if run.whole:
+        file.at_the_end(run.state_dict, finished=run.over and not interrupted)
     if run.best.network:
         training.agent.take_weights(run.best.network)
     return Trained(run.best, run.evaluations, run.over and not interrupted)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+import time
+import warnings
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -54,3 +56,48 @@ def load_run(path: Path) -> dict[str, Any]:
             f"{path}: a checkpoint of version {state.get('version')}, this is {__version__}; finish it with that"
         )
     return state
+
+
+class Checkpoint:
+    """The file that a run saves itself to, now and then and at its end.
+
+    A disk that refuses costs a checkpoint, and not what was learnt: the run goes on, and a warning says so.
+
+    Parameters
+    ----------
+    path
+        The file; None saves nothing.
+    seconds
+        Between two.
+    """
+
+    def __init__(self, path: Path | None, seconds: float) -> None:
+        self.path, self.seconds, self.saved = path, seconds, time.monotonic()
+
+    def now_and_then(self, state: Callable[[], Mapping[str, Any]]) -> None:
+        """Save what `state` gives, if it is time."""
+        if self.path is not None and time.monotonic() - self.saved > self.seconds:
+            self._try(state)
+            self.saved = time.monotonic()
+
+    def at_the_end(self, state: Callable[[], Mapping[str, Any]], finished: bool) -> None:
+        """Save what `state` gives.
+
+        Raises
+        ------
+        FileError
+            The disk refuses, and the run is not finished: there is nothing else to go on from.
+        """
+        if self.path is None:
+            return
+        if finished:
+            self._try(state)
+        else:
+            save_run(self.path, state())
+
+    def _try(self, state: Callable[[], Mapping[str, Any]]) -> None:
+        assert self.path is not None
+        try:
+            save_run(self.path, state())
+        except FileError as error:
+            warnings.warn(f"{error}; the training goes on", stacklevel=3)

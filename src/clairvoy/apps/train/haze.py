@@ -14,6 +14,7 @@ from torch import Tensor
 
 from clairvoy.apps.outputs import check_writable, to_json, write_bytes
 from clairvoy.apps.train.between_rounds import interrupts_between_rounds
+from clairvoy.apps.train.folder import alone_in, keep_result
 from clairvoy.apps.train.log import RunLog
 from clairvoy.apps.train.options import add_clear, add_run
 from clairvoy.apps.train.record import asked, describe, listing, refuse_other_settings, summary
@@ -100,29 +101,30 @@ def run(args: argparse.Namespace) -> int:
         raise SettingsError(f"--rooms is {args.rooms}; it is a part of the scenes, from 0 to 1")
     if args.learning_rate is not None and not 0 < args.learning_rate < 1:
         raise SettingsError(f"--learning-rate is {args.learning_rate}; it must lie between 0 and 1")
-    if not args.resume and checkpoint.exists():
-        raise FileError(
-            f"{args.out}: holds a run already; add --resume to continue it, or name another folder"
-        )
+    _refuse_a_second(args, checkpoint)
     check_writable([checkpoint])
     if args.resume:
         _refuse_another_run(args)
     device = choose_device(args.device)
     scenario = _scenario(args, device)
-    if args.updates == 0:
-        args.out.mkdir(parents=True, exist_ok=True)
-        metrics = scenario.finish()
-        save_weights(
-            weights,
-            scenario.parts,
-            {"calibrated": Path(args.start).name, "seed": args.seed, "metrics": metrics},
-        )
-        print(f"calibrated: {weights}", file=sys.stderr)
-        return 0
+    with alone_in(args.out):
+        return _calibrate(args, scenario, weights) if args.updates == 0 else _train(args, scenario, weights)
+
+
+def _calibrate(args: argparse.Namespace, scenario: HazeScenario, weights: Path) -> int:
+    metrics = scenario.finish()
+    notes = {"calibrated": Path(args.start).name, "seed": args.seed, "metrics": metrics}
+    keep_result(weights, lambda path: save_weights(path, scenario.parts, notes))
+    print(f"calibrated: {weights}", file=sys.stderr)
+    return 0
+
+
+def _train(args: argparse.Namespace, scenario: HazeScenario, weights: Path) -> int:
+    checkpoint = args.out / "checkpoint.pt"
+    _refuse_a_second(args, checkpoint)  # another run may have begun meanwhile
     settings = CotrainSettings(
         budget=args.updates, seed=args.seed, feedback=Feedback(**dict.fromkeys(args.without, False))
     )
-    args.out.mkdir(parents=True, exist_ok=True)
     if not args.resume:
         _record(args, scenario, settings)
     log = RunLog(args.out, args.updates, args.quiet, lambda: pictures(scenario))
@@ -138,6 +140,13 @@ def run(args: argparse.Namespace) -> int:
         )
     log.close()
     return _say(done, scenario, args, weights)
+
+
+def _refuse_a_second(args: argparse.Namespace, checkpoint: Path) -> None:
+    if not args.resume and checkpoint.exists():
+        raise FileError(
+            f"{args.out}: holds a run already; add --resume to continue it, or name another folder"
+        )
 
 
 SAME = (
@@ -210,7 +219,7 @@ def _say(done: Run, scenario: HazeScenario, args: argparse.Namespace, weights: P
         )
         return 0 if args.minutes else 130
     notes = {"updates": done.updates, "seed": args.seed, "metrics": done.metrics}
-    save_weights(weights, scenario.parts, notes)
+    keep_result(weights, lambda path: save_weights(path, scenario.parts, notes))
     print(f"trained: {weights}", file=sys.stderr)
     return 0
 

@@ -10,7 +10,8 @@ import json
 import math
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -73,10 +74,16 @@ class RunLog:
         self.lines = not quiet and not sys.stderr.isatty()
         self.began = self.said = time.monotonic()
         self.sums: dict[str, list[float]] = {}
+        self.failed = False
+        """Whether the disk refused a part of the log; the training is worth more than that, and goes on."""
         self.before, self.last, self.drawn = 0.0, 0, -1
 
     def __call__(self, update: int, metrics: Mapping[str, float]) -> None:
         """Take note of an update."""
+        with self._at_best():
+            self._note(update, metrics)
+
+    def _note(self, update: int, metrics: Mapping[str, float]) -> None:
         if self.board is None:
             self._begin(update)
         self.last = update
@@ -95,10 +102,26 @@ class RunLog:
         self.bar.close()
         if self.board is None:
             return
-        if self.sums:
-            self._end_stretch(self.last, pictures=False)
-        self._draw(self.last)
-        self.board.close()
+        with self._at_best():
+            if self.sums:
+                self._end_stretch(self.last, pictures=False)
+            self._draw(self.last)
+        with self._at_best():
+            self.board.close()
+
+    @contextmanager
+    def _at_best(self) -> Iterator[None]:
+        """Say once that the log cannot be written, and let the training go on."""
+        try:
+            yield
+        except (OSError, FileError) as error:
+            self.sums = {}
+            if not self.failed:
+                print(
+                    f"{self.folder}: the log cannot be written ({error}); the training goes on",
+                    file=sys.stderr,
+                )
+            self.failed = True
 
     def _begin(self, update: int) -> None:
         # On resume the first update tells where the checkpoint was; what was written after it is written again.

@@ -6,11 +6,13 @@ import argparse
 import json
 import sys
 import time
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
 from clairvoy.apps.outputs import check_writable
 from clairvoy.apps.progress import Progress
+from clairvoy.apps.train.folder import alone_in, keep_result
 from clairvoy.apps.train.options import add_clear
 from clairvoy.errors import FileError, SettingsError
 from clairvoy.imaging.files import find_photographs
@@ -58,14 +60,15 @@ def run(args: argparse.Namespace) -> int:
         settings = replace(settings, steps=args.steps)
     learn, held_out = _scenes(paths, parts, settings, args.quiet)
     training = SearchTraining(learn, held_out, settings)
-    log = _Log(args.out, settings.steps, args.quiet)
-    parts.agent.load_state_dict(training.train(log).state_dict())
-    best = training.best
-    notes = {
-        "agent": f"train search, {training.loop.steps} steps", "seed": args.seed, "start": Path(args.start).name,
-        "metrics": {"held_out/score": best.score, "held_out/found": best.found, "held_out/read": best.read},
-    }  # fmt: skip
-    save_weights(weights, parts, notes)
+    with alone_in(args.out):
+        log = _Log(args.out, settings.steps, args.quiet)
+        parts.agent.load_state_dict(training.train(log).state_dict())
+        best = training.best
+        notes = {
+            "agent": f"train search, {training.loop.steps} steps", "seed": args.seed, "start": Path(args.start).name,
+            "metrics": {"held_out/score": best.score, "held_out/found": best.found, "held_out/read": best.read},
+        }  # fmt: skip
+        keep_result(weights, lambda path: save_weights(path, parts, notes))
     print(
         f"trained: {weights}; on held-out scenes {best.found:.0%} of hazy windows recognised, {best.read:.0%} read",
         file=sys.stderr,
@@ -104,7 +107,8 @@ class _Log:
         self.judged: dict[str, float] = {}
 
     def __call__(self, step: int, metrics: dict[str, float]) -> None:
-        with self.path.open("a") as file:
+        # A full disk costs the log, and not the training.
+        with suppress(OSError), self.path.open("a") as file:
             file.write(json.dumps({"step": step, **metrics}) + "\n")
         self.judged |= {name: value for name, value in metrics.items() if name.startswith("held_out/")}
         if self.quiet or time.monotonic() - self.said < SECONDS_BETWEEN_LINES:
