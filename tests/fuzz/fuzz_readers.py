@@ -90,7 +90,7 @@ def main() -> None:
         if not args.only or kind in args.only:
             (folder / f"{kind}-{number}").write_bytes(data)
     flags = [
-        *("-verbosity=0", "-print_final_stats=1"),
+        *("-verbosity=0", "-print_final_stats=1", f"-artifact_prefix={folder}/"),
         f"-max_total_time={args.seconds}",
         "-rss_limit_mb=4096",
         "-timeout=20",

@@ -84,6 +84,12 @@ def test_a_deep_pnm_is_stretched_to_sixteen_bits(peak, channels):
         read(header + samples.astype(">u2").tobytes()[:-1])
 
 
+def test_a_header_of_nothing_but_blanks_is_read_in_no_time():
+    """Found by the fuzzer: the pattern of the header tried every way to cut a run of blanks."""
+    with pytest.raises(FileError, match="truncated or damaged"):
+        read(b"P6 9 4" + b"\f" * 50_000 + b"x")
+
+
 @pytest.mark.parametrize("shape", [(64, 80), (64, 80, 3)])
 def test_a_deep_jpeg_2000_keeps_its_bits(shape):
     samples = RNG.integers(0, 65536, shape).astype(np.uint16)
