@@ -25,6 +25,9 @@ UNSIGNED, SIGNED, FLOAT, UNDEFINED = 1, 2, 3, 4
 _REDUCED, _TRANSPARENCY = 1, 4
 _DNG_VERSION = 50706
 
+_LARGEST_TILE = 2**24
+"""Pixels of a tile that are allowed in the smallest of pictures: a few bytes must not ask for all memory."""
+
 
 @dataclass(frozen=True)
 class Page:
@@ -186,6 +189,10 @@ def describe(block: bytes | mmap.mmap, entries: dict[int, ifd.Entry], order: Lit
     )  # fmt: skip
     if min(width, height, tall, wide, page.samples, page.bits) < 1:
         raise FileError(DAMAGED.format("it does not say how its pixels are stored"))
+    if tall * wide > max(4 * width * height, _LARGEST_TILE):
+        raise FileError(
+            DAMAGED.format(f"its tiles of {wide} x {tall} pixels are far larger than the picture")
+        )
     return page
 
 
