@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from gymnasium import spaces
+from PIL import Image
 from safetensors import safe_open
 
 from clairvoy.apps.cli import main
@@ -371,3 +372,21 @@ def test_two_runs_do_not_write_into_one_folder(tmp_path, capsys):
         assert call(tmp_path / "run", steps=160) == 2
     assert "another run writes there now" in capsys.readouterr().err
     assert call(tmp_path / "run", steps=160) == 0
+
+
+def test_the_trained_agent_is_filmed(tmp_path, capsys):
+    pytest.importorskip("minatar")
+    out, gif = tmp_path / "run", tmp_path / "play.gif"
+    assert main(["watch", str(out), "--film", str(gif)]) == 2
+    assert "holds no trained agent" in capsys.readouterr().err
+    assert call(out, "--env-arg", "sticky=0.0", env="MinAtar/Breakout", steps=160) == 0
+    assert main(["watch", str(out), "--film", str(tmp_path / "play.mp4")]) == 2
+    assert "name a file that ends with .gif" in capsys.readouterr().err
+    assert main(["watch", str(out), "--film", str(gif), "--seed", "5"]) == 0
+    said = capsys.readouterr().err
+    games = as_environment("MinAtar/Breakout", 1, EnvironmentOptions(arguments={"sticky": 0.0}))
+    agent = load_world(out / "weights.safetensors", games).agent
+    played = evaluate(games, agent.act_greedily, 1, torch.Generator().manual_seed(5))
+    assert f"return {played.mean_return:.1f} in {int(played.lengths)} steps" in said
+    with Image.open(gif) as shown:
+        assert shown.size == (160, 160)

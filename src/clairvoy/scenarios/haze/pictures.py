@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from io import BytesIO
 
 import cv2
 import numpy as np
 import torch
-from PIL import Image
 from torch import Tensor
 
+from clairvoy.drawing.animation import animation
 from clairvoy.imaging.synthesis.scenes import HazyScenes
 from clairvoy.scenarios.haze.measure import belief_maps, look_at, restore
 from clairvoy.scenarios.haze.scenario import HazeScenario, hazy_windows, windows_of
@@ -79,20 +78,6 @@ def episode(
             shown[at] = after[at]
             _edge(shown, row, column, FOUND if truth[row, column] else WRONG, 1)
     return frames
-
-
-def animation(frames: Sequence[np.ndarray], milliseconds: int = 150) -> bytes:
-    """Encode frames (H, W, 3) uint8 as a GIF that repeats, the last frame held longer."""
-    # One palette for all frames, from the first and the last: else still parts would flicker.
-    both = Image.fromarray(np.concatenate([frames[0], frames[-1]]))
-    palette = both.quantize(255, method=Image.Quantize.MEDIANCUT)
-    images = [Image.fromarray(frame).quantize(palette=palette, dither=Image.Dither.NONE) for frame in frames]
-    file = BytesIO()
-    images[0].save(
-        file, format="GIF", save_all=True, append_images=images[1:], loop=0,
-        duration=[milliseconds] * (len(images) - 1) + [10 * milliseconds],
-    )  # fmt: skip
-    return file.getvalue()
 
 
 def pixels(picture: Tensor) -> np.ndarray:
