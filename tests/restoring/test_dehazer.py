@@ -9,7 +9,7 @@ from PIL import Image
 
 from clairvoy.errors import InputError, SettingsError, WeightsError
 from clairvoy.generative.density.bilateral_grid import slice_grid
-from clairvoy.imaging.files import read
+from clairvoy.imaging.files import Picture, encode, read
 from clairvoy.restoring.dehazer import Dehazer, clear
 from clairvoy.restoring.parts import Parts, load_weights, save_weights
 
@@ -157,3 +157,45 @@ def test_a_batch_is_its_pictures_one_by_one(photo):
         assert torch.equal(clear(one, force=True), restored)
     channels_last = np.stack([photo, photo[:, ::-1]])
     np.testing.assert_array_equal(clear(channels_last, force=True), out.permute(0, 2, 3, 1).numpy())
+
+
+def cut_out(photo, colour):
+    """The photo with its left half transparent, over a colour that nobody sees: (H, W, 4) uint8."""
+    alpha = np.full(photo.shape[:2], 255, np.uint8)
+    alpha[:, : photo.shape[1] // 2] = 0
+    return np.dstack([np.where(alpha[..., None] == 0, np.uint8(colour), photo), alpha])
+
+
+@pytest.mark.parametrize("kind", ["array", "picture", "pil", "tensor", "file"])
+def test_colours_that_nobody_sees_decide_nothing(dehazer, photo, kind):
+    kinds = {
+        "array": lambda rgba: rgba,
+        "picture": lambda rgba: Picture(np.ascontiguousarray(rgba[..., :3]), rgba[..., 3]),
+        "pil": Image.fromarray,
+        "tensor": lambda rgba: torch.from_numpy(rgba).permute(2, 0, 1),
+        "file": lambda rgba: encode(
+            np.ascontiguousarray(rgba[..., :3]), Picture(rgba, np.ascontiguousarray(rgba[..., 3])), "PNG"
+        ),
+    }
+    results = [dehazer(kinds[kind](cut_out(photo, colour)), force=True) for colour in (0, 255, 90)]
+    for result in results:
+        assert result.report.haze_probability == results[0].report.haze_probability
+        assert (result.airlight == results[0].airlight).all()
+        assert (result.haze == results[0].haze).all()
+        assert (result.haze[:, : photo.shape[1] // 2] == 0).all()
+    images = [np.asarray(getattr(result.image, "pixels", result.image)) for result in results]
+    images = [image.transpose(1, 2, 0) if image.shape[0] == 4 else image for image in images]
+    half = photo.shape[1] // 2
+    assert (images[0][:, half:, :3] == images[1][:, half:, :3]).all()
+    assert [int(image[0, 0, 0]) for image in images] == [0, 255, 90]  # what is hidden stays
+
+
+@pytest.mark.parametrize("force", [True, False])
+@pytest.mark.parametrize("kind", [lambda array: array, torch.from_numpy, Picture])
+def test_a_late_map_is_that_of_the_picture_that_came_in(dehazer, photo, force, kind):
+    buffer = photo.copy()
+    frame = kind(buffer) if kind is not torch.from_numpy else kind(buffer).permute(2, 0, 1)
+    result = dehazer(frame, force=force)
+    expected = dehazer(photo, force=force).haze
+    buffer[:] = 255 - buffer
+    np.testing.assert_array_equal(result.haze, expected)

@@ -42,12 +42,22 @@ from clairvoy.imaging.formats.raster import (
     to_sixteen_bits,
 )
 from clairvoy.imaging.formats.recognition import READ_SUFFIXES, SUPPORTED, WRITTEN_SUFFIXES, recognise
+from clairvoy.imaging.hidden import shown
 from clairvoy.imaging.windows import strips
 from clairvoy.storage.atomic import replace_file
 
 __all__ = [
     *("MAX_PIXELS", "SUFFIXES", "Metadata", "Picture"),
-    *("encode", "find_photographs", "format_of", "read", "unchanged", "write", "write_restored"),
+    *(
+        "encode",
+        "find_photographs",
+        "format_of",
+        "interleaved",
+        "read",
+        "unchanged",
+        "write",
+        "write_restored",
+    ),
 ]
 
 MAX_PIXELS = 200_000_000
@@ -108,6 +118,11 @@ class Picture:
         if self.no_data is not None:
             hidden |= self.no_data
         return hidden if hidden.any() else None
+
+    @property
+    def shown(self) -> np.ndarray:
+        """The pixels, with those that nobody sees filled from around."""
+        return shown(self.pixels, self.hidden)
 
 
 def read(source: str | Path | bytes, *, max_pixels: int = MAX_PIXELS) -> Picture:
@@ -274,7 +289,7 @@ def encode(pixels: np.ndarray, like: Picture, format: str, *, quality: int | Non
         if alpha.min() < np.iinfo(alpha.dtype).max:
             raise FileError("a JPEG cannot hold transparency (alpha); write PNG, WebP or TIFF")
         alpha = None
-    samples = _samples(pixels, alpha, like.grey)
+    samples = interleaved(pixels, alpha, like.grey)
     with quiet():
         if codec is tiff:
             return tiff.encode(samples, like.metadata, quality, like.kept)
@@ -350,7 +365,7 @@ def _check_pixels(pixels: np.ndarray, like: Picture) -> None:
         raise InputError(f"pixels to write have size {sizes}; resize one of them")
 
 
-def _samples(pixels: np.ndarray, alpha: np.ndarray | None, grey: bool) -> np.ndarray:
+def interleaved(pixels: np.ndarray, alpha: np.ndarray | None, grey: bool) -> np.ndarray:
     """Channels as they shall lie in the file: (H, W, 1 to 4), C-contiguous."""
     if not grey and alpha is None:
         return np.ascontiguousarray(pixels)

@@ -31,6 +31,7 @@ from clairvoy.generative.density.perception import RESTORE_FROM, perceive
 from clairvoy.generative.density.sampler import best_restoration
 from clairvoy.generative.density.vae import working_size
 from clairvoy.imaging.files import read, write_restored
+from clairvoy.imaging.hidden import resized
 from clairvoy.imaging.picture_kinds import is_batch, is_file, peak, source_of, stacked, unpack
 from clairvoy.imaging.windows import strips
 from clairvoy.restoring.parts import Parts, choose_device, load_weights
@@ -187,16 +188,18 @@ class Dehazer:
             raise SettingsError(f"strength is {strength}; it must lie in [0, 1]")
         if samples < 1:
             raise SettingsError(f"samples is {samples}; it must be at least 1")
-        pixels, rebuild = unpack(photo)
+        pixels, rebuild, hidden = unpack(photo)
         height, width = pixels.shape[:2]
         noise = torch.Generator().manual_seed(SEED)
-        small = self._small(pixels, *working_size(height, width))
+        small = self._small(pixels, hidden, *working_size(height, width))
         parts = self.parts
-        looks = [self._small(pixels, *working_size(height, width, area)) for area in PRESETS[self.preset]]
+        looks = [
+            self._small(pixels, hidden, *working_size(height, width, area)) for area in PRESETS[self.preset]
+        ]
         seen = perceive(parts.generator, parts.discriminator, small, noise, looks=looks)
         tau_cells, _ = parts.calibration.of_cells(seen.signs)
         tau, tau_db = parts.calibration.of_picture(seen.signs)
-        thumbnail = (self._small(pixels, 256, 256) * 255).round().to(torch.uint8)
+        thumbnail = (self._small(pixels, hidden, 256, 256) * 255).round().to(torch.uint8)
         beliefs = pool_beliefs(seen.haze, seen.spread, seen.clear, tau_cells)
         found = search(parts.agent, cut_windows(thumbnail), beliefs, budget=LOOK_BUDGET)
         probability = parts.calibration.haze_probability(found.value, float(seen.haze.mean()))
@@ -211,7 +214,13 @@ class Dehazer:
             if chosen.kept:
                 grid = (parts.generator.decode(chosen.z) + seen.left)[0]
                 grid = grid.clamp(max=parts.generator.settings.max_optical_depth)
-        restored = self._apply(pixels, grid, airlight, strength) if restores else pixels
+        restored = pixels
+        if restores:
+            restored = self._apply(pixels, grid, airlight, strength)
+            if hidden is not None:
+                restored[hidden] = pixels[hidden]
+        # The caller may change what came in and what goes out before a map is asked for.
+        own = pixels if restores and is_file(photo) else pixels.copy()
         report = Report(
             haze=hazy,
             haze_probability=probability,
@@ -232,17 +241,17 @@ class Dehazer:
             rebuild(restored),
             report,
             airlight.flatten().float().cpu().numpy(),
-            lambda: self._transmission(pixels, grid, airlight),
+            lambda: self._transmission(own, grid, airlight, hidden),
             tau_cells[0, 0].float().cpu().numpy(),
         )
 
-    def _small(self, pixels: np.ndarray, height: int, width: int) -> Tensor:
-        """The picture at another size, (1, 3, height, width) in [0, 1], on the device."""
+    def _small(self, pixels: np.ndarray, hidden: np.ndarray | None, height: int, width: int) -> Tensor:
+        """What is seen of the picture at another size, (1, 3, height, width) in [0, 1], on the device."""
         shrinks = pixels.shape[0] >= height and pixels.shape[1] >= width
         how = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
         # What lies between 8-bit levels is kept where a picture is enlarged; a mean over many pixels can be rounded.
         pixels = pixels if shrinks else pixels.astype(np.float32) * (1 / peak(pixels))
-        small = cv2.resize(pixels, (width, height), interpolation=how).astype(np.float32) / peak(pixels)
+        small = resized(pixels, (height, width), how, hidden).astype(np.float32) / peak(pixels)
         return torch.from_numpy(np.ascontiguousarray(small.transpose(2, 0, 1)))[None].to(self.device)
 
     def _strip(self, pixels: np.ndarray, rows: slice, grid: Tensor) -> tuple[Tensor, Tensor]:
@@ -283,13 +292,19 @@ class Dehazer:
         return out
 
     @torch.inference_mode()
-    def _transmission(self, pixels: np.ndarray, grid: Tensor, airlight: Tensor) -> np.ndarray:
+    def _transmission(
+        self, pixels: np.ndarray, grid: Tensor, airlight: Tensor, hidden: np.ndarray | None = None
+    ) -> np.ndarray:
+        """See `Result.transmission`; 1 where nothing is seen."""
         fused = self._fused(pixels, grid, airlight, 1.0)
         if fused is not None:
-            return fused.transmission(pixels, peak(pixels), torch.get_num_threads())
-        out = np.empty(pixels.shape[:2], np.float32)
-        for rows in strips(pixels.shape[0], pixels.shape[1], PIXELS_PER_STRIP):
-            out[rows] = torch.exp(-self._strip(pixels, rows, grid)[1])[0, 0].cpu().numpy()
+            out = fused.transmission(pixels, peak(pixels), torch.get_num_threads())
+        else:
+            out = np.empty(pixels.shape[:2], np.float32)
+            for rows in strips(pixels.shape[0], pixels.shape[1], PIXELS_PER_STRIP):
+                out[rows] = torch.exp(-self._strip(pixels, rows, grid)[1])[0, 0].cpu().numpy()
+        if hidden is not None:
+            out[hidden] = 1
         return out
 
 

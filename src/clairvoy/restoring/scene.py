@@ -19,6 +19,7 @@ from clairvoy.errors import SettingsError
 from clairvoy.generative.density.bilateral_grid import blend_bins
 from clairvoy.generative.density.perception import perceive
 from clairvoy.generative.density.vae import working_size
+from clairvoy.imaging.hidden import fill, resized
 from clairvoy.imaging.scenes import Scene
 from clairvoy.imaging.windows import window_grid
 from clairvoy.restoring.parts import Parts
@@ -141,12 +142,13 @@ class SceneSearcher:
 
     def _look(self, row: int, column: int) -> tuple[Tensor, Tensor]:
         """Read a window: as the agent sees it, and what generator and discriminator believe of it."""
-        pixels = self.scene.window(*(int(edge) for edge in self.boxes[row, column]))
+        box = tuple(int(edge) for edge in self.boxes[row, column])
+        pixels, hidden = self.scene.window(*box), self.scene.hidden(*box)
         if pixels.dtype != np.uint8:
             pixels = (pixels >> 8).astype(np.uint8)
         shrinks = min(pixels.shape[:2]) >= LOOK
         how = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
-        looked = _tensor(cv2.resize(pixels, (LOOK, LOOK), interpolation=how))
+        looked = _tensor(resized(pixels, (LOOK, LOOK), how, hidden))
         small = (F.avg_pool2d(looked, LOOK // WINDOW)[0] * 255).round().to(torch.uint8)
         self._seen[row, column] = small
         return small, beliefs_of_windows(self.parts, looked)[0]
@@ -218,30 +220,6 @@ def fading_mask(recognised: np.ndarray) -> np.ndarray:
     inside = cv2.distanceTransform(fine, cv2.DIST_L2, 5)[_MASK:-_MASK, _MASK:-_MASK] - 1.0
     rise = np.clip(inside / (_FADE * _MASK), 0, 1)
     return (rise * rise * (3 - 2 * rise)).astype(np.float32)
-
-
-def fill(pixels: np.ndarray, known: np.ndarray) -> np.ndarray:
-    """Fill what is not known of (h, w, 3) from around it: float32, what is known stays.
-
-    Push-pull (Gortler et al., "The Lumigraph", SIGGRAPH 1996, section 3.4): means of what is known in 2 x 2 pixels,
-    again and again until nothing is missing, then back. The work is that of a few passes, however little is known.
-    """
-    pixels = pixels.astype(np.float32, copy=False)
-    if known.all() or not known.any():
-        return pixels.copy()
-    height, width = known.shape
-    below, right = height % 2, width % 2
-    weight = np.pad(known.astype(np.float32), ((0, below), (0, right)))[..., None]
-    padded = np.pad(pixels, ((0, below), (0, right), (0, 0))) * weight
-    share, total = (_halved(planes) for planes in (weight, padded))
-    coarse = fill(total / np.maximum(share, 1), share[..., 0] > 0)
-    around = cv2.resize(coarse, padded.shape[1::-1], interpolation=cv2.INTER_LINEAR)[:height, :width]
-    return np.where(known[..., None], pixels, around)
-
-
-def _halved(planes: np.ndarray) -> np.ndarray:
-    """Sums over 2 x 2 pixels: (2 h, 2 w, C) to (h, w, C)."""
-    return planes[::2, ::2] + planes[1::2, ::2] + planes[::2, 1::2] + planes[1::2, 1::2]
 
 
 def sampled(maps: Tensor, box: tuple[slice, slice], size: tuple[int, int]) -> Tensor:

@@ -74,6 +74,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--strength", type=fraction, default=1.0, metavar="0..1",
         help="how much haze to remove, such as 0.5 or 50%% (default: 1)",
     )  # fmt: skip
+    add(
+        "--max-pixels", type=int, default=200_000_000, metavar="N",
+        help="largest picture that is read whole; a TIFF that is read by windows may have any size (default: 200000000)",
+    )  # fmt: skip
     add("--weights", default="fast", metavar="NAME|FILE", help="released weights or your own (default: fast)")
     add("--device", choices=["auto", "cpu", "cuda", "mps"], default="auto", help="where to compute")
     add("-q", "--quiet", action="store_true", help="say nothing but errors")
@@ -103,7 +107,7 @@ def _search(args: argparse.Namespace, restored: Path, targets: list[Path]) -> No
     from clairvoy.restoring.scene import SceneSearcher, WindowRestorer, choose_grid
 
     begun = time.perf_counter()
-    scene = open_scene(args.scene)
+    scene = open_scene(args.scene, max_pixels=args.max_pixels)
     rows, cols = args.grid or choose_grid(scene.height, scene.width)
     if cols == 0:  # one number: the longer side, with windows about square
         longest, scale = max(scene.height, scene.width), rows
@@ -135,6 +139,8 @@ def _search(args: argparse.Namespace, restored: Path, targets: list[Path]) -> No
     finally:
         shutil.rmtree(beside, ignore_errors=True)
     if not args.quiet:
+        for note in scene.notes:
+            print(f"{args.scene}: {note}", file=sys.stderr)
         windows = account["windows"]
         print(
             f"{args.scene} -> {args.output}: {windows['read']} of {windows['total']} windows read, "
@@ -216,16 +222,12 @@ def _account(
 def _write_restored(path: Path, scene: PictureScene | TiffScene, restorer: WindowRestorer) -> None:
     """Write the scene with its recognised windows restored; a TIFF that is read by windows is written so too."""
     from clairvoy.imaging import files
-    from clairvoy.imaging.scenes import PictureScene, write_tiff
-    from clairvoy.imaging.windows import strips
+    from clairvoy.imaging.scenes import PictureScene, restored_picture, write_scene
 
-    if not isinstance(scene, PictureScene):
-        write_tiff(path, scene, restorer)
-        return
-    pixels = scene.picture.pixels.copy()
-    for rows in strips(scene.height, scene.width, 1_000_000):
-        pixels[rows] = restorer(pixels[rows], rows.start, 0)
-    files.write(path, pixels, scene.picture)
+    if isinstance(scene, PictureScene):
+        files.write(path, restored_picture(scene, restorer), scene.picture)
+    else:
+        write_scene(path, scene, restorer)
 
 
 def _grid(text: str) -> tuple[int, int]:

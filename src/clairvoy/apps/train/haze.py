@@ -256,7 +256,7 @@ def _pairs(hazy: Path, clear: Path) -> tuple[Tensor, Tensor]:
     """Real pairs as squares, (P, 3, 256, 256) uint8 each."""
     squares: tuple[list[Tensor], list[Tensor]] = [], []
     for pair in match_pairs(hazy, clear):
-        seen = read(pair.hazy).pixels, read(pair.clear).pixels
+        seen = read(pair.hazy).shown, read(pair.clear).shown
         if seen[0].shape != seen[1].shape:
             sizes = " and ".join(f"{one.shape[1]}x{one.shape[0]}" for one in seen)
             raise FileError(

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import io
 import struct
+from dataclasses import replace
 
 import numpy as np
 
@@ -48,12 +49,10 @@ def decode(data: bytes, max_pixels: int) -> Raster:
     check_size(page.width, page.height, max_pixels)
     check_kind(page)
     samples = read_box(page, 0, 0, page.height, page.width, no_data_value(page) or 0)
-    meaning = masked(interpret(page, samples), pages, page)
-    notes = meaning.notes
-    if pages.more:
-        notes += (f"has {pages.more + 1} pages; the first was taken, and only it is written",)
-    if ifd.is_damaged(data, pages.layout, pages.offset):
-        notes += (LOST_TAGS,)
+    meaning, mask = interpret(page, samples), mask_of(pages, page)
+    if mask is not None and meaning.alpha is None:
+        meaning = with_mask(meaning, read_box(mask, 0, 0, mask.height, mask.width)[..., 0])
+    notes = meaning.notes + notes_of(pages, page)
     metadata = read_metadata(pages, page)
     parts = [meaning.colours] + ([] if meaning.alpha is None else [meaning.alpha[..., None]])
     samples = parts[0] if len(parts) == 1 else np.concatenate(parts, axis=2)
@@ -121,22 +120,31 @@ def _alpha_of(kept: Kept, alpha: np.ndarray, dtype: np.dtype) -> np.ndarray:
     return (share if dtype.kind == "f" else np.rint(share)).astype(dtype)
 
 
-def masked(meaning: Meaning, pages: Pages, page: Page) -> Meaning:
-    """Take a mask of transparent pixels, which GDAL keeps as a page of its own, for the alpha."""
+def mask_of(pages: Pages, page: Page) -> Page | None:
+    """The mask of transparent pixels that belongs to a page, which GDAL keeps as a page of its own."""
     for entries in pages.masks:
         mask = describe(page.block, entries, page.order)
-        if (mask.height, mask.width, mask.samples) != (
-            page.height,
-            page.width,
-            1,
-        ) or meaning.alpha is not None:
-            continue
-        check_readable(mask)
-        check_extent(mask)
-        seen = read_box(mask, 0, 0, mask.height, mask.width)[..., 0] > 0
-        alpha = np.where(seen, np.iinfo(meaning.colours.dtype).max, 0).astype(meaning.colours.dtype)
-        return Meaning(meaning.colours, alpha, meaning.hidden, meaning.kept, meaning.notes)
-    return meaning
+        if (mask.height, mask.width, mask.samples) == (page.height, page.width, 1):
+            check_readable(mask)
+            check_extent(mask)
+            return mask
+    return None
+
+
+def with_mask(meaning: Meaning, mask: np.ndarray) -> Meaning:
+    """The same with a mask (H, W), 0 where nothing is seen, for its alpha."""
+    dtype = meaning.colours.dtype
+    return replace(meaning, alpha=np.where(mask > 0, np.iinfo(dtype).max, 0).astype(dtype))
+
+
+def notes_of(pages: Pages, page: Page) -> tuple[str, ...]:
+    """What the user should know of a file, whatever its pixels."""
+    notes: tuple[str, ...] = ()
+    if pages.more:
+        notes += (f"has {pages.more + 1} pages; the first was taken, and only it is written",)
+    if ifd.is_damaged(page.block, pages.layout, pages.offset):
+        notes += (LOST_TAGS,)
+    return notes
 
 
 def read_metadata(pages: Pages, page: Page) -> Metadata:

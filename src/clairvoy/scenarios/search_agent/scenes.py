@@ -79,7 +79,7 @@ class ClearViews:
         return _as_tensor(square(pixels, side, rng))
 
     def _photograph(self, rng: np.random.Generator) -> np.ndarray:
-        return to_eight_bits(read(self.paths[int(rng.integers(len(self.paths)))]).pixels)
+        return to_eight_bits(read(self.paths[int(rng.integers(len(self.paths)))]).shown)
 
 
 def square(pixels: np.ndarray, side: int, rng: np.random.Generator) -> np.ndarray:
