@@ -34,7 +34,8 @@ from clairvoy.imaging.files import read, write_restored
 from clairvoy.imaging.hidden import resized
 from clairvoy.imaging.picture_kinds import is_batch, is_file, peak, source_of, stacked, unpack
 from clairvoy.imaging.windows import strips
-from clairvoy.restoring.parts import Parts, choose_device, load_weights
+from clairvoy.restoring.device import choose_device
+from clairvoy.restoring.parts import Parts, load_weights
 from clairvoy.searching.explore import LOOK_BUDGET, cut_windows, pool_beliefs, search
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from clairvoy._version import __version__
-from clairvoy.errors import SettingsError, WeightsError
+from clairvoy.errors import WeightsError
 from clairvoy.generative.density.discriminator import Discriminator
 from clairvoy.generative.density.perception import Calibration
 from clairvoy.generative.density.vae import DensityVAE, VAESettings
@@ -23,26 +23,6 @@ from clairvoy.storage.atomic import replace_file
 
 FORMAT = "clairvoy-weights-1"
 RELEASED = Path(__file__).parents[1] / "weights"
-DEVICES = ("auto", "cpu", "cuda", "mps")
-
-
-def choose_device(name: str) -> torch.device:
-    """The device of a name; "auto" is the first of cuda, mps and cpu that is there.
-
-    Raises
-    ------
-    SettingsError
-        An unknown name, or a device that this machine lacks.
-    """
-    there = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
-    if name == "auto":
-        return torch.device(next(kind for kind in ("cuda", "mps", "cpu") if there[kind]))
-    kind = name.split(":")[0]
-    if kind not in there:
-        raise SettingsError(f"device {name!r} is not known; choose one of {', '.join(DEVICES)}")
-    if not there[kind]:
-        raise SettingsError(f"device {name!r} is not to be had on this machine; choose 'auto' or 'cpu'")
-    return torch.device(name)
 
 
 @dataclass

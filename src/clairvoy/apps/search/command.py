@@ -103,7 +103,8 @@ def run(args: argparse.Namespace) -> int:
 
 def _search(args: argparse.Namespace, restored: Path, targets: list[Path]) -> None:
     from clairvoy.imaging.scenes import open_scene
-    from clairvoy.restoring.parts import choose_device, load_weights
+    from clairvoy.restoring.device import choose_device
+    from clairvoy.restoring.parts import load_weights
     from clairvoy.restoring.scene import SceneSearcher, WindowRestorer, choose_grid
 
     begun = time.perf_counter()

@@ -26,7 +26,8 @@ from clairvoy.imaging.files import find_photographs, read
 from clairvoy.imaging.synthesis.depth import DepthFiles
 from clairvoy.imaging.synthesis.scenes import Photographs, SceneMaker, ScenePool
 from clairvoy.imaging.synthesis.squares import cut_squares
-from clairvoy.restoring.parts import choose_device, load_weights, save_weights
+from clairvoy.restoring.device import choose_device
+from clairvoy.restoring.parts import load_weights, save_weights
 from clairvoy.scenarios.haze.pictures import pictures
 from clairvoy.scenarios.haze.scenario import HazeScenario, HazeScenarioSettings
 

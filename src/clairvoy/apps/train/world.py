@@ -25,7 +25,7 @@ from clairvoy.errors import FileError, SettingsError
 from clairvoy.qlearning.environment import BatchedEnvironment
 from clairvoy.qlearning.online import OnlineSettings, Trained, train_online
 from clairvoy.qlearning.rollout import LONGEST, evaluate
-from clairvoy.restoring.parts import choose_device
+from clairvoy.restoring.device import choose_device
 from clairvoy.scenarios.world.dream_pictures import dream_pictures
 from clairvoy.scenarios.world.file import save_world
 from clairvoy.scenarios.world.presets import NUM_ENVS, preset

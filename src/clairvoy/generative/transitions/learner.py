@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from clairvoy.errors import SettingsError
 from clairvoy.generative import losses
-from clairvoy.generative.density.learner import frozen
+from clairvoy.generative.adversary import discriminator_step, frozen
 from clairvoy.generative.rows.data_kinds import LEAST_LOG_SCALE
 from clairvoy.generative.transitions.outcomes import Outcomes
 from clairvoy.generative.transitions.vae import (
@@ -148,7 +148,13 @@ class TransitionLearner:
             # Below its bound the noise would have no gradient, and never grow again.
             self.outcomes.kind.log_scale.data.clamp_(min=LEAST_LOG_SCALE)
         if fake is not None:
-            terms |= self._update_discriminator(state, action, outcome, fake.detach())
+            terms |= discriminator_step(
+                self.discriminator_optimizer,
+                lambda following: self._judge(state, action, following),
+                outcome,
+                fake,
+                settings.r1,
+            )
         self.update_count += 1
         return {name: float(value) for name, value in terms.items()}, each.detach().mean(dim=0)
 
@@ -177,21 +183,6 @@ class TransitionLearner:
     def _judge(self, state: Tensor, action: Tensor, outcome: Tensor) -> Tensor:
         logits: Tensor = self.discriminator(state, action, outcome)
         return logits
-
-    def _update_discriminator(
-        self, state: Tensor, action: Tensor, outcome: Tensor, fake: Tensor
-    ) -> dict[str, Tensor]:
-        outcome = outcome.detach().requires_grad_(bool(self.settings.r1))
-        real, made = self._judge(state, action, outcome), self._judge(state, action, fake)
-        loss = losses.discriminator_loss(real, made)
-        total = loss
-        if self.settings.r1:
-            total = loss + self.settings.r1 * losses.r1_penalty(real, outcome)
-        self.discriminator_optimizer.zero_grad(set_to_none=True)
-        total.backward()
-        self.discriminator_optimizer.step()
-        right = torch.cat([real > 0, made < 0]).float().mean()
-        return {"discriminator": loss.detach(), "discriminator_accuracy": right}
 
     def state_dict(self) -> dict[str, Any]:
         """Everything that the next update depends on: copies, untouched by later updates."""

@@ -14,9 +14,9 @@ from torch import Tensor
 from clairvoy.cotraining.loop import Feedback
 from clairvoy.evaluation.recognition import area_under_roc
 from clairvoy.evaluation.trust import expected_calibration_error
+from clairvoy.generative.adversary import accept
 from clairvoy.generative.density.discriminator import CLEAR, Discriminator
 from clairvoy.generative.density.perception import GOOD_DB, Calibration, Perception, perceive, to_db
-from clairvoy.generative.density.sampler import accept
 from clairvoy.generative.density.vae import DensityVAE, Posterior
 from clairvoy.imaging.synthesis.scenes import HazyScenes
 from clairvoy.qlearning.policy import greedy

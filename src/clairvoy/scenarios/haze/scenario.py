@@ -19,6 +19,7 @@ from torch import Tensor
 
 from clairvoy.cotraining.loop import Feedback
 from clairvoy.errors import WeightsError
+from clairvoy.generative.adversary import accept
 from clairvoy.generative.density.discriminator import HAZY
 from clairvoy.generative.density.learner import GeneratorLearner, HazyPairs, LearnerSettings
 from clairvoy.generative.density.perception import (
@@ -30,7 +31,6 @@ from clairvoy.generative.density.perception import (
     perceive,
     to_db,
 )
-from clairvoy.generative.density.sampler import accept
 from clairvoy.generative.losses import LossWeights
 from clairvoy.generative.perceptual import SqueezeFeatures
 from clairvoy.imaging.haze import HazeSettings

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from clairvoy.cotraining.loop import Feedback
 from clairvoy.environments.handed_in import as_environment
 from clairvoy.errors import InputError, SettingsError
-from clairvoy.generative.density.sampler import accept
+from clairvoy.generative.adversary import accept
 from clairvoy.generative.rows.data_kinds import DataKind, kind_of
 from clairvoy.generative.rows.learner import RowLearner, RowLearnerSettings
 from clairvoy.generative.rows.vae import RowDiscriminator, RowVAE

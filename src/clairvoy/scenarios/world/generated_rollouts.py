@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple
 import torch
 from torch import Tensor
 
-from clairvoy.generative.density.sampler import accept
+from clairvoy.generative.adversary import accept
 from clairvoy.generative.transitions.learner import TransitionLearner
 from clairvoy.generative.transitions.tau import TransitionTau
 from clairvoy.qlearning.transitions import GENERATED, Transitions, joined
