@@ -11,8 +11,6 @@ each half helps the other.
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -24,8 +22,8 @@ from clairvoy.errors import SettingsError
 from clairvoy.qlearning.dqn import DQN, Replay, learn_from_history
 from clairvoy.qlearning.environment import Step
 from clairvoy.qlearning.policy import linear_schedule
+from clairvoy.qlearning.rounds import Limits, Report, run_rounds
 from clairvoy.qlearning.transitions import Observation
-from clairvoy.storage.run_file import Checkpoint, load_run
 
 
 @dataclass(frozen=True)
@@ -133,17 +131,13 @@ class Run:
     updates: int
     """Updates done so far; below the budget after an interruption."""
     metrics: dict[str, float]
-    """Means of the last stretch."""
+    """The latest value of each."""
     interrupted: bool
 
     @property
     def agent(self) -> DQN:
         """The trained agent."""
         return self.scenario.agent
-
-
-Report = Callable[[int, dict[str, float]], bool | None]
-"""Called after each update with its number and its metrics; what gives False ends the training."""
 
 
 def cotrain(
@@ -179,28 +173,17 @@ def cotrain(
         Interrupted or finished.
     """
     settings = settings or CotrainSettings()
-    if resume and checkpoint is None:
-        raise SettingsError("resume needs a checkpoint; name the file to continue from")
     loop = Cotraining(scenario, settings, budget)
-    total = loop.total
-    if resume and checkpoint is not None:
-        loop.load_state_dict(load_run(checkpoint))
-    interrupted, file = False, Checkpoint(checkpoint, settings.save_seconds)
-    try:
-        while loop.update < total and (deadline is None or time.monotonic() < deadline):
-            metrics = loop.round()
-            if report is not None and report(loop.update, metrics) is False:
-                interrupted = True
-                break
-            file.now_and_then(loop.state_dict)
-    except KeyboardInterrupt:
-        interrupted = True
-    interrupted = interrupted or loop.update < total
-    # An interrupt inside a step leaves that step half done: what is saved then is the state before it.
-    if loop.whole:
-        file.at_the_end(loop.state_dict, finished=not interrupted)
-    metrics = loop.metrics if interrupted else loop.metrics | scenario.finish()
-    return Run(scenario, loop.update, metrics, interrupted)
+    finished = run_rounds(
+        loop,
+        Limits(deadline),
+        checkpoint=checkpoint,
+        resume=resume,
+        report=report,
+        save_seconds=settings.save_seconds,
+    )
+    metrics = loop.metrics | scenario.finish() if finished else loop.metrics
+    return Run(scenario, loop.update, metrics, not finished)
 
 
 class Cotraining:
@@ -243,6 +226,16 @@ class Cotraining:
     def agent(self) -> DQN:
         """What is trained."""
         return self.scenario.agent
+
+    @property
+    def count(self) -> int:
+        """Updates of the generator so far."""
+        return self.update
+
+    @property
+    def over(self) -> bool:
+        """Whether the budget is spent."""
+        return self.update >= self.total
 
     @property
     def steps(self) -> int:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import sys
-import time
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -12,13 +11,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from clairvoy.apps.outputs import check_writable, to_json, write_bytes
-from clairvoy.apps.train.between_rounds import interrupts_between_rounds
+from clairvoy.apps.outputs import check_writable
+from clairvoy.apps.train.between_rounds import interrupts_between_rounds, say_stopped
 from clairvoy.apps.train.folder import alone_in, keep_result
 from clairvoy.apps.train.log import RunLog
-from clairvoy.apps.train.options import add_clear, add_run
-from clairvoy.apps.train.record import asked, describe, listing, refuse_other_settings, summary
-from clairvoy.cotraining.loop import CotrainSettings, Feedback, Run, cotrain
+from clairvoy.apps.train.options import add_clear, add_run, deadline_of
+from clairvoy.apps.train.record import asked, refuse_another_run, write_record
+from clairvoy.cotraining.loop import CotrainSettings, Feedback, cotrain
 from clairvoy.errors import FileError, InputError, SettingsError
 from clairvoy.evaluation import match_pairs
 from clairvoy.generative.density.learner import LearnerSettings
@@ -104,12 +103,15 @@ def run(args: argparse.Namespace) -> int:
         raise SettingsError(f"--learning-rate is {args.learning_rate}; it must lie between 0 and 1")
     _refuse_a_second(args, checkpoint)
     check_writable([checkpoint])
+    deadline = deadline_of(args)
     if args.resume:
-        _refuse_another_run(args)
+        refuse_another_run(args.out, asked(args, SAME), _files(args))
     device = choose_device(args.device)
     scenario = _scenario(args, device)
     with alone_in(args.out):
-        return _calibrate(args, scenario, weights) if args.updates == 0 else _train(args, scenario, weights)
+        if args.updates == 0:
+            return _calibrate(args, scenario, weights)
+        return _train(args, scenario, weights, deadline)
 
 
 def _calibrate(args: argparse.Namespace, scenario: HazeScenario, weights: Path) -> int:
@@ -120,16 +122,15 @@ def _calibrate(args: argparse.Namespace, scenario: HazeScenario, weights: Path) 
     return 0
 
 
-def _train(args: argparse.Namespace, scenario: HazeScenario, weights: Path) -> int:
+def _train(args: argparse.Namespace, scenario: HazeScenario, weights: Path, deadline: float | None) -> int:
     checkpoint = args.out / "checkpoint.pt"
     _refuse_a_second(args, checkpoint)  # another run may have begun meanwhile
     settings = CotrainSettings(
         budget=args.updates, seed=args.seed, feedback=Feedback(**dict.fromkeys(args.without, False))
     )
     if not args.resume:
-        _record(args, scenario, settings)
+        write_record(args.out, asked(args, SAME), _settings(scenario, settings), _files(args))
     log = RunLog(args.out, args.updates, args.quiet, lambda: pictures(scenario))
-    deadline = time.monotonic() + args.minutes * 60 if args.minutes else None
     with interrupts_between_rounds() as interrupts:
 
         def report(update: int, metrics: dict[str, float]) -> None:
@@ -140,7 +141,14 @@ def _train(args: argparse.Namespace, scenario: HazeScenario, weights: Path) -> i
             scenario, settings, checkpoint=checkpoint, resume=args.resume, report=report, deadline=deadline
         )
     log.close()
-    return _say(done, scenario, args, weights)
+    if done.interrupted:
+        return say_stopped(
+            checkpoint, f"{done.updates} of {args.updates} updates", interrupts, in_time=bool(args.minutes)
+        )
+    notes = {"updates": done.updates, "seed": args.seed, "metrics": done.metrics}
+    keep_result(weights, lambda path: save_weights(path, scenario.parts, notes))
+    print(f"trained: {weights}", file=sys.stderr)
+    return 0
 
 
 def _refuse_a_second(args: argparse.Namespace, checkpoint: Path) -> None:
@@ -167,38 +175,15 @@ SAME = (
 """What a resumed run must share with the one that it continues."""
 
 
-def _asked(args: argparse.Namespace) -> dict[str, Any]:
-    return asked(args, SAME)
-
-
-def _refuse_another_run(args: argparse.Namespace) -> None:
-    """A run that goes on with other photographs or another seed would be no run that anybody could repeat."""
-    held = refuse_other_settings(args.out, _asked(args)).get("data")
-    if not isinstance(held, dict):
-        return
-    for name, files in _files(args).items():
-        if summary(files) != held.get(name):
-            raise FileError(
-                f"--{name}: not the files that {args.out} began with, which its data.json lists; put them back to "
-                "resume it, or name another folder"
-            )
-
-
-def _record(args: argparse.Namespace, scenario: HazeScenario, settings: CotrainSettings) -> None:
-    """Write what the run needs to be repeated: `settings.json`, and `data.json` with the hash of every file."""
-    files = _files(args)
-    record = _asked(args) | describe(
-        {
-            "cotrain": asdict(settings),
-            "scenario": asdict(scenario.settings),
-            "generator": asdict(scenario.parts.generator.settings),
-            "agent": asdict(scenario.agent.settings),
-            "device": str(scenario.device),
-        },
-        files,
-    )
-    write_bytes(args.out / "data.json", to_json({name: listing(paths) for name, paths in files.items()}))
-    write_bytes(args.out / "settings.json", to_json(record))
+def _settings(scenario: HazeScenario, settings: CotrainSettings) -> dict[str, Any]:
+    """All that the run is made with, for its record."""
+    return {
+        "cotrain": asdict(settings),
+        "scenario": asdict(scenario.settings),
+        "generator": asdict(scenario.parts.generator.settings),
+        "agent": asdict(scenario.agent.settings),
+        "device": str(scenario.device),
+    }
 
 
 def _files(args: argparse.Namespace) -> dict[str, list[Path]]:
@@ -211,18 +196,6 @@ def _files(args: argparse.Namespace) -> dict[str, list[Path]]:
     if args.start and Path(args.start).is_file():
         files["start"] = [Path(args.start)]
     return files
-
-
-def _say(done: Run, scenario: HazeScenario, args: argparse.Namespace, weights: Path) -> int:
-    if done.interrupted:
-        print(
-            f"stopped after {done.updates} of {args.updates} updates; continue with --resume", file=sys.stderr
-        )
-        return 0 if args.minutes else 130
-    notes = {"updates": done.updates, "seed": args.seed, "metrics": done.metrics}
-    keep_result(weights, lambda path: save_weights(path, scenario.parts, notes))
-    print(f"trained: {weights}", file=sys.stderr)
-    return 0
 
 
 def _scenario(args: argparse.Namespace, device: torch.device) -> HazeScenario:

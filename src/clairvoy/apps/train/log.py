@@ -21,7 +21,7 @@ from clairvoy.apps.outputs import write_bytes
 from clairvoy.errors import ClairvoyError, FileError
 
 METRICS, PICTURES = "metrics.jsonl", "pictures"
-SHOWN = ("reconstruction", "transmission", "agent/return", "evaluation/return", "tau/gap")
+SHOWN = ("reconstruction", "transmission", "agent/return", "evaluation/return", "held_out/score", "tau/gap")
 """The metrics that progress shows."""
 SECONDS_BETWEEN_LINES = 60.0
 """Where stderr is no terminal, progress is a line this often instead of a bar."""
@@ -44,6 +44,8 @@ class RunLog:
         No progress; files are written all the same.
     draw
         Gives pictures of the present state, PNG or GIF files by their name; other files lie beside them.
+    stretch
+        Updates that a line of metrics is the mean of.
 
     Raises
     ------
@@ -57,6 +59,7 @@ class RunLog:
         total: int,
         quiet: bool,
         draw: Callable[[], Mapping[str, bytes]] | None = None,
+        stretch: int = STRETCH,
     ) -> None:
         try:
             from torch.utils.tensorboard import SummaryWriter
@@ -65,7 +68,7 @@ class RunLog:
             raise ClairvoyError(
                 f"training needs {error.name}; install it with: pip install 'clairvoy[train]'"
             ) from error
-        self.folder, self.total, self.draw = folder, total, draw
+        self.folder, self.total, self.draw, self.stretch = folder, total, draw, stretch
         self._open_board: Callable[[int], Any] = lambda first: SummaryWriter(
             str(folder / "tensorboard"), purge_step=first
         )
@@ -94,7 +97,7 @@ class RunLog:
             print(f"update {update} of {self.total}  {told}", file=sys.stderr, flush=True)
         for name, value in metrics.items():
             self.sums.setdefault(name, []).append(value)
-        if update % STRETCH == 0:
+        if update % self.stretch == 0:
             self._end_stretch(update)
 
     def close(self) -> None:
@@ -148,7 +151,7 @@ class RunLog:
         shown = {name: f"{np.mean(self.sums[name]):.3f}" for name in SHOWN if name in self.sums}
         self.bar.set_postfix(shown)
         self.sums = {}
-        if pictures and update // STRETCH % STRETCHES_BETWEEN_PICTURES == 1:
+        if pictures and update // self.stretch % STRETCHES_BETWEEN_PICTURES == 1:
             self._draw(update)
 
     def _draw(self, update: int) -> None:

@@ -12,12 +12,12 @@ from typing import Any
 
 import torch
 
-from clairvoy.apps.outputs import check_writable, to_json, write_bytes
-from clairvoy.apps.train.between_rounds import interrupts_between_rounds
+from clairvoy.apps.outputs import check_writable
+from clairvoy.apps.train.between_rounds import interrupts_between_rounds, say_stopped
 from clairvoy.apps.train.folder import alone_in, keep_result
 from clairvoy.apps.train.log import RunLog
-from clairvoy.apps.train.options import add_environment, add_run, environment_options
-from clairvoy.apps.train.record import asked, describe, refuse_other_settings
+from clairvoy.apps.train.options import add_environment, add_run, deadline_of, environment_options
+from clairvoy.apps.train.record import asked, refuse_other_settings, write_record
 from clairvoy.cotraining.loop import Cotraining, Feedback
 from clairvoy.environments.by_name import EnvironmentOptions
 from clairvoy.environments.handed_in import as_environment
@@ -76,8 +76,7 @@ def run(args: argparse.Namespace) -> int:
     checkpoint, weights = args.out / "checkpoint.pt", args.out / "weights.safetensors"
     if args.steps < EVALUATIONS * NUM_ENVS:
         raise SettingsError(f"--steps is {args.steps}; give at least {EVALUATIONS * NUM_ENVS}")
-    if args.minutes is not None and not args.minutes > 0:
-        raise SettingsError(f"--minutes is {args.minutes:g}; give more than 0")
+    deadline = deadline_of(args)
     device = choose_device(args.device)
     args.options = environment_options(args).to_dict()
     environment = _environment(args, NUM_ENVS)
@@ -94,10 +93,9 @@ def run(args: argparse.Namespace) -> int:
         loop = Cotraining(scenario, rhythm)
         if not args.resume:
             settings = {"cotrain": asdict(rhythm), "scenario": asdict(world), "device": str(device)}
-            record = asked(args, SAME) | {"updates": loop.total} | describe(settings, {})
-            write_bytes(args.out / "settings.json", to_json(record))
+            write_record(args.out, asked(args, SAME) | {"updates": loop.total}, settings, {})
         log = RunLog(args.out, loop.total, args.quiet, lambda: dream_pictures(scenario, shown))
-        return _train(args, loop, log, checkpoint, weights)
+        return _train(args, loop, log, checkpoint, weights, deadline)
 
 
 def _refuse_another(args: argparse.Namespace, checkpoint: Path) -> None:
@@ -113,10 +111,16 @@ def _environment(args: argparse.Namespace, num_envs: int) -> Any:
     return as_environment(args.env, num_envs, EnvironmentOptions(**args.options))
 
 
-def _train(args: argparse.Namespace, loop: Cotraining, log: RunLog, checkpoint: Path, weights: Path) -> int:
+def _train(
+    args: argparse.Namespace,
+    loop: Cotraining,
+    log: RunLog,
+    checkpoint: Path,
+    weights: Path,
+    deadline: float | None,
+) -> int:
     """Run the loop to its end, or until it is stopped, and write what was learnt."""
     evaluations, episodes, final_episodes = _effort(loop.scenario.environment)
-    deadline = time.monotonic() + args.minutes * 60 if args.minutes else None
     with interrupts_between_rounds() as interrupts:
 
         def report(steps: int, metrics: Mapping[str, float]) -> None:
@@ -143,11 +147,9 @@ def _train(args: argparse.Namespace, loop: Cotraining, log: RunLog, checkpoint: 
         log.close()
         if trained.finished:
             return _finish(args, loop.scenario, trained, weights, final_episodes, pause)
-    if not checkpoint.exists():
-        print("stopped inside a round, before anything was saved; begin again", file=sys.stderr)
-        return 130
-    print(f"stopped after {loop.steps} of {args.steps} steps; continue with --resume", file=sys.stderr)
-    return 0 if args.minutes and not interrupts.pressed else 130
+    return say_stopped(
+        checkpoint, f"{loop.steps} of {args.steps} steps", interrupts, in_time=bool(args.minutes)
+    )
 
 
 def _effort(environment: BatchedEnvironment) -> tuple[int, int, int]:

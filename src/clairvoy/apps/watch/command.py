@@ -18,6 +18,9 @@ from clairvoy.errors import FileError, SettingsError
 CURVES = {
     "evaluation/return": "return, greedy",
     "agent/return": "agent's return",
+    "held_out/score": "search score",
+    "held_out/found": "search: found",
+    "held_out/read": "search: read",
     "agent/loss": "agent's loss",
     "models/reconstruction": "restoration error",
     "tau/restored_db": "restoration [dB]",
