@@ -87,6 +87,11 @@ def add_environment(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--frames", type=int, default=1, metavar="N", help="show so many observations together (default: 1)"
     )
+    parser.add_argument(
+        "--own-randomness",
+        action="store_true",
+        help="for environments that draw from global random numbers, as NASim: let the seed decide those too",
+    )
 
 
 def environment_options(args: argparse.Namespace) -> EnvironmentOptions:
@@ -107,5 +112,11 @@ def environment_options(args: argparse.Namespace) -> EnvironmentOptions:
         except (ValueError, SyntaxError):
             arguments[name] = value
     return EnvironmentOptions(
-        arguments, args.max_episode_steps, tuple(args.only), args.grey, args.size, args.frames
+        arguments,
+        args.max_episode_steps,
+        tuple(args.only),
+        args.grey,
+        args.size,
+        args.frames,
+        args.own_randomness,
     )
