@@ -17,7 +17,8 @@ from clairvoy.apps.train.record import asked, refuse_another_run, write_record
 from clairvoy.errors import FileError, SettingsError
 from clairvoy.imaging.files import find_photographs
 from clairvoy.qlearning.rounds import Limits
-from clairvoy.restoring.parts import Parts, choose_device, load_weights, save_weights
+from clairvoy.restoring.device import choose_device
+from clairvoy.restoring.parts import Parts, load_weights, save_weights
 from clairvoy.scenarios.haze.scene_set import SceneSet
 from clairvoy.scenarios.search_agent.training import (
     SearchTraining,
