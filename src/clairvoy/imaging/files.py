@@ -31,9 +31,12 @@ from clairvoy.imaging.formats import (
     png,
     tiff,
     webp,
+    xmp,
 )
+from clairvoy.imaging.formats.png_texts import as_exif
 from clairvoy.imaging.formats.quiet import quiet
 from clairvoy.imaging.formats.raster import (
+    LOST_TAGS,
     STRIP_PIXELS,
     Kept,
     Metadata,
@@ -42,6 +45,7 @@ from clairvoy.imaging.formats.raster import (
     to_sixteen_bits,
 )
 from clairvoy.imaging.formats.recognition import READ_SUFFIXES, SUPPORTED, WRITTEN_SUFFIXES, recognise
+from clairvoy.imaging.formats.rgb_profiles import profile_of_chunks
 from clairvoy.imaging.hidden import shown
 from clairvoy.imaging.windows import strips
 from clairvoy.storage.atomic import replace_file
@@ -66,6 +70,7 @@ _CODECS: dict[str, ModuleType] = {
     **{"JPEG": jpeg, "PNG": png, "WEBP": webp, "TIFF": tiff, "AVIF": avif, "HEIC": heif, "RAW": camera_raw},
     **{"BMP": bitmaps, "GIF": bitmaps, "PNM": bitmaps, "JPEG2000": jpeg2000, "JPEGXL": jpeg_xl},
 }
+_TRAILER_LOST = "has a film or a gain map behind the picture, which is left out"
 # No file is believed to need more than this: eight bands of 32 bits without compression, and room for metadata.
 _MAX_BYTES_PER_PIXEL, _MAX_METADATA_BYTES = 32, 2**26
 
@@ -290,10 +295,13 @@ def encode(pixels: np.ndarray, like: Picture, format: str, *, quality: int | Non
             raise FileError("a JPEG cannot hold transparency (alpha); write PNG, WebP or TIFF")
         alpha = None
     samples = interleaved(pixels, alpha, like.grey)
+    metadata = (
+        like.metadata if codec is png else _without_chunks(like.metadata, like.grey and codec is not webp)
+    )
     with quiet():
         if codec is tiff:
-            return tiff.encode(samples, like.metadata, quality, like.kept)
-        encoded: bytes = codec.encode(samples, like.metadata, quality)
+            return tiff.encode(samples, metadata, quality, like.kept)
+        encoded: bytes = codec.encode(samples, metadata, quality)
     return encoded
 
 
@@ -335,12 +343,17 @@ def _contents(path: Path, max_pixels: int) -> bytes:
 
 
 def _picture(raster: Raster, kind: str, name: str) -> Picture:
-    metadata = raster.metadata
-    orientation = exif.orientation_of(metadata.exif)
-    if metadata.exif:
-        metadata = replace(metadata, exif=exif.made_upright(metadata.exif))
-    if orientation > 1 and metadata.xmp:
-        metadata = replace(metadata, xmp=exif.xmp_made_upright(metadata.xmp))
+    metadata, notes = raster.metadata, raster.notes
+    block, lost = exif.mended(metadata.exif) if metadata.exif else (None, ())
+    if (lost or (metadata.exif and block is None)) and LOST_TAGS not in notes:
+        notes += (LOST_TAGS,)
+    orientation = exif.orientation_of(block)
+    metadata = replace(metadata, exif=exif.made_upright(block) if block else None)
+    if metadata.xmp:
+        said = xmp.without_trailer(metadata.xmp)
+        if said != metadata.xmp:
+            notes += (_TRAILER_LOST,)
+        metadata = replace(metadata, xmp=xmp.upright(said) if orientation > 1 else said)
     if orientation >= 5 and metadata.dpi:
         metadata = replace(metadata, dpi=metadata.dpi[::-1])
     samples = exif.turned(raster.samples, orientation)
@@ -351,7 +364,17 @@ def _picture(raster: Raster, kind: str, name: str) -> Picture:
     kept = raster.kept and raster.kept.changed(
         lambda part: np.ascontiguousarray(exif.turned(part, orientation))
     )
-    return Picture(pixels, alpha, channels < 3, kind, metadata, name, raster.notes, no_data, kept)
+    return Picture(pixels, alpha, channels < 3, kind, metadata, name, notes, no_data, kept)
+
+
+def _without_chunks(metadata: Metadata, grey: bool) -> Metadata:
+    """What the chunks of a PNG say, in forms that other formats have: an ICC profile, tags of EXIF, comments."""
+    if not metadata.png_chunks:
+        return metadata
+    icc = metadata.icc or profile_of_chunks(dict(metadata.png_chunks), grey=grey)
+    texts, comments = as_exif(metadata.png_chunks)
+    block = exif.with_texts(metadata.exif, texts)
+    return replace(metadata, icc=icc, exif=block, comments=metadata.comments + comments)
 
 
 def _check_pixels(pixels: np.ndarray, like: Picture) -> None:

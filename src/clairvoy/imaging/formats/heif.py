@@ -11,7 +11,7 @@ import io
 import numpy as np
 
 from clairvoy.errors import FileError
-from clairvoy.imaging.formats import colour_boxes, exif
+from clairvoy.imaging.formats import colour_boxes, exif, xmp
 from clairvoy.imaging.formats.raster import Metadata, Raster, check_size, stretched
 
 _CHANNELS = {"L": 1, "RGB": 3, "RGBA": 4, "RGBa": 4}
@@ -44,7 +44,7 @@ def decode(data: bytes, max_pixels: int) -> Raster:
     metadata = Metadata(
         exif=exif.made_upright(block) if block else None,
         icc=info.get("icc_profile") or None,
-        xmp=exif.xmp_made_upright(info["xmp"]) if info.get("xmp") else None,
+        xmp=xmp.upright(info["xmp"]) if info.get("xmp") else None,
         png_chunks=((b"cICP", points),) if points else (),
         jpeg_subsampling=2,
         lossless=False,

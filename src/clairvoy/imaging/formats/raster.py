@@ -36,6 +36,10 @@ class Metadata:
         XMP packet (UTF-8 XML).
     dpi
         Resolution across and down, in dots per inch.
+    photoshop
+        Photoshop's image resources, among them IPTC, as an APP13 segment of JPEG and tag 34377 of TIFF hold them.
+    comments
+        Comments of a JPEG.
     png_chunks
         PNG chunks ``(type, content)`` that no other format has: gAMA, cHRM, sRGB, cICP and text.
     jpeg_subsampling
@@ -52,6 +56,8 @@ class Metadata:
     icc: bytes | None = None
     xmp: bytes | None = None
     dpi: tuple[float, float] | None = None
+    photoshop: bytes | None = None
+    comments: tuple[bytes, ...] = ()
     png_chunks: tuple[tuple[bytes, bytes], ...] = ()
     jpeg_subsampling: int = 0
     jpeg_tables: tuple[tuple[int, ...], ...] = ()

@@ -14,7 +14,6 @@ bits 8 or 16; the compression becomes Deflate. Left out: further pages, reduced 
 from __future__ import annotations
 
 import io
-import struct
 from dataclasses import replace
 
 import numpy as np
@@ -22,6 +21,7 @@ import numpy as np
 from clairvoy.imaging.formats import exif as ifd
 from clairvoy.imaging.formats import tiff_page as tag
 from clairvoy.imaging.formats.inks_and_lab import srgb_profile
+from clairvoy.imaging.formats.photoshop import block_of, iptc_of
 from clairvoy.imaging.formats.raster import LOST_TAGS, Kept, Metadata, Raster, check_size, to_sixteen_bits
 from clairvoy.imaging.formats.tiff_meaning import (
     CONVERTED,
@@ -36,7 +36,7 @@ from clairvoy.imaging.formats.tiff_meaning import (
 )
 from clairvoy.imaging.formats.tiff_page import Page, Pages, check_extent, describe, find_pages
 from clairvoy.imaging.formats.tiff_segments import check_readable, read_box
-from clairvoy.imaging.formats.tiff_tags import GEOREFERENCE, ICC, RESOLUTION, XMP, surviving
+from clairvoy.imaging.formats.tiff_tags import GEOREFERENCE, ICC, IPTC, PHOTOSHOP, RESOLUTION, XMP, surviving
 from clairvoy.imaging.formats.tiff_writer import Layout, write_tiff
 
 _ASCII = 2
@@ -163,17 +163,17 @@ def read_metadata(pages: Pages, page: Page) -> Metadata:
     unit = page.number(RESOLUTION[2], 2)
     if unit in (2, 3):
         scale = 2.54 if unit == 3 else 1.0
-        across, down = (scale * _ratio(page, key) for key in RESOLUTION[:2])
+        across, down = (scale * ifd.ratio(page.entries.get(key), order) for key in RESOLUTION[:2])
         dpi = (across, down) if min(across, down) > 0 else None
     icc, xmp = (page.entries[key].value if key in page.entries else None for key in (ICC, XMP))
     if page.photometric in CONVERTED and page.photometric != tag.PALETTE:
         icc = srgb_profile()
-    return Metadata(exif=ifd.new_block(tree, order) if tree else None, icc=icc, xmp=xmp, dpi=dpi)
+    photoshop, iptc = (_content(tree.pop(key, None)) for key in (PHOTOSHOP, IPTC))
+    if iptc and iptc_of(photoshop) is None:
+        photoshop += block_of(iptc)
+    exif = ifd.new_block(tree, order) if tree else None
+    return Metadata(exif=exif, icc=icc, xmp=xmp, dpi=dpi, photoshop=photoshop or None)
 
 
-def _ratio(page: Page, key: int) -> float:
-    value = page.entries[key].value if key in page.entries else b""
-    if len(value) != 8:
-        return 0.0
-    numerator, denominator = struct.unpack(page.order + "II", value)
-    return numerator / denominator if denominator else 0.0
+def _content(entry: ifd.Entry | ifd.Directory | None) -> bytes:
+    return entry.value if isinstance(entry, ifd.Entry) else b""
