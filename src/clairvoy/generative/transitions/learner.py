@@ -159,9 +159,13 @@ class TransitionLearner:
         return {name: float(value) for name, value in terms.items()}, each.detach().mean(dim=0)
 
     @torch.no_grad()
-    def make(self, state: Tensor, action: Tensor) -> Made:
-        """Draw what follows encoded states (B, ...) and actions (B,), each from a member chosen by chance."""
-        outputs = torch.stack([member.predict(state, action, self.noise) for member in self._each])
+    def make(self, state: Tensor, action: Tensor, noise: torch.Generator | None = None) -> Made:
+        """Draw what follows encoded states (B, ...) and actions (B,), each from a member chosen by chance.
+
+        `noise` decides what chance does; None takes the learner's own, and so changes what it learns next.
+        """
+        noise = noise or self.noise
+        outputs = torch.stack([member.predict(state, action, noise) for member in self._each])
         # The correction of a logistic model for the share of rare cases in its sample (King and Zeng, Logistic
         # Regression in Rare Events Data, 2001, eq. 7): what is sure stays sure, what is chance gets its true odds.
         outputs[..., -1] -= self.end_shift
@@ -171,8 +175,8 @@ class TransitionLearner:
         spread = (means - means.mean(dim=0)).square().mean(dim=0).sqrt().mean(dim=1)
         chance = means[..., numbers:].mean(dim=0)
         doubt = (chance * (1 - chance)).mean(dim=1)
-        chosen = torch.randint(len(outputs), (len(state),), generator=self.noise).to(self.device)
-        outcome = self.outcomes.draw(outputs[chosen, torch.arange(len(state))], self.noise)
+        chosen = torch.randint(len(outputs), (len(state),), generator=noise).to(self.device)
+        outcome = self.outcomes.draw(outputs[chosen, torch.arange(len(state))], noise)
         return Made(outcome, spread, doubt, self._judge(state, action, outcome))
 
     @torch.no_grad()
