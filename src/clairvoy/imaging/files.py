@@ -196,7 +196,7 @@ def write(
     overwrite
         Replace an existing file.
     quality
-        1 to 100, for JPEG, AVIF and lossy WebP. None keeps the quality of the JPEG that `like` came from; what
+        1 to 100, for JPEG, AVIF and WebP. None keeps the quality of the JPEG or WebP that `like` came from; what
         came from another format gets a high one.
 
     Raises

@@ -83,7 +83,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--quality",
         type=quality,
         metavar="1..100",
-        help="of JPEG, AVIF and lossy WebP (default: a JPEG's own; otherwise high)",
+        help="of JPEG, AVIF and WebP (default: the photograph's own if it is JPEG or WebP; otherwise high)",
     )
     add("-r", "--recursive", action="store_true", help="take folders inside folders too; the same tree out")
     add("-q", "--quiet", action="store_true", help="say nothing but errors")

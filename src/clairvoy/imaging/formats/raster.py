@@ -48,8 +48,10 @@ class Metadata:
         Quantisation tables of a JPEG, 64 numbers each: its quality, which a JPEG made of it keeps.
     progressive
         Whether a JPEG is stored coarse to fine.
+    webp_quality
+        About the quality of a lossy WebP, 1 to 100, which a WebP made of it keeps.
     lossless
-        Whether the file held its samples exactly. Decides between lossless and lossy WebP.
+        Whether the file held its samples exactly. Where no quality is asked for, a WebP made of it does so too.
     """
 
     exif: bytes | None = None
@@ -62,6 +64,7 @@ class Metadata:
     jpeg_subsampling: int = 0
     jpeg_tables: tuple[tuple[int, ...], ...] = ()
     progressive: bool = False
+    webp_quality: int | None = None
     lossless: bool = True
 
 
