@@ -161,5 +161,5 @@ def test_evaluation_keeps_the_weights_that_acted():
 
 @pytest.mark.parametrize("share", [0.0, 1.5, -0.1])
 def test_bad_shares(share):
-    with pytest.raises(SettingsError, match=rf"average is {share}; it is a share, above 0 and at most 1"):
+    with pytest.raises(SettingsError, match=rf"average is {share}; it must (be above 0|lie in \[0, 1\])"):
         DQNSettings(average=share)

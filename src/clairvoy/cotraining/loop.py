@@ -18,7 +18,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
-from clairvoy.errors import SettingsError
+from clairvoy.errors import SettingsError, above, at_least, between
 from clairvoy.qlearning.dqn import DQN, Replay, learn_from_history
 from clairvoy.qlearning.environment import Step
 from clairvoy.qlearning.policy import linear_schedule
@@ -68,11 +68,10 @@ class CotrainSettings:
     """See `Feedback`."""
 
     def __post_init__(self) -> None:
-        for name in ("budget", "act_every", "agent_updates", "agent_batch", "refresh_every"):
-            if getattr(self, name) < 1:
-                raise SettingsError(f"{name} is {getattr(self, name)}; it must be at least 1")
-        if not 0 < self.exploration <= 1:
-            raise SettingsError(f"exploration is {self.exploration}; it is a part of the budget, in (0, 1]")
+        at_least(self, 1, "budget", "act_every", "agent_updates", "agent_batch", "refresh_every")
+        at_least(self, 0, "warm_up")
+        above(self, 0, "exploration")
+        between(self, 0, 1, "exploration", "epsilon")
 
 
 class RunHistory(Replay, Protocol):

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field
 from difflib import get_close_matches
 from typing import Any
 
-from clairvoy.errors import ClairvoyError, SettingsError
+from clairvoy.errors import ClairvoyError, SettingsError, at_least
 
 MINATAR, ALE = "MinAtar/", "ALE/"
 
@@ -34,10 +34,8 @@ class EnvironmentOptions:
     """Whether `render` gives pictures."""
 
     def __post_init__(self) -> None:
-        for name in ("max_episode_steps", "size", "frames"):
-            value = getattr(self, name)
-            if value is not None and value < 1:
-                raise SettingsError(f"{name} is {value}; it must be at least 1")
+        given = [name for name in ("max_episode_steps", "size", "frames") if getattr(self, name) is not None]
+        at_least(self, 1, *given)
         object.__setattr__(self, "only", tuple(self.only))
 
     def to_dict(self) -> dict[str, Any]:

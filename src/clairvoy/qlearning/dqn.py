@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from clairvoy.errors import InputError, SettingsError
+from clairvoy.errors import InputError, SettingsError, above, at_least, between
 from clairvoy.qlearning.agent import Agent
 from clairvoy.qlearning.n_step import n_step_return
 from clairvoy.qlearning.transitions import GENERATED, Observation, Transitions
@@ -44,14 +44,10 @@ class DQNSettings:
     """Whether the online network chooses the next action; off, the target network does, a third cheaper."""
 
     def __post_init__(self) -> None:
-        for name in ("learning_rate", "huber_delta", "max_grad_norm", "target_period"):
-            if not getattr(self, name) > 0:
-                raise SettingsError(f"{name} is {getattr(self, name)}; it must be above 0")
-        if not self.tau_exponent >= 0:
-            raise SettingsError(f"tau_exponent is {self.tau_exponent}; it must be at least 0")
-        for name in ("polyak", "average"):
-            if not 0 < getattr(self, name) <= 1:
-                raise SettingsError(f"{name} is {getattr(self, name)}; it is a share, above 0 and at most 1")
+        above(self, 0, "learning_rate", "huber_delta", "max_grad_norm", "polyak", "average")
+        at_least(self, 1, "target_period")
+        at_least(self, 0, "tau_exponent")
+        between(self, 0, 1, "polyak", "average")
 
 
 def double_q_target(

@@ -14,7 +14,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from clairvoy.errors import FileError, InputError, SettingsError
+from clairvoy.errors import FileError, InputError, SettingsError, above, at_least, between
 from clairvoy.qlearning.environment import Step
 from clairvoy.qlearning.n_step import NStep
 from clairvoy.qlearning.sum_tree import SumTree
@@ -41,13 +41,9 @@ class HistorySettings:
     """Added to every TD error, so that nothing is forgotten for good."""
 
     def __post_init__(self) -> None:
-        if self.capacity < 1:
-            raise SettingsError(f"capacity is {self.capacity}; a history holds at least 1 transition")
-        for name in ("priority_exponent", "importance_exponent"):
-            if not 0.0 <= getattr(self, name) <= 1.0:
-                raise SettingsError(f"{name} is {getattr(self, name)}; it lies in [0, 1]")
-        if not self.priority_floor > 0.0:
-            raise SettingsError(f"priority_floor is {self.priority_floor}; it must be above 0")
+        at_least(self, 1, "capacity")
+        between(self, 0, 1, "priority_exponent", "importance_exponent")
+        above(self, 0, "priority_floor")
 
 
 class History:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import torch
 
-from clairvoy.errors import SettingsError
+from clairvoy.errors import at_least
 from clairvoy.qlearning.environment import BatchedEnvironment
 from clairvoy.qlearning.rollout import LONGEST, evaluate
 from clairvoy.qlearning.rounds import Best, EvaluatedTraining, Limits, Report, Training, run_rounds
@@ -36,9 +36,7 @@ class OnlineSettings:
     """Time between two checkpoints."""
 
     def __post_init__(self) -> None:
-        for name in ("evaluate_every", "episodes", "longest"):
-            if getattr(self, name) < 1:
-                raise SettingsError(f"{name} is {getattr(self, name)}; it must be at least 1")
+        at_least(self, 1, "evaluate_every", "episodes", "longest")
 
 
 @dataclass

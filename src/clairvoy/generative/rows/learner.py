@@ -8,7 +8,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor, nn
 
-from clairvoy.errors import SettingsError
+from clairvoy.errors import SettingsError, above, at_least, between
 from clairvoy.generative import losses
 from clairvoy.generative.adversary import discriminator_step, frozen, moving_average
 
@@ -67,14 +67,14 @@ class RowLearnerSettings:
     """Decay of the moving average of the generator's weights, which is what is used."""
 
     def __post_init__(self) -> None:
-        for name in ("learning_rate", "discriminator_learning_rate", "gradient_clip", "judge_every"):
-            if not getattr(self, name) > 0:
-                raise SettingsError(f"{name} is {getattr(self, name)}; it must be above 0")
-        for name in ("weight_decay", "adversarial", "r1"):
-            if not getattr(self, name) >= 0:
-                raise SettingsError(f"{name} is {getattr(self, name)}; it must be at least 0")
-        if not 0 <= self.average < 1:
-            raise SettingsError(f"average is {self.average}; it lies in [0, 1)")
+        above(self, 0, "learning_rate", "discriminator_learning_rate", "gradient_clip")
+        at_least(self, 1, "judge_every")
+        at_least(self, 0, "weight_decay", "adversarial", "r1")
+        between(self, 0, 1, "average")
+        if self.average == 1:
+            raise SettingsError(
+                f"average is {self.average}; it must be below 1, or nothing learnt is ever used"
+            )
 
 
 class RowLearner:

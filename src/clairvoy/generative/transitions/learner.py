@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from clairvoy.errors import SettingsError
+from clairvoy.errors import above, at_least
 from clairvoy.generative import losses
 from clairvoy.generative.adversary import discriminator_step, frozen
 from clairvoy.generative.rows.data_kinds import LEAST_LOG_SCALE
@@ -43,19 +43,9 @@ class TransitionLearnerSettings:
     """The discriminator judges one member and learns at every n-th update, the members in turns."""
 
     def __post_init__(self) -> None:
-        for name in (
-            "members",
-            "learning_rate",
-            "noise_learning_rate",
-            "discriminator_learning_rate",
-            "gradient_clip",
-            "judge_every",
-        ):
-            if not getattr(self, name) > 0:
-                raise SettingsError(f"{name} is {getattr(self, name)}; it must be above 0")
-        for name in ("adversarial", "r1"):
-            if not getattr(self, name) >= 0:
-                raise SettingsError(f"{name} is {getattr(self, name)}; it must be at least 0")
+        above(self, 0, "learning_rate", "noise_learning_rate", "discriminator_learning_rate", "gradient_clip")
+        at_least(self, 1, "members", "judge_every")
+        at_least(self, 0, "adversarial", "r1")
 
 
 class Made(NamedTuple):

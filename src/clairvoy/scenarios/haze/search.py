@@ -9,7 +9,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from clairvoy.errors import InputError, SettingsError
+from clairvoy.errors import InputError, SettingsError, above, at_least, between
 from clairvoy.qlearning.environment import ObservationSpec, Step
 from clairvoy.qlearning.transitions import Observation
 from clairvoy.scenarios.haze.scene_set import SceneSet
@@ -47,20 +47,16 @@ class HazeSearchSettings:
     """Penalty for moving to a window that was visited before."""
 
     def __post_init__(self) -> None:
-        if not self.budget > 0:
-            raise SettingsError(f"budget is {self.budget}; it must be above 0")
+        above(self, 0, "budget")
+        at_least(self, 0, "step", "false_alarm", "wall", "repeat")
+        between(self, 0, 1, "preview")
         low, high = self.reads or (1.0, 1.0)
         if not 0 < low <= high <= 1:
             raise SettingsError(
                 f"reads is {self.reads}; it is a range of parts of the windows, within (0, 1]"
             )
-        if not 0 <= self.preview <= 1:
-            raise SettingsError(f"preview is {self.preview}; it is a probability, from 0 to 1")
         if self.start not in ("random", "centre"):
             raise SettingsError(f"start is {self.start!r}; choose 'random' or 'centre'")
-        for name in ("step", "false_alarm", "wall", "repeat"):
-            if not getattr(self, name) >= 0:
-                raise SettingsError(f"{name} is {getattr(self, name)}; a penalty is at least 0")
 
 
 @dataclass

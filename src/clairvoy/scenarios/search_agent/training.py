@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from clairvoy.errors import SettingsError
+from clairvoy.errors import SettingsError, between
 from clairvoy.qlearning.online import Trained
 from clairvoy.qlearning.policy import greedy, linear_schedule
 from clairvoy.qlearning.pqn import PQN, PQNSettings, PQNTraining
@@ -105,11 +105,7 @@ class SearchTrainingSettings:
     def __post_init__(self) -> None:
         if not self.grids:
             raise SettingsError("there is no grid to train on; give at least one")
-        for name in ("clear", "generated", "thin"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise SettingsError(
-                    f"{name} is {getattr(self, name)}; it is a part of the scenes, from 0 to 1"
-                )
+        between(self, 0, 1, "clear", "generated", "thin")
 
 
 def draw_view(

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from clairvoy.cotraining.loop import Feedback
 from clairvoy.environments.replayed import Replayed
-from clairvoy.errors import SettingsError
+from clairvoy.errors import SettingsError, at_least, between
 from clairvoy.generative.transitions.learner import TransitionLearner, TransitionLearnerSettings
 from clairvoy.generative.transitions.outcomes import Outcomes
 from clairvoy.generative.transitions.tau import TransitionTau
@@ -82,16 +82,10 @@ class WorldSettings:
     """The generators' size."""
 
     def __post_init__(self) -> None:
-        if not 1 <= self.horizon <= 5:
-            raise SettingsError(f"horizon is {self.horizon}; rollouts take 1 to 5 steps")
-        for name in ("rollouts", "fresh", "batch", "generator_updates"):
-            if getattr(self, name) < 1:
-                raise SettingsError(f"{name} is {getattr(self, name)}; it must be at least 1")
-        if not self.widen >= 0:
-            raise SettingsError(f"widen is {self.widen}; it must be at least 0")
-        for name in ("exploration", "least_tau", "surprising", "ends"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise SettingsError(f"{name} is {getattr(self, name)}; it lies in [0, 1]")
+        between(self, 1, 5, "horizon")
+        at_least(self, 1, "rollouts", "fresh", "batch", "generator_updates")
+        at_least(self, 0, "widen")
+        between(self, 0, 1, "exploration", "least_tau", "surprising", "ends")
         if self.surprising + self.ends >= 1:
             raise SettingsError(
                 f"surprising is {self.surprising} and ends {self.ends}; something must be left of the batch to draw evenly"
