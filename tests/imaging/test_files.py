@@ -315,6 +315,16 @@ def test_targets_that_cannot_be(tmp_path):
             write(tmp_path / name, pixels, Picture(pixels))
 
 
+@pytest.mark.parametrize("name", ["n" * 300 + ".png", "zero\0byte.png"])
+def test_names_that_no_file_can_have(tmp_path, name):
+    pixels = np.zeros((2, 2, 3), np.uint8)
+    with pytest.raises(FileError, match="cannot be written"):
+        write(tmp_path / name, pixels, Picture(pixels))
+    with pytest.raises(FileError, match="cannot be opened"):
+        read(tmp_path / name)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_arguments_that_are_no_picture():
     good = np.zeros((2, 2, 3), np.uint8)
     for pixels in (good.astype(np.float32), good[..., 0], good[:0], good[..., :2]):

@@ -17,7 +17,8 @@ import cv2
 import numpy as np
 
 from clairvoy.errors import FileError
-from clairvoy.imaging.files import MAX_PIXELS, Metadata, Picture, interleaved, read
+from clairvoy.imaging.encoding import interleaved
+from clairvoy.imaging.files import MAX_PIXELS, Metadata, Picture, read
 from clairvoy.imaging.formats import exif, tiff
 from clairvoy.imaging.formats.tiff_meaning import Meaning, interpret, needs_all, no_data_value
 from clairvoy.imaging.formats.tiff_page import Page, describe, find_pages
