@@ -11,6 +11,9 @@ _NAME = rb"[\w.-]+"
 _CONTAINER = b"http://ns.google.com/photos/1.0/container/"
 _CAMERA = b"http://ns.google.com/photos/1.0/camera/"
 _GAIN_MAP = (b"http://ns.adobe.com/hdr-gain-map/1.0/", b"http://ns.apple.com/HDRGainMap/1.0/")
+_SAYS_NOTHING = re.compile(
+    rb"<rdf:RDF\b[^>]*>\s*<rdf:Description(?:\s+(?:xmlns:[\w.-]+|rdf:about)\s*=\s*(?:\"[^\"]*\"|'[^']*'))*\s*/>\s*</rdf:RDF>"
+)
 _MOTION = rb"(?:MotionPhoto|MicroVideo)\w*"
 
 
@@ -30,6 +33,8 @@ def without_trailer(xmp: bytes) -> bytes:
 def merged(main: bytes, extended: bytes) -> bytes:
     """One packet of a main one and of the part of it that did not fit into its segment."""
     main = _without(main, rb"xmpNote:HasExtendedXMP")
+    if extended and _SAYS_NOTHING.search(main):
+        return extended
     body = re.search(rb"<rdf:RDF\b[^>]*>(.*)</rdf:RDF>", extended, re.DOTALL)
     end = main.rfind(b"</rdf:RDF>")
     if body is None or end < 0:
