@@ -31,7 +31,8 @@ class Feedback:
     """A switch for each path by which one part teaches another."""
 
     agent_to_generator: bool = True
-    """The generator learns more from what the agent visited and the generator understood least."""
+    """What the agent met, weighed by how little the generator understood it, is part of what the generator learns from; off:
+    real data alone, drawn evenly."""
     generated_scenes: bool = True
     """The generator simulates scenes for the agent."""
     beliefs: bool = True

@@ -1,4 +1,4 @@
-"""One file for everything: released weights as safetensors with settings and version, a run's state to resume from."""
+"""The trained parts of a dehazer, and the file that holds them: safetensors, with settings and version."""
 
 from __future__ import annotations
 

@@ -167,8 +167,8 @@ def _with_alpha_from_key(samples: np.ndarray, key: memoryview, depth: int) -> np
 def _compressed(samples: np.ndarray) -> Iterator[bytes]:
     """Zlib stream of the filtered rows, in parts.
 
-    Every row is filtered with 'up' (the difference to the row above): on photographs that and level 3 gave
-    smaller files than Pillow and OpenCV at their levels 1 to 3, in half to two thirds of the time.
+    Every row is filtered with 'up' (the difference to the row above): with level 3 the example photograph becomes
+    as large, within three per cent, as by Pillow 12 and OpenCV 5 at their levels 1 to 3.
     """
     height, width, channels = samples.shape
     deflate = zlib.compressobj(3, zlib.DEFLATED, 15, 9, zlib.Z_FILTERED)
