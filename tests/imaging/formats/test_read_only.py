@@ -142,6 +142,16 @@ def test_heic_that_is_cut_off_or_too_large_is_refused():
         read(data, max_pixels=511)
 
 
+def test_heic_with_a_name_that_is_no_text_is_refused():
+    """Found by the fuzzer: the library ended the process."""
+    pytest.importorskip("pi_heif")
+    data = (HEIC / "turned.heic").read_bytes()
+    damaged = data.replace(b"Exif\0\0\0\0\x0epitm", b"E\xdcif\0\0\0\0\x0epitm")
+    assert damaged != data
+    with pytest.raises(FileError, match="an item has no name"):
+        read(damaged)
+
+
 @pytest.mark.parametrize("channels", [1, 3, 4])
 def test_jpeg_xl(channels):
     pylibjxl = pytest.importorskip("pylibjxl")

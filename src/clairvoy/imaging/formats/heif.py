@@ -24,6 +24,7 @@ def decode(data: bytes, max_pixels: int) -> Raster:
     except ImportError as error:
         raise FileError("is a HEIC file; to read it: pip install 'clairvoy[heic]'") from error
 
+    _check_names(data)
     file = pi_heif.open_heif(io.BytesIO(data), convert_hdr_to_8bit=False)
     mode, _, deep = file.mode.partition(";")
     width, height = file.size
@@ -51,6 +52,15 @@ def decode(data: bytes, max_pixels: int) -> Raster:
     )
     notes = ("holds several pictures; the main one was taken",) if len(file) > 1 else ()
     return Raster(samples, metadata, notes)
+
+
+def _check_names(data: bytes) -> None:
+    """Refuse a file whose items have names that are no text: pi-heif 1.4 ends the whole process at them."""
+    for box in colour_boxes.contents(data, b"infe"):  # item information (ISO 14496-12, 8.11.6)
+        try:
+            box[8 if box[:1] == b"\2" else 10 :].decode("utf-8")
+        except UnicodeDecodeError as error:
+            raise FileError("is truncated or damaged (an item has no name); get the file again") from error
 
 
 def _straight(samples: np.ndarray) -> np.ndarray:
