@@ -32,7 +32,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
 WINGS = FLOORS[2]
 FLOOR_OF = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
 ROOT_FILES = {"__init__", "__main__", "_version", "errors"}
-MAX_LINES = 450
+MAX_LINES = 400
 
 
 def imports(path: Path, module: str, *, of_types: bool = False) -> set[str]:

@@ -168,7 +168,7 @@ def _compressed(samples: np.ndarray) -> Iterator[bytes]:
     """Zlib stream of the filtered rows, in parts.
 
     Every row is filtered with 'up' (the difference to the row above): with level 3 the example photograph becomes
-    as large, within three per cent, as by Pillow 12 and OpenCV 5 at their levels 1 to 3.
+    as large, within three per cent, as by Pillow 13 and OpenCV 5 at their levels 1 to 3.
     """
     height, width, channels = samples.shape
     deflate = zlib.compressobj(3, zlib.DEFLATED, 15, 9, zlib.Z_FILTERED)
