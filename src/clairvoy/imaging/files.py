@@ -208,7 +208,9 @@ def _contents(path: Path, max_pixels: int) -> bytes:
     except (OSError, ValueError) as error:
         raise FileError(f"cannot be opened ({error}); check the path and its permissions") from error
     if len(data) > most:
-        raise FileError(f"is larger than {max_pixels:,} pixels can be; raise max_pixels if you trust it")
+        raise FileError(
+            f"is larger than {max_pixels:,} pixels can be; raise max_pixels (--max-pixels) if you trust it"
+        )
     return data
 
 

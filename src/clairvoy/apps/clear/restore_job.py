@@ -39,6 +39,7 @@ class Settings:
     format: str | None = None
     """A key of `output_names.FORMATS`, for standard output; None is the photograph's own."""
     quality: int | None = None
+    max_pixels: int = files.MAX_PIXELS
     overwrite: bool = False
     verbose: bool = False
 
@@ -119,7 +120,7 @@ class JobRestorer:
     def _restore(self, job: Job) -> tuple[dict[str, Any], list[str]]:
         """Read, restore, write; the photograph last, so that its being there means that all is."""
         source = sys.stdin.buffer.read() if job.source is None else job.source
-        picture = files.read(source)
+        picture = files.read(source, max_pixels=self.settings.max_pixels)
         job.check_format()
         settings = self.settings
         result = self.dehazer(

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from clairvoy.apps.argument_types import fraction
+from clairvoy.apps.argument_types import count, fraction
 from clairvoy.apps.outputs import check_writable, map_png, picture_png, to_json
 from clairvoy.apps.own_stderr import own_stderr
 from clairvoy.errors import FileError, SettingsError
@@ -75,7 +75,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="how much haze to remove, such as 0.5 or 50%% (default: 1)",
     )  # fmt: skip
     add(
-        "--max-pixels", type=int, default=200_000_000, metavar="N",
+        "--max-pixels", type=count, default=200_000_000, metavar="N",
         help="largest picture that is read whole; a TIFF that is read by windows may have any size (default: 200000000)",
     )  # fmt: skip
     add("--weights", default="fast", metavar="NAME|FILE", help="released weights or your own (default: fast)")

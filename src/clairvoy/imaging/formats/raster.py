@@ -134,7 +134,7 @@ def check_size(width: int, height: int, max_pixels: int) -> None:
         raise FileError(f"has no pixels ({width} x {height}); the file is damaged, get it again")
     if width * height > max_pixels:
         raise FileError(
-            f"has {width} x {height} pixels, more than the limit of {max_pixels:,}; allow it with max_pixels"
+            f"has {width} x {height} pixels, more than the limit of {max_pixels:,}; allow it with max_pixels (--max-pixels)"
         )
 
 
