@@ -11,7 +11,7 @@ from PIL import Image
 from clairvoy.drawing import film as module
 from clairvoy.drawing.animation import animation
 from clairvoy.drawing.film import FRAMES, LONGEST, SHORTEST, film
-from clairvoy.drawing.plane_pictures import GROUND
+from clairvoy.drawing.palette import GROUND
 from clairvoy.environments.toy import Corridor, CorridorSettings
 from clairvoy.errors import SettingsError
 from clairvoy.qlearning.environment import ObservationSpec

@@ -172,8 +172,8 @@ def _begin(args: argparse.Namespace, settings: AblationSettings, photographs: li
 
 
 def _write(folder: Path, ablation: Any) -> None:
-    from clairvoy.apps.outputs import picture_png
     from clairvoy.drawing.ablation_figure import draw
+    from clairvoy.drawing.png import picture_png
 
     table = ablation.table() + "\n"
     write_bytes(folder / "ablation.json", to_json(ablation.to_dict()))

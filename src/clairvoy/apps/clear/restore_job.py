@@ -15,7 +15,8 @@ import numpy as np
 from clairvoy.apps.clear.jobs import Job
 from clairvoy.apps.clear.output_names import FORMATS
 from clairvoy.apps.clear.report import comparison
-from clairvoy.apps.outputs import map_png, picture_png, write_bytes
+from clairvoy.apps.outputs import write_bytes
+from clairvoy.drawing.png import map_png, picture_png
 from clairvoy.errors import ClairvoyError, SettingsError, WeightsError
 from clairvoy.imaging import files
 from clairvoy.imaging.formats.recognition import WRITTEN_AS, WRITTEN_SUFFIXES

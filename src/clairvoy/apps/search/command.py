@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from clairvoy.apps.argument_types import count, fraction
-from clairvoy.apps.outputs import check_writable, map_png, picture_png, to_json
+from clairvoy.apps.outputs import check_writable, to_json
 from clairvoy.apps.own_stderr import own_stderr
+from clairvoy.drawing.png import map_png, picture_png
 from clairvoy.errors import FileError, SettingsError
 from clairvoy.imaging.formats.recognition import READ_SUFFIXES, WRITTEN_AS, WRITTEN_SUFFIXES
 from clairvoy.storage.atomic import part_name, remove_abandoned_parts

@@ -9,15 +9,15 @@ import cv2
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from clairvoy.drawing.palette import GREEN, GROUND, MUTED, ORANGE, PANEL, RED, TEXT
+
 if TYPE_CHECKING:
     from clairvoy.restoring.scene import Found
 
 MAX_WIDTH_PX = 1600
 _MAX_HEIGHT_PX = 1400
 _MARGIN, _HEADER, _FOOTER = 24, 56, 44
-_BACKGROUND, _TEXT, _MUTED = (18, 20, 24), (240, 242, 245), (158, 165, 176)
-_HAZE, _START, _END = (255, 170, 60), (90, 220, 140), (255, 90, 90)
-_UNSEEN = (30, 33, 39)
+_HAZE, _START, _END = ORANGE, GREEN, RED
 
 
 def search_picture(found: Found) -> np.ndarray:
@@ -37,7 +37,7 @@ def search_picture(found: Found) -> np.ndarray:
     scene = _scene(found, width, height)
     _draw_windows(scene, found)
     _draw_path(scene, found)
-    canvas = Image.new("RGB", (width + 2 * _MARGIN, height + _HEADER + _FOOTER), _BACKGROUND)
+    canvas = Image.new("RGB", (width + 2 * _MARGIN, height + _HEADER + _FOOTER), GROUND)
     canvas.paste(Image.fromarray(scene), (_MARGIN, _HEADER))
     _draw_figures(ImageDraw.Draw(canvas), found, canvas.width)
     _draw_legend(ImageDraw.Draw(canvas), found, canvas.height - _FOOTER // 2)
@@ -58,7 +58,7 @@ def _scene(found: Found, width: int, height: int) -> np.ndarray:
     scene = cv2.resize(found.sketch, (width, height), interpolation=how).astype(np.float32)
     read = _windows(found, found.search.visited.cpu().numpy(), width, height)[..., None]
     grey = scene.mean(axis=2, keepdims=True)
-    dim = (0.35 * scene + 0.65 * grey) * 0.5 if found.used_thumbnail else np.full_like(scene, _UNSEEN)
+    dim = (0.35 * scene + 0.65 * grey) * 0.5 if found.used_thumbnail else np.full_like(scene, PANEL)
     return np.clip(np.where(read, scene, dim), 0, 255).astype(np.uint8)
 
 
@@ -120,16 +120,16 @@ def _draw_figures(draw: ImageDraw.ImageDraw, found: Found, width: int) -> None:
         wide = draw.textlength(name, font) + 8 + draw.textlength(value, font)
         if left + wide > width - _MARGIN:
             break
-        draw.text((left, _HEADER // 2), name, _MUTED, font, anchor="lm")
-        draw.text((left + draw.textlength(name, font) + 8, _HEADER // 2), value, _TEXT, font, anchor="lm")
+        draw.text((left, _HEADER // 2), name, MUTED, font, anchor="lm")
+        draw.text((left + draw.textlength(name, font) + 8, _HEADER // 2), value, TEXT, font, anchor="lm")
         left += wide + 32
 
 
 def _draw_legend(draw: ImageDraw.ImageDraw, found: Found, middle: int) -> None:
     font, left = ImageFont.load_default(15), float(_MARGIN)
     entries = [("start", _START), ("end", _END), ("recognised as hazy", _HAZE)]
-    entries += [("not read", (110, 113, 118) if found.used_thumbnail else _UNSEEN)]
+    entries += [("not read", (110, 113, 118) if found.used_thumbnail else PANEL)]
     for name, colour in entries:
-        draw.ellipse((left, middle - 6, left + 12, middle + 6), colour, outline=_MUTED)
-        draw.text((left + 20, middle), name, _MUTED, font, anchor="lm")
+        draw.ellipse((left, middle - 6, left + 12, middle + 6), colour, outline=MUTED)
+        draw.text((left + 20, middle), name, MUTED, font, anchor="lm")
         left += 20 + draw.textlength(name, font) + 28

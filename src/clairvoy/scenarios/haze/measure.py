@@ -51,14 +51,6 @@ class Found:
         return 2 * self.precision * self.recall / both if both else 0.0
 
 
-class _EachOnce(SceneSet):
-    """Scenes that are searched one by one, not drawn with replacement."""
-
-    def draw(self, count: int, generator: torch.Generator) -> Tensor:
-        """The first `count`."""
-        return torch.arange(count)
-
-
 def look_at(
     generator: DensityVAE, discriminator: Discriminator, hazy: Tensor, seed: int = 0, twice: bool = True
 ) -> Perception:
@@ -98,10 +90,9 @@ def find(
 ) -> Found:
     """Let the agent search each scene once, greedily, from a drawn start."""
     count = len(scenes.hazy)
-    each = _EachOnce.of(windows_of(scenes.hazy), hazy_windows(scenes.optical_depth), beliefs)
+    each = SceneSet.of(windows_of(scenes.hazy), hazy_windows(scenes.optical_depth), beliefs)
     environment = HazeSearch(each, count, settings)
-    environment.scenes = each
-    observation = environment.reset(torch.Generator().manual_seed(seed))
+    observation = environment.reset_each(torch.Generator().manual_seed(seed))
     returns, steps = torch.zeros(count), torch.zeros(count)
     alive = torch.ones(count, dtype=torch.bool)
     recognised = torch.zeros(count, GRID, GRID, dtype=torch.bool)

@@ -10,6 +10,8 @@ import torch
 from torch import Tensor
 
 from clairvoy.drawing.animation import animation
+from clairvoy.drawing.palette import GREEN, RED, WHITE, Colour
+from clairvoy.drawing.png import picture_png
 from clairvoy.imaging.synthesis.scenes import HazyScenes
 from clairvoy.scenarios.haze.measure import belief_maps, look_at, restore
 from clairvoy.scenarios.haze.scenario import HazeScenario, hazy_windows, windows_of
@@ -18,7 +20,7 @@ from clairvoy.searching.glimpse import STAY
 
 SIDE = 256
 """Of a scene, as drawn."""
-FOUND, WRONG, HERE = (64, 200, 120), (235, 90, 70), (255, 255, 255)
+FOUND, WRONG, HERE = GREEN, RED, WHITE
 """Recognised with haze, recognised without, the window now."""
 
 
@@ -41,7 +43,7 @@ def pictures(scenario: HazeScenario) -> dict[str, bytes]:
         scenes.hazy[0], restored[0], hazy_windows(scenes.optical_depth[:1])[0].cpu().numpy(), found.path
     )
     return {
-        "sample.png": _png(strip([scenes.hazy, restored, scenes.clear])),
+        "sample.png": picture_png(strip([scenes.hazy, restored, scenes.clear])),
         "episode.gif": animation(frames),
     }
 
@@ -89,12 +91,8 @@ def _sized(picture: np.ndarray) -> np.ndarray:
     return cv2.resize(picture, (SIDE, SIDE), interpolation=cv2.INTER_LINEAR).astype(np.uint8)
 
 
-def _edge(frame: np.ndarray, row: int, column: int, colour: tuple[int, int, int], wide: int) -> None:
+def _edge(frame: np.ndarray, row: int, column: int, colour: Colour, wide: int) -> None:
     side = frame.shape[0] // GRID
     at = frame[row * side : (row + 1) * side, column * side : (column + 1) * side]
     for part in (at[:wide], at[-wide:], at[:, :wide], at[:, -wide:]):
         part[...] = colour
-
-
-def _png(picture: np.ndarray) -> bytes:
-    return cv2.imencode(".png", picture[:, :, ::-1])[1].tobytes()

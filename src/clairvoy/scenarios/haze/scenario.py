@@ -40,13 +40,10 @@ from clairvoy.qlearning.environment import Step
 from clairvoy.qlearning.history import History, HistorySettings
 from clairvoy.restoring.parts import Parts
 from clairvoy.scenarios.haze.met_scenes import MetScenes
-from clairvoy.scenarios.haze.scene_set import SceneSet
+from clairvoy.scenarios.haze.scene_set import HAZY_FROM, SceneSet
 from clairvoy.scenarios.haze.search import HazeSearch, HazeSearchSettings
 from clairvoy.searching.explore import GRID, LOOK_BUDGET, cut_windows, pool_beliefs, search
 from clairvoy.searching.glimpse import BELIEF_CHANNELS, WINDOW
-
-HAZY_FROM = 0.2
-"""A window is hazy if it has lost at least this part of its light: mean 1 - t."""
 
 
 @dataclass(frozen=True)
