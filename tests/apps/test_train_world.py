@@ -21,9 +21,9 @@ from clairvoy.environments.handed_in import as_environment
 from clairvoy.generative.transitions.learner import TransitionLearnerSettings
 from clairvoy.generative.transitions.vae import TransitionVAESettings
 from clairvoy.qlearning.rollout import evaluate
-from clairvoy.scenarios.world import file as world_file
 from clairvoy.scenarios.world.file import load_world, notes_of
 from clairvoy.scenarios.world.scenario import WorldScenario
+from clairvoy.storage import weights_file
 from clairvoy.storage.run_file import load_run
 
 STEPS = 320
@@ -349,20 +349,22 @@ def test_a_disk_that_is_full_at_the_end_does_not_lose_the_agent(tmp_path, capsys
     home, out = tmp_path / "home", tmp_path / "run"
     home.mkdir()
     monkeypatch.setattr(run_folder.Path, "home", lambda: home)
-    write = world_file.replace_file
+    write = weights_file.replacing
 
-    def full(path, data):
+    def full(path):
         if path.parent == out:
             raise OSError(28, "No space left on device")
-        write(path, data)
+        return write(path)
 
-    monkeypatch.setattr(world_file, "replace_file", full)
+    monkeypatch.setattr(weights_file, "replacing", full)
     assert call(out, steps=160) == 2
-    assert f"what was trained is in {home / 'run-weights.safetensors'}" in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert "weights.safetensors cannot be written (No space left on device); what was trained is in " in told
+    assert f"what was trained is in {home / 'run-weights.safetensors'}" in told
     kept = load_world(home / "run-weights.safetensors", as_environment("CartPole-v1", 8))
     assert kept.agent.act_greedily({"observation": torch.zeros(1, 4)}).shape == (1,)
     # With room again the run, which is done, is measured and written where it belongs.
-    monkeypatch.setattr(world_file, "replace_file", write)
+    monkeypatch.setattr(weights_file, "replacing", write)
     assert call(out, "--resume", steps=160) == 0
     assert "return" in notes_of(out / "weights.safetensors")
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 import warnings
 from collections.abc import Callable, Mapping
@@ -13,6 +12,7 @@ import torch
 
 from clairvoy._version import __version__
 from clairvoy.errors import FileError, WeightsError
+from clairvoy.storage.atomic import replacing
 
 
 def save_run(path: Path, state: Mapping[str, Any]) -> None:
@@ -23,14 +23,10 @@ def save_run(path: Path, state: Mapping[str, Any]) -> None:
     FileError
         The disk refuses; what was saved before is still there.
     """
-    beside = path.with_name(f".{path.name}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            torch.save({"version": __version__, **state}, beside)
-            os.replace(beside, path)
-        finally:
-            beside.unlink(missing_ok=True)
+        with replacing(path) as part:
+            torch.save({"version": __version__, **state}, part)
     except (OSError, RuntimeError) as error:  # torch says of a full disk that its writer failed
         raise FileError(
             f"{path} cannot be written ({error}); make room, or name another folder. What was saved there before is whole"

@@ -7,14 +7,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
 from torch import Tensor
 
-from clairvoy._version import __version__
-from clairvoy.errors import FileError, WeightsError
+from clairvoy.errors import WeightsError
 from clairvoy.scenarios.own.scenario import Scenario
-from clairvoy.storage.atomic import replace_file
+from clairvoy.storage.weights_file import read_weights, write_weights
 
 FORMAT = "clairvoy-scenario-1"
 
@@ -30,25 +27,11 @@ def save_scenario(path: str | Path, scenario: Scenario, notes: Mapping[str, Any]
     FileError
         The disk refuses.
     """
-    path = Path(path)
     tensors = {
-        f"{name}.{key}": value.detach().cpu().clone().contiguous()
-        for name, part in _parts(scenario).items()
-        for key, value in part.items()
+        f"{name}.{key}": value for name, part in _parts(scenario).items() for key, value in part.items()
     }
-    header = {
-        "format": FORMAT,
-        "version": __version__,
-        "updates": str(scenario.learner.update_count),
-        "notes": json.dumps(dict(notes or {})),
-    }
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        replace_file(path, save(tensors, metadata=header))
-    except OSError as error:
-        raise FileError(
-            f"{path} cannot be written ({error.strerror or error}); choose another place"
-        ) from error
+    header = {"updates": str(scenario.learner.update_count), "notes": json.dumps(dict(notes or {}))}
+    write_weights(Path(path), FORMAT, tensors, header)
 
 
 def load_scenario(path: str | Path, scenario: Scenario) -> dict[str, Any]:
@@ -72,16 +55,7 @@ def load_scenario(path: str | Path, scenario: Scenario) -> dict[str, Any]:
     WeightsError
         No such file, not of this kind, or it does not fit the scenario.
     """
-    try:
-        with safe_open(str(path), framework="pt") as file:
-            header = file.metadata() or {}
-            held = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 (no mapping)
-    except (SafetensorError, OSError) as error:
-        raise WeightsError(f"{path}: not a file of save_scenario ({error}); save it again") from error
-    if header.get("format") != FORMAT:
-        raise WeightsError(
-            f"{path}: of format {header.get('format', 'none')!r}, not {FORMAT!r}; give a file of save_scenario"
-        )
+    header, held = read_weights(Path(path), FORMAT, "give a file of save_scenario")
     parts = _parts(scenario)
     asked = {f"{name}.{key}": value for name, part in parts.items() for key, value in part.items()}
     wrong = sorted(held.keys() ^ asked.keys()) or [
