@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 PIXELS_PER_STRIP = 400_000
 FUSED_FROM = 2_000_000
 """Pixels from which the compiled pass is worth loading (a third of a second); smaller pictures go through torch."""
-RELEASED = "fast"
+DEFAULT_WEIGHTS = "fast"
 """The weights that the presets share."""
 PRESETS: dict[str, tuple[int, ...]] = {"fast": (), "fine": (320 * 320, 384 * 384)}
 """Areas, in pixels, of further looks at a picture beside the usual one, each as it is and mirrored: what one look gets
@@ -160,7 +160,7 @@ class Dehazer:
         """
         chosen = str(choose_device(device))
         if str(name_or_path) in PRESETS:
-            return cls(load_weights(RELEASED), chosen, RELEASED, preset or str(name_or_path))
+            return cls(load_weights(DEFAULT_WEIGHTS), chosen, DEFAULT_WEIGHTS, preset or str(name_or_path))
         return cls(load_weights(name_or_path), chosen, Path(name_or_path).stem, preset or "fast")
 
     @torch.inference_mode()
@@ -357,7 +357,7 @@ def clear(
             "output works with a path, bytes or a file; save an array or image with the library it is of"
         )
     if (device, preset) not in _LOADED:
-        _LOADED[device, preset] = Dehazer.load(RELEASED, device, preset)
+        _LOADED[device, preset] = Dehazer.load(DEFAULT_WEIGHTS, device, preset)
     dehazer = partial(_LOADED[device, preset], strength=strength, samples=samples, force=force)
     if is_batch(photo):
         return stacked([dehazer(picture).image for picture in photo])

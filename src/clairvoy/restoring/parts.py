@@ -20,7 +20,7 @@ from clairvoy.searching.network import SearchQNetwork
 from clairvoy.storage.weights_file import of_part, read_weights, write_weights
 
 FORMAT = "clairvoy-weights-1"
-RELEASED = Path(__file__).parents[1] / "weights"
+WEIGHTS_FOLDER = Path(__file__).parents[1] / "weights"
 
 
 @dataclass
@@ -95,11 +95,11 @@ def load_weights(name_or_path: str | Path, *, fresh_agent: bool = False) -> Part
     WeightsError
         No such file, not a weights file, or one of another format or shape.
     """
-    path = RELEASED / f"{name_or_path}.safetensors"
+    path = WEIGHTS_FOLDER / f"{name_or_path}.safetensors"
     if not path.is_file():
         path = Path(name_or_path)
     if not path.is_file():
-        names = sorted(p.stem for p in RELEASED.glob("*.safetensors") if p.stem != "squeezenet1_1")
+        names = sorted(p.stem for p in WEIGHTS_FOLDER.glob("*.safetensors") if p.stem != "squeezenet1_1")
         raise WeightsError(
             f"{name_or_path}: no such weights; name one of {', '.join(names)} or a .safetensors file"
         )

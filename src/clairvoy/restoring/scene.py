@@ -24,7 +24,7 @@ from clairvoy.imaging.scenes import Scene
 from clairvoy.imaging.windows import window_grid
 from clairvoy.restoring.parts import Parts
 from clairvoy.searching.beliefs import LOOK, beliefs_of_thumbnail, beliefs_of_windows
-from clairvoy.searching.explore import Search, explore
+from clairvoy.searching.explore import SearchResult, explore
 from clairvoy.searching.glimpse import WINDOW
 
 MOST_WINDOWS = 128
@@ -45,10 +45,10 @@ def choose_grid(height: int, width: int) -> tuple[int, int]:
 
 
 @dataclass(frozen=True)
-class Found:
+class SearchedScene:
     """What a search of a scene found."""
 
-    search: Search
+    search: SearchResult
     boxes: np.ndarray
     """(R, C, 4): top, left, bottom, right of each window in pixels."""
     sketch: np.ndarray
@@ -108,7 +108,7 @@ class SceneSearcher:
         self._seen: dict[tuple[int, int], Tensor] = {}
 
     @torch.inference_mode()
-    def run(self, budget: float = 1.0, difficulty: float = 0.0) -> Found:
+    def run(self, budget: float = 1.0, difficulty: float = 0.0) -> SearchedScene:
         """Search; see `search.explore` for the parameters."""
         parts, device = self.parts, self.parts.calibration.slope.device
         beliefs = None
@@ -128,7 +128,7 @@ class SceneSearcher:
             parts.calibration.of_cells(seen.signs)[0], size=(self.rows, self.cols), mode="area"
         )
         chosen = tau[0, 0].cpu()[found.recognised.cpu()]
-        return Found(
+        return SearchedScene(
             search=found,
             boxes=self.boxes,
             sketch=sketch,
@@ -181,7 +181,7 @@ class WindowRestorer:
         0 is the identity, 1 the whole optical depth is taken away.
     """
 
-    def __init__(self, parts: Parts, found: Found, strength: float = 1.0) -> None:
+    def __init__(self, parts: Parts, found: SearchedScene, strength: float = 1.0) -> None:
         if not 0 <= strength <= 1:
             raise SettingsError(f"strength is {strength}; it must lie in [0, 1]")
         self.parts, self.found = parts, found

@@ -22,7 +22,7 @@ from clairvoy.storage.atomic import part_name, remove_abandoned_parts
 
 if TYPE_CHECKING:
     from clairvoy.imaging.scenes import PictureScene, TiffScene
-    from clairvoy.restoring.scene import Found, WindowRestorer
+    from clairvoy.restoring.scene import SearchedScene, WindowRestorer
 
 _EPILOG = """\
 OUTDIR gets four files, all of them or none:
@@ -176,7 +176,7 @@ def _suffix(scene: Path) -> str:
 
 
 def _account(
-    args: argparse.Namespace, scene: PictureScene | TiffScene, found: Found, seconds: float
+    args: argparse.Namespace, scene: PictureScene | TiffScene, found: SearchedScene, seconds: float
 ) -> dict[str, Any]:
     """What was read and found, for JSON."""
     from clairvoy.imaging.scenes import TiffScene

@@ -12,7 +12,7 @@ from PIL import Image, ImageDraw, ImageFont
 from clairvoy.drawing.palette import GREEN, GROUND, MUTED, ORANGE, PANEL, RED, TEXT
 
 if TYPE_CHECKING:
-    from clairvoy.restoring.scene import Found
+    from clairvoy.restoring.scene import SearchedScene
 
 MAX_WIDTH_PX = 1600
 _MAX_HEIGHT_PX = 1400
@@ -20,7 +20,7 @@ _MARGIN, _HEADER, _FOOTER = 24, 56, 44
 _HAZE, _START, _END = ORANGE, GREEN, RED
 
 
-def search_picture(found: Found) -> np.ndarray:
+def search_picture(found: SearchedScene) -> np.ndarray:
     """Draw a search.
 
     Parameters
@@ -44,14 +44,14 @@ def search_picture(found: Found) -> np.ndarray:
     return np.asarray(canvas)
 
 
-def _size(found: Found) -> tuple[int, int]:
+def _size(found: SearchedScene) -> tuple[int, int]:
     """Height and width of the scene as drawn: as large as fits, at least 12 pixels for each window if it may be."""
     bottom, right = (int(edge) for edge in found.boxes[-1, -1, 2:])
     scale = min((MAX_WIDTH_PX - 2 * _MARGIN) / right, (_MAX_HEIGHT_PX - _HEADER - _FOOTER) / bottom)
     return max(1, round(bottom * scale)), max(1, round(right * scale))
 
 
-def _scene(found: Found, width: int, height: int) -> np.ndarray:
+def _scene(found: SearchedScene, width: int, height: int) -> np.ndarray:
     """What is known, darker and greyer where it was not read."""
     larger = width > found.sketch.shape[1]
     how = cv2.INTER_CUBIC if larger else cv2.INTER_AREA
@@ -62,7 +62,7 @@ def _scene(found: Found, width: int, height: int) -> np.ndarray:
     return np.clip(np.where(read, scene, dim), 0, 255).astype(np.uint8)
 
 
-def _windows(found: Found, chosen: np.ndarray, width: int, height: int) -> np.ndarray:
+def _windows(found: SearchedScene, chosen: np.ndarray, width: int, height: int) -> np.ndarray:
     """Windows (R, C) bool as pixels of the drawing, (height, width) bool."""
     rows, cols = chosen.shape
     down = np.minimum(np.arange(height) * rows // height, rows - 1)
@@ -70,7 +70,7 @@ def _windows(found: Found, chosen: np.ndarray, width: int, height: int) -> np.nd
     return chosen[down][:, across]
 
 
-def _draw_windows(scene: np.ndarray, found: Found) -> None:
+def _draw_windows(scene: np.ndarray, found: SearchedScene) -> None:
     """Tint recognised windows and draw a line around each patch of them, in place."""
     height, width = scene.shape[:2]
     chosen = _windows(found, found.search.recognised.cpu().numpy(), width, height)
@@ -79,7 +79,7 @@ def _draw_windows(scene: np.ndarray, found: Found) -> None:
     cv2.drawContours(scene, outlines, -1, _HAZE, 2, cv2.LINE_AA)
 
 
-def _draw_path(scene: np.ndarray, found: Found) -> None:
+def _draw_path(scene: np.ndarray, found: SearchedScene) -> None:
     """Draw the way from window to window, dark at first and bright at last, with a dot at either end, in place."""
     height, width = scene.shape[:2]
     rows, cols = found.search.visited.shape
@@ -106,7 +106,7 @@ def _draw_path(scene: np.ndarray, found: Found) -> None:
         cv2.circle(scene, point, radius, colour, -1, cv2.LINE_AA)
 
 
-def _draw_figures(draw: ImageDraw.ImageDraw, found: Found, width: int) -> None:
+def _draw_figures(draw: ImageDraw.ImageDraw, found: SearchedScene, width: int) -> None:
     """Write the line at the top: names quiet, values bright, as many as there is room for."""
     search, total = found.search, found.search.visited.numel()
     figures = [
@@ -125,7 +125,7 @@ def _draw_figures(draw: ImageDraw.ImageDraw, found: Found, width: int) -> None:
         left += wide + 32
 
 
-def _draw_legend(draw: ImageDraw.ImageDraw, found: Found, middle: int) -> None:
+def _draw_legend(draw: ImageDraw.ImageDraw, found: SearchedScene, middle: int) -> None:
     font, left = ImageFont.load_default(15), float(_MARGIN)
     entries = [("start", _START), ("end", _END), ("recognised as hazy", _HAZE)]
     entries += [("not read", (110, 113, 118) if found.used_thumbnail else PANEL)]

@@ -30,7 +30,7 @@ BATCH = 32
 
 
 @dataclass(frozen=True)
-class Found:
+class SearchScores:
     """What greedy episodes, one in each scene, found; all means over scenes unless said otherwise."""
 
     mean_return: float
@@ -87,7 +87,7 @@ def belief_maps(seen: Perception, calibration: Calibration) -> Tensor:
 @torch.no_grad()
 def find(
     agent: torch.nn.Module, scenes: HazyScenes, beliefs: Tensor, settings: HazeSearchSettings, seed: int = 0
-) -> Found:
+) -> SearchScores:
     """Let the agent search each scene once, greedily, from a drawn start."""
     count = len(scenes.hazy)
     each = SceneSet.of(windows_of(scenes.hazy), hazy_windows(scenes.optical_depth), beliefs)
@@ -107,7 +107,7 @@ def find(
         observation = step.observation
     truth = hazy_windows(scenes.optical_depth)
     hits = float((recognised & truth).sum())
-    return Found(
+    return SearchScores(
         float(returns.mean()),
         hits / max(1.0, float(recognised.sum())),
         hits / max(1.0, float(truth.sum())),

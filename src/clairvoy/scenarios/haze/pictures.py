@@ -65,7 +65,7 @@ def episode(
     truth
         Which windows are hazy, (8, 8) bool: a window recognised gets a green edge if it is, else a red one.
     path
-        Row, column and action of each step, as `search.Search.path`.
+        Row, column and action of each step, as `explore.SearchResult.path`.
     """
     before, after = (_sized(pixels(one)) for one in (hazy, restored))
     shown, side = before.copy(), SIDE // GRID
