@@ -39,17 +39,22 @@ def replacing(path: Path) -> Iterator[Path]:
     OSError
         If the folder is missing or the disk refuses; nothing is left behind then.
     """
-    path = Path(os.path.realpath(path))
-    part = path.with_name(part_name())
+    part = Path(os.path.realpath(path)).with_name(part_name())
     try:
         yield part
-        with part.open("rb+") as file:
-            os.fsync(file.fileno())
-        if path.exists():
-            shutil.copymode(path, part)
-        os.replace(part, path)
+        move_into_place(part, path)
     finally:
         part.unlink(missing_ok=True)
+
+
+def move_into_place(part: Path, path: Path) -> None:
+    """Rename a finished file of the same disk, once the disk has it whole; rights and links are kept."""
+    path = Path(os.path.realpath(path))
+    with part.open("rb+") as file:
+        os.fsync(file.fileno())
+    if path.exists():
+        shutil.copymode(path, part)
+    os.replace(part, path)
 
 
 def part_name() -> str:

@@ -12,7 +12,7 @@ import torch
 
 from clairvoy._version import __version__
 from clairvoy.errors import FileError, WeightsError
-from clairvoy.storage.atomic import replacing
+from clairvoy.storage.atomic import remove_abandoned_parts, replacing
 
 
 def save_run(path: Path, state: Mapping[str, Any]) -> None:
@@ -25,6 +25,7 @@ def save_run(path: Path, state: Mapping[str, Any]) -> None:
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        remove_abandoned_parts([path.parent])
         with replacing(path) as part:
             torch.save({"version": __version__, **state}, part)
     except (OSError, RuntimeError) as error:  # torch says of a full disk that its writer failed

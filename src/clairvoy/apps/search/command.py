@@ -18,7 +18,7 @@ from clairvoy.apps.own_stderr import own_stderr
 from clairvoy.drawing.png import map_png, picture_png
 from clairvoy.errors import FileError, SettingsError
 from clairvoy.imaging.formats.recognition import READ_SUFFIXES, WRITTEN_AS, WRITTEN_SUFFIXES
-from clairvoy.storage.atomic import part_name, remove_abandoned_parts
+from clairvoy.storage.atomic import move_into_place, part_name, remove_abandoned_parts
 
 if TYPE_CHECKING:
     from clairvoy.imaging.scenes import PictureScene, TiffScene
@@ -133,7 +133,7 @@ def _search(args: argparse.Namespace, restored: Path, targets: list[Path]) -> No
         _write_restored(beside / restored.name, scene, restorer)
         (beside / "report.json").write_bytes(to_json(account))
         for target in targets:
-            os.replace(beside / target.name, os.path.realpath(target))
+            move_into_place(beside / target.name, target)
     except OSError as error:
         raise FileError(
             f"{args.output} cannot be written ({error.strerror or error}); choose another place"
