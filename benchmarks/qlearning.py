@@ -47,7 +47,8 @@ from clairvoy.qlearning.rollout import collect, evaluate
 from clairvoy.scenarios.haze.search import HazeSearch, HazeSearchSettings
 from clairvoy.scenarios.haze.synthetic_scenes import synthetic_scenes
 from clairvoy.scenarios.search_agent.baselines import oracle, raster_scan
-from clairvoy.searching.glimpse import NUM_ACTIONS, SearchEncoder
+from clairvoy.searching.glimpse import NUM_ACTIONS
+from clairvoy.searching.network import SearchQNetwork
 
 ZOO_CARTPOLE: dict[str, Any] = {
     "learning_rate": 2.3e-3, "batch_size": 64, "buffer_size": 100_000, "learning_starts": 1000, "gamma": 0.99,
@@ -326,8 +327,8 @@ def _mediocre(seed: int, share: float) -> tuple[History, float]:
     return history, _search_return(policy, seed)
 
 
-def _search_network(seed: int) -> QNetwork:
-    network = QNetwork(SearchEncoder(), 128, NUM_ACTIONS)
+def _search_network(seed: int) -> SearchQNetwork:
+    network = SearchQNetwork()
     initialise(network, torch.Generator().manual_seed(seed))
     return network
 

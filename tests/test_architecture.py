@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -30,7 +32,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
 WINGS = FLOORS[2]
 FLOOR_OF = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
 ROOT_FILES = {"__init__", "__main__", "_version", "errors"}
-MAX_LINES = 450
+MAX_LINES = 400
 
 
 def imports(path: Path, module: str, *, of_types: bool = False) -> set[str]:
@@ -139,6 +141,24 @@ def test_cotrain_gets_its_parts_handed_in():
     assert not {
         name for name in reached("clairvoy.cotraining.loop") if within(name, "scenarios", "imaging", "apps")
     }
+
+
+HAZE_ONLY = ("generative.density", "generative.perceptual", "searching", "restoring.parts", "scenarios.haze")
+
+
+@pytest.mark.parametrize("module", ["apps.train.world", "scenarios.own.scenario"])
+def test_worlds_and_own_scenarios_need_nothing_of_haze(module):
+    assert f"clairvoy.{module}" in MODULES
+    assert not {name for name in reached(f"clairvoy.{module}") if within(name, *HAZE_ONLY)}
+
+
+def test_cartpole_loads_no_squeezenet_and_no_density_vae():
+    program = "import sys, clairvoy.apps.train.world; print(*sys.modules)"
+    loaded = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    ).stdout
+    assert "clairvoy.generative.transitions.vae" in loaded.split()
+    assert not {name for name in loaded.split() if within(name, *HAZE_ONLY)}
 
 
 def test_qlearning_needs_no_pictures():

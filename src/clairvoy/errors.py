@@ -1,6 +1,12 @@
-"""What a user can do wrong, as exceptions. Every message names the input and the remedy."""
+"""What a user can do wrong, as exceptions, and the checks of settings classes.
+
+Every message names the input and the remedy.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
 
 
 class ClairvoyError(ValueError):
@@ -21,3 +27,41 @@ class InputError(ClairvoyError):
 
 class SettingsError(ClairvoyError):
     """A setting outside its range, or settings that contradict one another."""
+
+
+def at_least(settings: object, least: float, *names: str) -> None:
+    """Refuse attributes of `settings` that are below `least`, or are no numbers.
+
+    Raises
+    ------
+    SettingsError
+        One is; the message names it, its value and the bound.
+    """
+    _hold(settings, names, lambda value: value >= least, f"must be at least {least}")
+
+
+def above(settings: object, bound: float, *names: str) -> None:
+    """Refuse attributes of `settings` that are not above `bound`; as `at_least`."""
+    _hold(settings, names, lambda value: value > bound, f"must be above {bound}")
+
+
+def between(settings: object, low: float, high: float, *names: str) -> None:
+    """Refuse attributes of `settings` outside [`low`, `high`]; as `at_least`. All of a tuple must lie inside."""
+
+    def inside(value: Any) -> bool:
+        return all(
+            low <= number <= high for number in (value if isinstance(value, tuple | list) else (value,))
+        )
+
+    _hold(settings, names, inside, f"must lie in [{low}, {high}]")
+
+
+def _hold(settings: object, names: tuple[str, ...], rule: Callable[[Any], bool], remedy: str) -> None:
+    for name in names:
+        value = getattr(settings, name)
+        try:
+            holds = rule(value)  # false for NaN, whichever way it is asked
+        except TypeError:
+            holds = False
+        if not holds:
+            raise SettingsError(f"{name} is {value!r}; it {remedy}")

@@ -249,3 +249,11 @@ def test_a_bar_on_a_terminal_for_many(clear, photo, monkeypatch):
     assert "0/2  a.png" in text
     assert "1/2, " in text
     assert text.endswith("2 restored\n")
+
+
+def test_a_limit_on_pixels_is_an_option_and_its_message_says_so(clear, photo):
+    photo("foggy.png", size=(20, 20))
+    code, said = clear("foggy.png", "--max-pixels", 399)
+    assert code == 2
+    assert "--max-pixels" in said
+    assert clear("foggy.png", "--max-pixels", 400)[0] == 0

@@ -5,27 +5,10 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import cv2
-import numpy as np
 import pytest
 
-from clairvoy.apps.outputs import check_writable, map_png, picture_png, to_json, write_bytes
+from clairvoy.apps.outputs import check_writable, to_json, write_bytes
 from clairvoy.errors import FileError
-
-
-def test_a_map_keeps_its_values_to_16_bits():
-    values = np.float32([[0.0, 0.25, 1.0], [-3.0, 7.0, 1 / 65535]])
-    decoded = cv2.imdecode(np.frombuffer(map_png(values), np.uint8), cv2.IMREAD_UNCHANGED)
-    assert decoded.tolist() == [[0, 16384, 65535], [0, 65535, 1]]
-
-
-def test_a_picture_keeps_its_channel_order():
-    rgb = np.uint8([[[255, 10, 0]]])
-    assert cv2.imdecode(np.frombuffer(picture_png(rgb), np.uint8), cv2.IMREAD_COLOR)[0, 0].tolist() == [
-        0,
-        10,
-        255,
-    ]
 
 
 def test_json_has_no_infinity():

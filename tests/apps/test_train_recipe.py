@@ -8,14 +8,14 @@ import pytest
 from clairvoy.apps.train import haze as train
 from clairvoy.apps.train.recipe import DEFAULTS, KINDS, follow
 from clairvoy.errors import SettingsError
-from clairvoy.restoring.parts import RELEASED
+from clairvoy.restoring.parts import WEIGHTS_FOLDER
 
 
 def parsed(*words):
     """The options of ``clairvoy train haze`` as the command line leaves them, completed by `follow`."""
     parser = argparse.ArgumentParser()
     train.add_arguments(parser)
-    args = parser.parse_args(["haze", "--clear", "photographs", "--out", "run", *map(str, words)])
+    args = parser.parse_args(["--clear", "photographs", "--out", "run", *map(str, words)])
     follow(args)
     return args
 
@@ -117,7 +117,7 @@ def test_every_option_of_a_recipe_has_a_kind_and_is_one_of_the_command():
 
 
 def test_released_recipes_can_be_followed():
-    names = [path.stem for path in Path(RELEASED).glob("*.toml")]
+    names = [path.stem for path in Path(WEIGHTS_FOLDER).glob("*.toml")]
     assert "fast" in names
     for name in names:
         args = parsed("--recipe", name)

@@ -9,17 +9,21 @@ import numpy as np
 import pytest
 import torch
 from gymnasium import spaces
+from PIL import Image
 from safetensors import safe_open
 
 from clairvoy.apps.cli import main
+from clairvoy.apps.train import folder as run_folder
 from clairvoy.apps.train import world as train_world
 from clairvoy.apps.train.log import read_metrics
+from clairvoy.environments.by_name import EnvironmentOptions
 from clairvoy.environments.handed_in import as_environment
 from clairvoy.generative.transitions.learner import TransitionLearnerSettings
 from clairvoy.generative.transitions.vae import TransitionVAESettings
 from clairvoy.qlearning.rollout import evaluate
 from clairvoy.scenarios.world.file import load_world, notes_of
 from clairvoy.scenarios.world.scenario import WorldScenario
+from clairvoy.storage import weights_file
 from clairvoy.storage.run_file import load_run
 
 STEPS = 320
@@ -109,6 +113,7 @@ def test_it_trains_writes_and_resumes_to_the_bit(env, tmp_path, capsys, monkeypa
     # The settings, as they were.
     settings = json.loads((whole / "settings.json").read_text())
     assert (settings["env"], settings["steps"], settings["seed"], settings["updates"]) == (env, STEPS, 3, 40)
+    assert settings["options"] == EnvironmentOptions().to_dict()
     assert settings["settings"]["scenario"]["rollouts"] == 16
     assert settings["settings"]["cotrain"]["budget"] == 40
     # What was kept is the best of the evaluations, and plays as the file says that it plays.
@@ -147,6 +152,7 @@ def test_a_run_is_neither_written_over_nor_continued_as_another(tmp_path, capsys
         (("--resume", "--seed", "9"), {}, "began with --seed 0, not 9"),
         (("--resume", "--without", "gate"), {}, "began with --without [], not ['gate']"),
         (("--resume",), {"steps": 168}, "began with --steps 160, not 168"),
+        (("--resume", "--max-episode-steps", "9"), {}, "began with --options"),
         (("--resume",), {"env": "Acrobot-v1"}, "began with --env CartPole-v1, not Acrobot-v1"),
     ):
         assert call(tmp_path / "run", *more, **{"steps": 160} | changes) == 2
@@ -168,6 +174,10 @@ def test_bad_input_leaves_nothing_behind(tmp_path, capsys):
         ((), {"steps": 31}, "--steps is 31; give at least 32"),
         (("--minutes", "0"), {}, "--minutes is 0; give more than 0"),
         (("--minutes", "nan"), {}, "--minutes is nan; give more than 0"),
+        (("--max-episode-steps", "0"), {}, "max_episode_steps is 0"),
+        (("--env-arg", "slippery"), {}, "--env-arg is 'slippery'; give a name and a value"),
+        (("--env-arg", "slippery=1"), {}, "'CartPole-v1' cannot be made: TypeError"),
+        (("--only", "position"), {}, "no 'position' in what is shown"),
         (("--resume",), {}, "no run to resume here"),
         (("--device", "abacus"), {}, "abacus"),
     ):
@@ -260,3 +270,125 @@ def test_without_the_generator_it_is_q_learning_alone(tmp_path):
     assert load_world(out / "weights.safetensors", as_environment("CartPole-v1", 8)).learner is None
     assert not any(name.startswith(("generator/", "generated/")) for _, told in lines(out) for name in told)
     assert notes_of(out / "weights.safetensors")["without"] == ["generated_scenes"]
+
+
+class Circle(gymnasium.Env):
+    """Nothing ends an episode; what is seen says how it was made."""
+
+    observation_space, action_space = spaces.Box(0.0, 9.0, (1,), np.float32), spaces.Discrete(2)
+
+    def __init__(self, shows=1.0, fails=0):
+        self.shows, self.fails, self.steps = shows, fails, 0
+
+    def reset(self, *, seed=None, options=None):
+        super().reset(seed=seed)
+        return np.array([self.shows], np.float32), {}
+
+    def step(self, action):
+        self.steps += 1
+        if self.steps == self.fails:
+            raise ZeroDivisionError("its own fault")
+        return np.array([self.shows], np.float32), 1.0, False, False, {}
+
+
+@pytest.fixture
+def circle():
+    gymnasium.register("Circle-v0", Circle)
+    yield
+    del gymnasium.registry["Circle-v0"]
+
+
+def test_episodes_without_an_end_are_cut_and_it_is_said(circle, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(train_world, "LEAST_LONGEST", 30)
+    out = tmp_path / "run"
+    assert call(out, "--env-arg", "shows=2.5", env="Circle-v0", steps=160) == 0
+    said = capsys.readouterr().err
+    assert "return 160.0 over 2 fresh episodes" in said
+    assert "2 of these episodes did not end in 160 steps" in said
+    notes = notes_of(out / "weights.safetensors")
+    assert (notes["cut"], notes["options"]["arguments"]) == (2, {"shows": 2.5})
+    assert call(tmp_path / "cut", "--max-episode-steps", "7", env="Circle-v0", steps=160) == 0
+    assert "return 7.0 over 4 fresh episodes" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("where", ["an evaluation", "the last measurement"])
+def test_an_interrupt_reaches_into_episodes_without_an_end(circle, tmp_path, capsys, monkeypatch, where):
+    out, calls, step = tmp_path / "run", [], Circle.step
+    at = {"an evaluation": 700, "the last measurement": 4500}[where]
+
+    def pressed(self, action):
+        calls.append(None)
+        if len(calls) == at:
+            signal.raise_signal(signal.SIGINT)
+        return step(self, action)
+
+    monkeypatch.setattr(Circle, "step", pressed)
+    monkeypatch.setattr(train_world, "LEAST_LONGEST", 500)
+    code = call(out, env="Circle-v0", steps=160)
+    said = capsys.readouterr().err
+    assert (
+        len(calls) < at + 100
+    )  # of the thousand that it was in; some are the dream's, which is drawn at the end
+    if where == "an evaluation":
+        assert (code, "continue with --resume" in said) == (130, True)
+        assert call(out, "--resume", env="Circle-v0", steps=160) == 0
+    else:
+        assert (code, "stopped before it was measured" in said) == (0, True)
+        assert "return" not in notes_of(out / "weights.safetensors")
+    assert notes_of(out / "weights.safetensors")["evaluations"] == [[s, 500.0] for s in (40, 80, 120, 160)]
+
+
+def test_an_environment_that_fails_is_not_our_fault(circle, tmp_path, capsys):
+    assert call(tmp_path / "run", "--env-arg", "fails=9", env="Circle-v0", steps=160) == 2
+    said = capsys.readouterr().err
+    assert "the environment Circle-v0 failed in step: ZeroDivisionError: its own fault" in said
+    assert "Traceback" not in said
+
+
+def test_a_disk_that_is_full_at_the_end_does_not_lose_the_agent(tmp_path, capsys, monkeypatch):
+    home, out = tmp_path / "home", tmp_path / "run"
+    home.mkdir()
+    monkeypatch.setattr(run_folder.Path, "home", lambda: home)
+    write = weights_file.replacing
+
+    def full(path):
+        if path.parent == out:
+            raise OSError(28, "No space left on device")
+        return write(path)
+
+    monkeypatch.setattr(weights_file, "replacing", full)
+    assert call(out, steps=160) == 2
+    told = capsys.readouterr().err
+    assert "weights.safetensors cannot be written (No space left on device); what was trained is in " in told
+    assert f"what was trained is in {home / 'run-weights.safetensors'}" in told
+    kept = load_world(home / "run-weights.safetensors", as_environment("CartPole-v1", 8))
+    assert kept.agent.act_greedily({"observation": torch.zeros(1, 4)}).shape == (1,)
+    # With room again the run, which is done, is measured and written where it belongs.
+    monkeypatch.setattr(weights_file, "replacing", write)
+    assert call(out, "--resume", steps=160) == 0
+    assert "return" in notes_of(out / "weights.safetensors")
+
+
+def test_two_runs_do_not_write_into_one_folder(tmp_path, capsys):
+    with run_folder.alone_in(tmp_path / "run"):
+        assert call(tmp_path / "run", steps=160) == 2
+    assert "another run writes there now" in capsys.readouterr().err
+    assert call(tmp_path / "run", steps=160) == 0
+
+
+def test_the_trained_agent_is_filmed(tmp_path, capsys):
+    pytest.importorskip("minatar")
+    out, gif = tmp_path / "run", tmp_path / "play.gif"
+    assert main(["watch", str(out), "--film", str(gif)]) == 2
+    assert "holds no trained agent" in capsys.readouterr().err
+    assert call(out, "--env-arg", "sticky=0.0", env="MinAtar/Breakout", steps=160) == 0
+    assert main(["watch", str(out), "--film", str(tmp_path / "play.mp4")]) == 2
+    assert "name a file that ends with .gif" in capsys.readouterr().err
+    assert main(["watch", str(out), "--film", str(gif), "--seed", "5"]) == 0
+    said = capsys.readouterr().err
+    games = as_environment("MinAtar/Breakout", 1, EnvironmentOptions(arguments={"sticky": 0.0}))
+    agent = load_world(out / "weights.safetensors", games).agent
+    played = evaluate(games, agent.act_greedily, 1, torch.Generator().manual_seed(5))
+    assert f"return {played.mean_return:.1f} in {int(played.lengths)} steps" in said
+    with Image.open(gif) as shown:
+        assert shown.size == (160, 160)

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from clairvoy.drawing.plane_pictures import GROUND, colours, picture_of_planes
+from clairvoy.drawing.palette import GROUND
+from clairvoy.drawing.plane_pictures import colours, picture_of_planes
 from clairvoy.errors import InputError, SettingsError
 
 

@@ -105,7 +105,7 @@ def test_what_does_not_fit_is_refused():
         AtariGames("Pong", 0)
     with pytest.raises(SettingsError, match="sticky is -1"):
         AtariSettings(sticky=-1)
-    with pytest.raises(SettingsError, match="skip 0"):
+    with pytest.raises(SettingsError, match="skip is 0; it must be at least 1"):
         AtariSettings(skip=0)
     games = AtariGames("Pong", 2)
     games.reset(torch.Generator())

@@ -7,7 +7,7 @@ import torch
 from clairvoy.errors import SettingsError
 from clairvoy.evaluation import expected_calibration_error, measure_trust
 from clairvoy.evaluation.trust import ABLATED, compare
-from clairvoy.generative.density.perception import SIGNS, Calibration
+from clairvoy.generative.density.calibration import SIGNS, Calibration
 from clairvoy.imaging.files import Picture, write
 from clairvoy.restoring.parts import Parts
 

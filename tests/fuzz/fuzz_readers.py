@@ -14,6 +14,7 @@ import io
 import sys
 import tempfile
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import atheris
@@ -65,6 +66,21 @@ def corpus() -> Iterator[tuple[str, bytes]]:
         )
         tifffile.imwrite(target, array, photometric="rgb", compression="zlib", **options)
         yield "TIFF", target.getvalue()
+    with suppress(ImportError):
+        import pylibjxl
+
+        for channels in (1, 3, 4):
+            samples = rng.integers(0, 255, (9, 12, channels), np.uint8)
+            yield "JPEGXL", pylibjxl.encode(samples, lossless=True, exif=bytes(4) + EXIF, xmp=b"<x:xmpmeta/>")
+    tags = [
+        (33421, 3, 2, (2, 2), True),
+        (33422, 1, 4, bytes((0, 1, 1, 2)), True),
+        (50706, 1, 4, bytes((1, 4, 0, 0)), True),
+    ]
+    target = io.BytesIO()
+    mosaic = rng.integers(0, 65535, (32, 48)).astype(np.uint16)
+    tifffile.imwrite(target, mosaic, photometric=32803, metadata=None, extratags=tags)
+    yield "RAW", target.getvalue()
     yield from (("HEIC", path.read_bytes()) for path in HEIC.glob("*.heic"))
 
 
@@ -90,7 +106,7 @@ def main() -> None:
         if not args.only or kind in args.only:
             (folder / f"{kind}-{number}").write_bytes(data)
     flags = [
-        *("-verbosity=0", "-print_final_stats=1"),
+        *("-verbosity=0", "-print_final_stats=1", f"-artifact_prefix={folder}/"),
         f"-max_total_time={args.seconds}",
         "-rss_limit_mb=4096",
         "-timeout=20",

@@ -7,8 +7,9 @@ import torch
 import torch.nn.functional as F
 
 from clairvoy.generative.density.bilateral_grid import slice_grid
+from clairvoy.generative.density.calibration import SIGNS, Calibration, to_db
 from clairvoy.generative.density.discriminator import CLEAR
-from clairvoy.generative.density.perception import SIGNS, Calibration, perceive, to_db
+from clairvoy.generative.density.perception import Perceiver
 from clairvoy.generative.density.vae import Posterior
 
 
@@ -70,7 +71,7 @@ def test_db_is_psnr():
 
 def test_perception_is_what_the_posterior_says(generator, discriminator):
     picture = torch.rand(2, 3, 64, 96, generator=torch.Generator().manual_seed(3))
-    seen = perceive(generator, discriminator, picture, torch.Generator().manual_seed(0))
+    seen = Perceiver(generator, discriminator, Calibration()).look(picture, torch.Generator().manual_seed(0))
     with torch.no_grad():
         posterior = generator.encode(picture)
         grid = generator.decode(posterior.mean, posterior.density)
@@ -88,7 +89,7 @@ def test_perception_is_what_the_posterior_says(generator, discriminator):
 
 def test_the_signs_are_what_they_are_called(generator, discriminator):
     picture = torch.rand(2, 3, 64, 96, generator=torch.Generator().manual_seed(3))
-    seen = perceive(generator, discriminator, picture, torch.Generator().manual_seed(0))
+    seen = Perceiver(generator, discriminator, Calibration()).look(picture, torch.Generator().manual_seed(0))
     sign = dict(zip(SIGNS, seen.signs.split(1, dim=1), strict=True))
     with torch.no_grad():
         restored = generator.restore_along(picture, seen.grid, seen.airlight)[0].clamp(0, 1)
@@ -120,7 +121,9 @@ def test_many_looks_see_a_mirrored_picture_mirrored(generator, discriminator):
     def see(flip, looks):
         pictures = [x.flip(-1) if flip else x for x in (picture, other)]
         noise = torch.Generator().manual_seed(0)
-        return perceive(generator, discriminator, pictures[0], noise, looks=pictures[1:] if looks else ())
+        return Perceiver(generator, discriminator, Calibration()).look(
+            pictures[0], noise, looks=pictures[1:] if looks else ()
+        )
 
     there, back = see(False, True), see(True, True)
     assert there.grid.shape[-2:] == (48, 64)
@@ -174,7 +177,9 @@ def test_the_spread_is_that_of_many_draws(generator, discriminator, unsure, cert
     if "field" in certain:
         posterior = posterior._replace(log_variance=torch.full_like(posterior.log_variance, -40))
     noise = torch.Generator().manual_seed(0)
-    seen = perceive(generator, discriminator, picture, noise, samples=1000, posterior=posterior)
+    seen = Perceiver(generator, discriminator, Calibration()).look(
+        picture, noise, samples=1000, posterior=posterior
+    )
     colour, transmission = drawn_spread(generator, posterior, picture)
     doubt = torch.exp(seen.signs[:, :1]) - 1e-5
     torch.testing.assert_close(doubt[0], colour, rtol=0.15, atol=1e-7)
@@ -192,7 +197,9 @@ def test_each_part_of_the_posterior_adds_to_the_spread(generator, discriminator,
 
     def doubt(about):
         noise = torch.Generator().manual_seed(0)
-        seen = perceive(generator, discriminator, picture, noise, samples=50, posterior=about)
+        seen = Perceiver(generator, discriminator, Calibration()).look(
+            picture, noise, samples=50, posterior=about
+        )
         return float((torch.exp(seen.signs[:, 0]) - 1e-5).mean()), float(seen.spread.mean())
 
     none = doubt(sure)

@@ -247,7 +247,7 @@ def test_bad_settings():
         "discriminator_learning_rate",
         "judge_every",
     ):
-        with pytest.raises(SettingsError, match=f"{name} is 0; it must be above 0"):
+        with pytest.raises(SettingsError, match=f"{name} is 0; it must be (above 0|at least 1)"):
             TransitionLearnerSettings(**{name: 0})
     with pytest.raises(SettingsError, match="r1 is -1"):
         TransitionLearnerSettings(r1=-1)

@@ -5,54 +5,10 @@ import pytest
 from numpy.typing import NDArray
 
 from clairvoy.errors import InputError, SettingsError
-from clairvoy.imaging.dark_channel import dark_channel, estimate_airlight, guided_filter, restore_dark_channel
+from clairvoy.imaging.dark_channel import dark_channel, estimate_airlight, restore_dark_channel
 
 Array = NDArray[np.float32]
 AIRLIGHT = np.array([0.8, 0.85, 0.9], np.float32)
-
-
-def naive_guided_filter(guide: Array, source: Array, radius: int, eps: float) -> NDArray[np.float64]:
-    """Equations 5, 6 and 8 of the 2013 paper, window by window, in float64."""
-    guide_64, source_64 = guide.astype(np.float64), source.astype(np.float64)
-    height, width = guide.shape
-
-    def window(row: int, column: int) -> tuple[slice, slice]:
-        return (
-            slice(max(0, row - radius), min(height, row + radius + 1)),
-            slice(max(0, column - radius), min(width, column + radius + 1)),
-        )
-
-    slope, offset, filtered = np.empty((height, width)), np.empty((height, width)), np.empty((height, width))
-    for position in np.ndindex(height, width):
-        i, p = guide_64[window(*position)], source_64[window(*position)]
-        slope[position] = np.mean((i - i.mean()) * (p - p.mean())) / (i.var() + eps)
-        offset[position] = p.mean() - slope[position] * i.mean()
-    for position in np.ndindex(height, width):
-        around = window(*position)
-        filtered[position] = slope[around].mean() * guide_64[position] + offset[around].mean()
-    return filtered
-
-
-@pytest.mark.parametrize("radius", [1, 3, 20])  # 20: larger than the picture
-def test_guided_filter_equals_plain_loops(radius: int):
-    random = np.random.default_rng(0)
-    guide, source = random.random((2, 13, 17), dtype=np.float32)
-    np.testing.assert_allclose(
-        guided_filter(guide, source, radius, 1e-2),
-        naive_guided_filter(guide, source, radius, 1e-2),
-        atol=1e-6,
-    )
-
-
-def test_guided_filter_is_a_box_filter_for_a_flat_guide_and_keeps_what_the_guide_explains():
-    random = np.random.default_rng(1)
-    source = random.random((30, 30), dtype=np.float32)
-    flat = guided_filter(np.full_like(source, 0.5), source, 2, 1e-3)
-    assert flat[15, 15] == pytest.approx(
-        np.mean([source[r - 2 : r + 3, c - 2 : c + 3].mean() for r in range(13, 18) for c in range(13, 18)]),
-        abs=1e-6,
-    )
-    np.testing.assert_allclose(guided_filter(source, 2 * source + 1, 2, 1e-9), 2 * source + 1, atol=1e-5)
 
 
 def test_dark_channel_is_the_least_of_channels_and_square():

@@ -113,7 +113,8 @@ def test_a_file_cut_anywhere_is_refused_or_whole(picture, kind, where):
     whole = encode(picture.pixels, picture, kind)
     cut = read_or_refuse(whole[: int(where * len(whole))])
     if cut is not None:
-        np.testing.assert_array_equal(cut.pixels, read(whole).pixels)
+        seen = slice(None) if cut.no_data is None else ~cut.no_data
+        np.testing.assert_array_equal(cut.pixels[seen], read(whole).pixels[seen])
 
 
 @pytest.mark.parametrize("kind", FORMATS)
@@ -123,9 +124,10 @@ def test_a_small_file_cut_at_every_byte(kind):
     for length in range(len(whole)):
         cut = read_or_refuse(whole[:length])
         if cut is not None:  # only what lies behind the pixels is missing, and that is said
-            assert kind == "TIFF"
+            assert kind in ("TIFF", "JPEG")
             assert cut.notes
-            np.testing.assert_array_equal(cut.pixels, pixels)
+            seen = slice(None) if cut.no_data is None else ~cut.no_data
+            np.testing.assert_array_equal(cut.pixels[seen], read(whole).pixels[seen])
 
 
 @settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -201,13 +203,6 @@ def test_jpeg_takes_an_opaque_alpha_and_refuses_transparency():
     assert read(encode(pixels, Picture(pixels, np.full((2, 2), 255, np.uint8)), "JPEG")).alpha is None
     with pytest.raises(FileError, match="PNG, WebP or TIFF"):
         encode(pixels, Picture(pixels, np.full((2, 2), 254, np.uint8)), "JPEG")
-
-
-def test_cmyk_needs_a_profile():
-    stored = io.BytesIO()
-    Image.new("CMYK", (4, 4)).save(stored, "JPEG")
-    with pytest.raises(FileError, match="CMYK without a colour profile"):
-        read(stored.getvalue())
 
 
 def foreign(kind: str, **options: object) -> bytes:
@@ -320,6 +315,16 @@ def test_targets_that_cannot_be(tmp_path):
             write(tmp_path / name, pixels, Picture(pixels))
 
 
+@pytest.mark.parametrize("name", ["n" * 300 + ".png", "zero\0byte.png"])
+def test_names_that_no_file_can_have(tmp_path, name):
+    pixels = np.zeros((2, 2, 3), np.uint8)
+    with pytest.raises(FileError, match="cannot be written"):
+        write(tmp_path / name, pixels, Picture(pixels))
+    with pytest.raises(FileError, match="cannot be opened"):
+        read(tmp_path / name)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_arguments_that_are_no_picture():
     good = np.zeros((2, 2, 3), np.uint8)
     for pixels in (good.astype(np.float32), good[..., 0], good[:0], good[..., :2]):
@@ -332,8 +337,6 @@ def test_arguments_that_are_no_picture():
     for kind in ("BMP", "HEIC", "NONE"):
         with pytest.raises(FileError, match=f"'{kind}' is not a format that can be written"):
             encode(good, Picture(good), kind)
-    with pytest.raises(FileError, match=r"JPEG holds|exceed"):
-        encode(good, Picture(good, metadata=Metadata(exif=bytes(70_000))), "JPEG")
 
 
 def test_find_photographs(tmp_path):

@@ -92,10 +92,10 @@ def test_one_observation_alone_needs_no_name():
 
 
 def test_what_is_no_agent_is_refused(tmp_path):
-    with pytest.raises(WeightsError, match="no agent can be read"):
+    with pytest.raises(WeightsError, match="cannot be read"):
         DQN.load(tmp_path / "missing.safetensors")
     (tmp_path / "text.safetensors").write_text("no weights")
-    with pytest.raises(WeightsError, match="no agent can be read"):
+    with pytest.raises(WeightsError, match="cannot be read"):
         DQN.load(tmp_path / "text.safetensors")
     with pytest.raises(FileError, match="cannot be written"):
         agent().save(tmp_path / "text.safetensors" / "in a file")

@@ -1,6 +1,7 @@
 """The average of the weights: in closed form, it acts and is kept, and what it leaves behind is of one piece."""
 
 import copy
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -10,9 +11,8 @@ from clairvoy.errors import SettingsError
 from clairvoy.qlearning.dqn import DQN, DQNSettings
 from clairvoy.qlearning.encoders import network_for
 from clairvoy.qlearning.environment import ObservationSpec
-from clairvoy.qlearning.online import Best, OnlineSettings, _Run
 from clairvoy.qlearning.qnetwork import initialise
-from clairvoy.qlearning.rollout import Evaluation
+from clairvoy.qlearning.rounds import EvaluatedTraining
 from clairvoy.qlearning.transitions import Transitions
 from clairvoy.qlearning.units import settle
 
@@ -148,23 +148,18 @@ def test_units_that_settled_inside_what_learns_reach_the_average():
     assert learner.averaged.encoder.unit.tolist() == [3.0, 3.0]
 
 
-def test_evaluation_keeps_the_weights_that_acted(monkeypatch):
-    """`train_online` judges the average, so that is what it must keep."""
+def test_evaluation_keeps_the_weights_that_acted():
+    """What is evaluated is the average, so that is what must be kept."""
     learner = agent(average=SHARE)
     learner.update(batch())
-
-    played = Evaluation(torch.ones(1), torch.ones(1, dtype=torch.int64))
-    monkeypatch.setattr("clairvoy.qlearning.online.evaluate", lambda *args, **more: played)
-    run = _Run.__new__(_Run)
-    run.training = type("Training", (), {"agent": learner, "steps": 8})
-    run.environment, run.best, run.evaluations = None, Best(), []
-    run.settings = OnlineSettings(episodes=1)
-    run._evaluate(lambda: None)
+    training = SimpleNamespace(agent=learner, steps=8, budget=8, round=dict)
+    run = EvaluatedTraining(training, lambda: (1.0, {}), every=8)
+    run.round()
     assert torch.equal(run.best.network["values"], learner.averaged.values)
     assert not torch.equal(run.best.network["values"], learner.network.values)
 
 
 @pytest.mark.parametrize("share", [0.0, 1.5, -0.1])
 def test_bad_shares(share):
-    with pytest.raises(SettingsError, match=rf"average is {share}; it is a share, above 0 and at most 1"):
+    with pytest.raises(SettingsError, match=rf"average is {share}; it must (be above 0|lie in \[0, 1\])"):
         DQNSettings(average=share)

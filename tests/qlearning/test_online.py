@@ -238,7 +238,7 @@ def test_what_stops_a_run_reaches_into_an_evaluation_and_nothing_is_lost(kind, a
     done = train_online(whole, Corridor(64), SETTINGS, report=lambda *told: reports.append(told))
 
     steps, now = [], [0.0]
-    monkeypatch.setattr("clairvoy.qlearning.online.time.monotonic", lambda: now[0])
+    monkeypatch.setattr("clairvoy.qlearning.rounds.time.monotonic", lambda: now[0])
 
     def pause():
         """In the middle of the second evaluation."""

@@ -9,7 +9,7 @@ from PIL import Image
 
 from clairvoy.errors import InputError, SettingsError, WeightsError
 from clairvoy.generative.density.calibration import RESTORE_FROM
-from clairvoy.imaging.files import read
+from clairvoy.imaging.files import Picture, encode, read
 from clairvoy.restoring.dehazer import SURE_FROM, Dehazer, clear, how_much
 from clairvoy.restoring.parts import Parts, load_weights, save_weights
 
@@ -118,7 +118,7 @@ def test_weights_survive_a_file_and_wrong_ones_are_refused(tmp_path):
         for key, value in module.state_dict().items():
             torch.testing.assert_close(again.modules()[name].state_dict()[key], value, atol=1e-3, rtol=1e-3)
     (tmp_path / "bad.safetensors").write_bytes(b"no weights")
-    with pytest.raises(WeightsError, match="not a weights file"):
+    with pytest.raises(WeightsError, match="cannot be read"):
         load_weights(tmp_path / "bad.safetensors")
     with pytest.raises(WeightsError, match="no such weights"):
         load_weights("nothing")
@@ -173,4 +173,48 @@ def test_what_is_taken_away_grows_with_what_the_agent_believes(dehazer, photo, m
 
 def test_how_much_in_closed_form():
     middle = (RESTORE_FROM + SURE_FROM) / 2
-    assert [how_much(p) for p in (0, RESTORE_FROM, middle, SURE_FROM, 1)] == [0, 0, 0.5, 1, 1]
+    assert [how_much(p) for p in (0, RESTORE_FROM, middle, SURE_FROM, 1)] == pytest.approx(
+        [0, 0, 0.5, 1, 1]
+    )
+
+
+def cut_out(photo, colour):
+    """The photo with its left half transparent, over a colour that nobody sees: (H, W, 4) uint8."""
+    alpha = np.full(photo.shape[:2], 255, np.uint8)
+    alpha[:, : photo.shape[1] // 2] = 0
+    return np.dstack([np.where(alpha[..., None] == 0, np.uint8(colour), photo), alpha])
+
+
+@pytest.mark.parametrize("kind", ["array", "picture", "pil", "tensor", "file"])
+def test_colours_that_nobody_sees_decide_nothing(dehazer, photo, kind):
+    kinds = {
+        "array": lambda rgba: rgba,
+        "picture": lambda rgba: Picture(np.ascontiguousarray(rgba[..., :3]), rgba[..., 3]),
+        "pil": Image.fromarray,
+        "tensor": lambda rgba: torch.from_numpy(rgba).permute(2, 0, 1),
+        "file": lambda rgba: encode(
+            np.ascontiguousarray(rgba[..., :3]), Picture(rgba, np.ascontiguousarray(rgba[..., 3])), "PNG"
+        ),
+    }
+    results = [dehazer(kinds[kind](cut_out(photo, colour)), force=True) for colour in (0, 255, 90)]
+    for result in results:
+        assert result.report.haze_probability == results[0].report.haze_probability
+        assert (result.airlight == results[0].airlight).all()
+        assert (result.haze == results[0].haze).all()
+        assert (result.haze[:, : photo.shape[1] // 2] == 0).all()
+    images = [np.asarray(getattr(result.image, "pixels", result.image)) for result in results]
+    images = [image.transpose(1, 2, 0) if image.shape[0] == 4 else image for image in images]
+    half = photo.shape[1] // 2
+    assert (images[0][:, half:, :3] == images[1][:, half:, :3]).all()
+    assert [int(image[0, 0, 0]) for image in images] == [0, 255, 90]  # what is hidden stays
+
+
+@pytest.mark.parametrize("force", [True, False])
+@pytest.mark.parametrize("kind", [lambda array: array, torch.from_numpy, Picture])
+def test_a_late_map_is_that_of_the_picture_that_came_in(dehazer, photo, force, kind):
+    buffer = photo.copy()
+    frame = kind(buffer) if kind is not torch.from_numpy else kind(buffer).permute(2, 0, 1)
+    result = dehazer(frame, force=force)
+    expected = dehazer(photo, force=force).haze
+    buffer[:] = 255 - buffer
+    np.testing.assert_array_equal(result.haze, expected)

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import torch
 
-from clairvoy.restoring.noise import VISIBLE, noise_level, within_noise
+from clairvoy.restoring.noise import FAINT, VISIBLE, noise_level, within_noise, within_signal
 
 
 def hillside(height=400, width=500):

@@ -13,9 +13,10 @@ from torch import nn
 
 from clairvoy.errors import SettingsError
 from clairvoy.imaging.files import Picture
+from clairvoy.imaging.hidden import fill
 from clairvoy.imaging.scenes import PictureScene
 from clairvoy.restoring.parts import Parts
-from clairvoy.restoring.scene import SceneSearcher, WindowRestorer, choose_grid, fading_mask, fill, sampled
+from clairvoy.restoring.scene import SceneSearcher, WindowRestorer, choose_grid, fading_mask, sampled
 from clairvoy.searching import glimpse
 from clairvoy.searching.glimpse import DOWN, LEFT, RIGHT, STAY, UP
 

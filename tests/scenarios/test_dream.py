@@ -9,6 +9,7 @@ from test_world import same, whole_of
 from clairvoy.generative.transitions.learner import Made
 from clairvoy.qlearning.environment import ObservationSpec, Step
 from clairvoy.scenarios.world.dream import dream
+from clairvoy.scenarios.world.learnt_world import LearntWorld
 
 
 class Counting:
@@ -45,7 +46,7 @@ def scenario(dreamed_end=99.0, bad=None, tau=True):
     def act(shown, mask):
         return 1 + (shown["at"][:, 0] % 3).long().clamp(max=1)
 
-    def make(state, action):
+    def make(state, action, noise):
         asked.append((float(state[0]), int(action[0])))
         then = state[:, 0] + 2 * action
         if bad is not None and bool(then[0] >= bad):
@@ -64,6 +65,9 @@ def scenario(dreamed_end=99.0, bad=None, tau=True):
             return 1 / (1 + made.spread)
 
     made = SimpleNamespace(learner=learner, tau=Tau(), name="at", agent=SimpleNamespace(act_greedily=act))
+    made.learnt_world = lambda noise: LearntWorld(
+        learner, made.tau, Counting.observation_specs, 3, starts=None, noise=noise
+    )
     return made, asked
 
 

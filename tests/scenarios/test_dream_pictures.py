@@ -9,13 +9,14 @@ import torch
 from PIL import Image
 from test_world import Planes, world
 
-from clairvoy.drawing.plane_pictures import GROUND, colours
+from clairvoy.drawing.palette import GROUND
+from clairvoy.drawing.palette import LINE as EDGE
+from clairvoy.drawing.plane_pictures import colours
 from clairvoy.scenarios.world.dream import Dream
 from clairvoy.scenarios.world.dream_pictures import (
     CURVES,
     DREAM,
     END,
-    FAINT,
     GAME,
     SIDE,
     curves,
@@ -62,7 +63,7 @@ def test_frames_lie_where_it_is_said(dtype, lit, dark):
     # Where the dream has ended there is an empty place.
     left, top = places["game"][3][0], places["dream"][0][1]
     assert (picture[top + 1 : top + SIDE - 1, left + 1 : left + SIDE - 1] == GROUND).all()
-    assert (picture[top, left : left + SIDE] == FAINT).all()
+    assert (picture[top, left : left + SIDE] == EDGE).all()
 
 
 def test_what_is_said_under_frames():

@@ -6,8 +6,10 @@ import pytest
 import torch
 
 from clairvoy.generative.transitions.learner import Made
+from clairvoy.qlearning.environment import ObservationSpec
 from clairvoy.qlearning.transitions import GENERATED
-from clairvoy.scenarios.world.generated_rollouts import _Steps, _to_the_end, roll_out
+from clairvoy.scenarios.world.generated_rollouts import RolloutSettings, _Steps, _to_the_end, roll_out
+from clairvoy.scenarios.world.learnt_world import LearntWorld
 
 
 def count_up(x, action):
@@ -27,7 +29,7 @@ class FakeLearner:
             decode=lambda state, said: (said[:, :1], said[:, 1], said[:, 2] > 0.5),
         )
 
-    def make(self, state, action):
+    def make(self, state, action, noise=None):
         x = state[:, 0]
         then, reward, ended = self.world(x, action)
         self.asked.append((x.tolist(), action.tolist()))
@@ -39,12 +41,17 @@ def sure(made):
     return (9 - made.spread) / 10
 
 
+def world_of(learner, tau, num_actions=3):
+    spec = ObservationSpec((1,), torch.float32, 0.0, 99.0)
+    return LearntWorld(learner, tau, {"at": spec}, num_actions, starts=None)
+
+
 def rolled(states, learner=None, tau=sure, act=None, **changes):
-    settings = {"name": "at", "num_actions": 3, "gamma": 0.5, "horizon": 3, "gate": "open", "least_tau": 0.5,
-                "rng": torch.Generator().manual_seed(0)}  # fmt: skip
+    rng = changes.pop("rng", torch.Generator().manual_seed(0))
+    settings = RolloutSettings(**{"gamma": 0.5, "horizon": 3, "gate": "open", "least_tau": 0.5} | changes)
     one = torch.tensor(states, dtype=torch.float32)[:, None]
     act = act or (lambda states, number: torch.ones(len(states), dtype=torch.int64))
-    return roll_out(learner or FakeLearner(), tau, act, one, **settings | changes)
+    return roll_out(world_of(learner or FakeLearner(), tau), act, one, settings, rng)
 
 
 def told(made):
@@ -167,11 +174,11 @@ def test_what_is_not_finite_is_dropped_and_takes_nobody_with_it(gate):
 def test_pictures_stay_what_they_are():
     learner = FakeLearner()
     learner.outcomes.decode = lambda state, said: (state.roll(1, 3), said[:, 1], said[:, 2] > 0.5)
-    learner.make = lambda state, action: Made(torch.zeros(len(state), 3), *torch.zeros(3, len(state)))
+    learner.make = lambda state, action, noise: Made(torch.zeros(len(state), 3), *torch.zeros(3, len(state)))
     planes = torch.eye(4, dtype=torch.bool).expand(2, 1, 4, 4)
     act = lambda states, number: torch.zeros(len(states), dtype=torch.int64)  # noqa: E731
-    made = roll_out(learner, lambda made: torch.ones(2), act, planes, name="at", num_actions=2, gamma=1.0, horizon=2,
-                    gate="open", least_tau=0.0, rng=torch.Generator())  # fmt: skip
+    world = world_of(learner, lambda made: torch.ones(2), num_actions=2)
+    made = roll_out(world, act, planes, RolloutSettings(1.0, 2, "open", 0.0), torch.Generator())
     t = made.transitions
     assert t.observation["at"].dtype == torch.bool
     for row in range(4):

@@ -74,7 +74,7 @@ def test_what_is_not_recognised_is_not_restored_and_clear_scenes_do_not_count(sc
 
 
 def test_the_mean_is_the_restoration_of_the_most_likely_draw(scenes, parts):
-    found = measure_sampler(parts.generator, parts.discriminator, parts.calibration, scenes, draws=1)
+    found = measure_sampler(parts.perceiver, scenes, draws=1)
     with torch.no_grad():
         posterior = parts.generator.encode(scenes.hazy)
         restored = parts.generator.restore(scenes.hazy, posterior.most_likely)[0].clamp(0, 1)
@@ -82,10 +82,10 @@ def test_the_mean_is_the_restoration_of_the_most_likely_draw(scenes, parts):
 
 
 def test_no_way_to_choose_passes_the_best_draw(scenes, parts):
-    found = measure_sampler(parts.generator, parts.discriminator, parts.calibration, scenes, draws=4)
+    found = measure_sampler(parts.perceiver, scenes, draws=4)
     assert set(found) == {"mean", "single", "rejection", "most_believed", "highest_tau", "best"}
     assert all(
         found["best"] >= found[name] for name in ("single", "rejection", "most_believed", "highest_tau")
     )
-    one = measure_sampler(parts.generator, parts.discriminator, parts.calibration, scenes, draws=1)
+    one = measure_sampler(parts.perceiver, scenes, draws=1)
     assert one["single"] == one["rejection"] == one["most_believed"] == one["highest_tau"] == one["best"]

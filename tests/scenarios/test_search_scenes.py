@@ -138,12 +138,14 @@ def test_beliefs_are_those_of_the_code_in_use(parts):
     made = scene_set([view, no_haze(clear_view(128))], parts, 4, (Thumbnail(), spoilt))
     assert made.grid == (4, 4)
     assert torch.equal(made.windows[0, 1, 2], view.picture[:, 32:64, 64:96])
-    looked = beliefs_of_windows(parts, small_windows(view.picture, 4, 4).flatten(0, 1)).T.view(4, 4, 4)
+    looked = beliefs_of_windows(parts.perceiver, small_windows(view.picture, 4, 4).flatten(0, 1)).T.view(
+        4, 4, 4
+    )
     torch.testing.assert_close(made.beliefs[0], looked)
     small = torch.nn.functional.interpolate(
         view.picture[None].float() / 255, size=(256, 256), mode="bilinear", antialias=True
     )
-    shown = beliefs_of_thumbnail(parts, small.clamp(0, 1), 4, 4)[0]
+    shown = beliefs_of_thumbnail(parts.perceiver, small.clamp(0, 1), 4, 4)[0]
     torch.testing.assert_close(made.previews[0, 0], shown)
     assert not torch.allclose(made.previews[0, 1], shown)
     assert not bool(made.hazy[1].any())

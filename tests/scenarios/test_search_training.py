@@ -16,6 +16,7 @@ from clairvoy.scenarios.search_agent.training import (
     SearchTraining,
     SearchTrainingSettings,
     judge,
+    train_search,
     turned,
 )  # fmt: skip
 from clairvoy.searching.glimpse import STAY
@@ -111,17 +112,42 @@ def test_an_agent_is_judged_on_every_scene_with_and_without_a_thumbnail():
 def test_it_learns_to_search():
     # Haze is one round patch here; docs/search.md has real scenes.
     training = SearchTraining(sets(0), sets(1), SETTINGS)
-    before = judge(training.network, sets(2), SEARCH)
-    agent = training.train()
-    after = judge(agent, sets(2), SEARCH)
+    before = judge(training.agent.network, sets(2), SEARCH)
+    trained = train_search(training)
+    after = judge(training.agent.network, sets(2), SEARCH)
     assert after.score > before.score + 0.3, (before, after)
     assert after.found > 0.5
+    assert trained.finished
+    assert trained.best.metrics["held_out/score"] == trained.best.mean_return == training.judge().score
 
 
-def test_the_same_seed_trains_the_same_agent():
-    short = replace(SETTINGS, steps=384)
-    one, other = (SearchTraining(sets(0), sets(1), short).train().state_dict() for _ in range(2))
-    assert all(torch.equal(one[name], other[name]) for name in one)
+SHORT = replace(SETTINGS, steps=384, turn_every=1, judge_every=1)
+
+
+def test_the_same_seed_trains_the_same_agent_also_in_two_parts(tmp_path):
+    """Scenes are turned in every round, and the run is stopped after the first: both must come back."""
+
+    def training(seed=0):
+        return SearchTraining(sets(0), sets(1), replace(SHORT, seed=seed))
+
+    def weights(one):
+        return torch.cat([value.flatten() for value in one.agent.network.state_dict().values()])
+
+    whole, again, first, second = (training() for _ in range(4))
+    done, _ = train_search(whole), train_search(again)
+    assert torch.equal(weights(whole), weights(again))
+    file = tmp_path / "run.pt"
+    part = train_search(first, checkpoint=file, report=lambda steps, told: False)
+    assert (part.finished, first.rounds, len(part.evaluations)) == (False, 1, 1)
+    rest = train_search(second, checkpoint=file, resume=True)
+    assert torch.equal(weights(whole), weights(second))
+    assert rest.evaluations == done.evaluations
+    assert second.ways == whole.ways
+    with pytest.raises(SettingsError, match="seed is 1, the saved run had 0"):
+        train_search(training(seed=1), checkpoint=file, resume=True)
+
+
+def test_bad_settings_are_named():
     with pytest.raises(SettingsError, match="at least one"):
         SearchTrainingSettings(grids=())
     with pytest.raises(SettingsError, match="thin"):

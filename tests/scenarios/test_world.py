@@ -293,13 +293,13 @@ def test_errors():
     with pytest.raises(SettingsError, match=r"share is 1\.0"):
         world(share=1.0)
     for changes, text in (
-        ({"horizon": 0}, "horizon is 0; rollouts take 1 to 5 steps"),
+        ({"horizon": 0}, r"horizon is 0; it must lie in \[1, 5\]"),
         ({"horizon": 6}, "horizon is 6"),
         ({"rollouts": 0}, "rollouts is 0; it must be at least 1"),
         ({"fresh": 0}, "fresh is 0"),
         ({"batch": 0}, "batch is 0"),
         ({"generator_updates": 0}, "generator_updates is 0"),
-        ({"least_tau": 1.5}, r"least_tau is 1\.5; it lies in \[0, 1\]"),
+        ({"least_tau": 1.5}, r"least_tau is 1\.5; it must lie in \[0, 1\]"),
         ({"exploration": -0.1}, r"exploration is -0\.1"),
         ({"surprising": 2}, "surprising is 2"),
         ({"surprising": 0.5, "ends": 0.5}, r"surprising is 0\.5 and ends 0\.5; something must be left"),

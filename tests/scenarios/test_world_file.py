@@ -124,5 +124,5 @@ def test_no_file_or_a_damaged_one(tmp_path):
         if content:
             path.write_bytes(content)
         for read in (lambda p=path: load_world(p, Corridor(4)), lambda p=path: notes_of(p)):
-            with pytest.raises(WeightsError, match="not a weights file"):
+            with pytest.raises(WeightsError, match="cannot be read"):
                 read()

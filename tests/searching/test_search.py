@@ -1,10 +1,13 @@
 """The agent at work, with agents whose answers are known."""
 
+from types import SimpleNamespace
+
 import torch
 from torch import nn
 
 from clairvoy.searching import glimpse
-from clairvoy.searching.explore import GRID, cut_windows, pool_beliefs, search
+from clairvoy.searching.beliefs import pool_beliefs
+from clairvoy.searching.explore import GRID, cut_windows, search
 
 
 class Always(nn.Module):
@@ -65,8 +68,9 @@ def test_windows_are_the_picture_in_pieces():
 
 
 def test_beliefs_are_means_over_windows():
-    maps = [torch.arange(256.0).view(1, 1, 16, 16) / 1024 for _ in range(4)]
-    pooled = pool_beliefs(*maps)
+    map_ = torch.arange(256.0).view(1, 1, 16, 16) / 1024
+    seen = SimpleNamespace(haze=map_, spread=map_, clear=map_)
+    pooled = pool_beliefs(SimpleNamespace(tau=lambda seen: seen.haze / 2), seen)
     assert pooled.shape == (1, 4, GRID, GRID)
-    torch.testing.assert_close(pooled[0, 0, 0, 0], maps[0][0, 0, :2, :2].mean())
-    torch.testing.assert_close(pooled[0, 1, 0, 0], 4 * maps[0][0, 0, :2, :2].mean())
+    first = map_[0, 0, :2, :2].mean()
+    torch.testing.assert_close(pooled[0, :, 0, 0], torch.stack([first, 4 * first, first, first / 2]))

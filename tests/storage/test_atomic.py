@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from clairvoy.storage.atomic import part_name, remove_abandoned_parts, replace_file
+from clairvoy.storage.atomic import part_name, remove_abandoned_parts, replace_file, replacing
 
 
 @pytest.mark.parametrize("exists", [True, False])
@@ -41,6 +41,30 @@ def test_a_disk_that_fails_leaves_the_old_file_and_nothing_else(tmp_path, monkey
     with pytest.raises(OSError, match="No space"):
         replace_file(path, b"new")
     assert [(entry.name, entry.read_bytes()) for entry in tmp_path.iterdir()] == [("file", b"old")]
+
+
+def test_a_writer_that_fails_half_way_leaves_the_old_file_and_nothing_else(tmp_path):
+    path = tmp_path / "file"
+    path.write_bytes(b"old")
+
+    def write_a_part():
+        with replacing(path) as part:
+            part.write_bytes(b"ne")
+            raise RuntimeError("half way")
+
+    with pytest.raises(RuntimeError, match="half way"):
+        write_a_part()
+    assert [(entry.name, entry.read_bytes()) for entry in tmp_path.iterdir()] == [("file", b"old")]
+
+
+def test_what_a_writer_wrote_is_on_the_disk_before_it_takes_the_name(tmp_path, monkeypatch):
+    steps, fsync, replace = [], os.fsync, os.replace
+    monkeypatch.setattr(os, "fsync", lambda *a: (steps.append("fsync"), fsync(*a))[1])
+    monkeypatch.setattr(os, "replace", lambda *a: (steps.append("replace"), replace(*a))[1])
+    with replacing(tmp_path / "file") as part:
+        part.write_bytes(b"new")
+    assert steps == ["fsync", "replace"]
+    assert (tmp_path / "file").read_bytes() == b"new"
 
 
 @pytest.mark.skipif(os.name != "posix", reason="nothing is removed there")

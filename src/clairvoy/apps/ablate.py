@@ -12,6 +12,7 @@ from typing import Any
 
 from clairvoy.apps.outputs import check_writable, to_json, write_bytes
 from clairvoy.apps.progress import Progress
+from clairvoy.apps.train.folder import alone_in
 from clairvoy.errors import FileError, SettingsError
 
 
@@ -106,7 +107,6 @@ def run(args: argparse.Namespace) -> int:
     settings = AblationSettings(updates=args.updates, size=args.size, held_out=args.scenes)
     check_writable([args.out / "ablation.json"])
 
-    from clairvoy.evaluation.ablation import APART, ARMS, PATHS, Ablation, AblationRun
     from clairvoy.imaging.files import find_photographs
 
     photographs = find_photographs(args.clear, recursive=True)
@@ -114,6 +114,13 @@ def run(args: argparse.Namespace) -> int:
         raise FileError(
             f"{args.clear}: {len(photographs)} photographs; an ablation needs at least 20, every tenth held out"
         )
+    with alone_in(args.out):
+        return _run(args, settings, photographs)
+
+
+def _run(args: argparse.Namespace, settings: AblationSettings, photographs: list[Path]) -> int:
+    from clairvoy.evaluation.ablation import APART, ARMS, PATHS, Ablation, AblationRun
+
     _begin(args, settings, photographs)
     arms = ARMS | PATHS if args.paths else ARMS
     seeds = range(args.first_seed, args.first_seed + args.seeds)
@@ -165,8 +172,8 @@ def _begin(args: argparse.Namespace, settings: AblationSettings, photographs: li
 
 
 def _write(folder: Path, ablation: Any) -> None:
-    from clairvoy.apps.outputs import picture_png
     from clairvoy.drawing.ablation_figure import draw
+    from clairvoy.drawing.png import picture_png
 
     table = ablation.table() + "\n"
     write_bytes(folder / "ablation.json", to_json(ablation.to_dict()))

@@ -9,9 +9,6 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-import cv2
-import numpy as np
-
 from clairvoy.errors import FileError
 from clairvoy.storage.atomic import replace_file
 
@@ -60,17 +57,6 @@ def write_bytes(path: Path, data: bytes) -> None:
         raise FileError(
             f"{path} cannot be written ({error.strerror or error}); choose another place"
         ) from error
-
-
-def map_png(values: np.ndarray) -> bytes:
-    """Encode a map (H, W) with values in [0, 1] as a 16-bit grey PNG, in which 65535 is 1."""
-    grey = np.round(np.clip(values, 0.0, 1.0) * 65535.0).astype(np.uint16)
-    return cv2.imencode(".png", grey)[1].tobytes()
-
-
-def picture_png(pixels: np.ndarray) -> bytes:
-    """Encode RGB pixels (H, W, 3) uint8 as a PNG."""
-    return cv2.imencode(".png", pixels[:, :, ::-1])[1].tobytes()
 
 
 def to_json(value: Any) -> bytes:

@@ -11,8 +11,6 @@ each half helps the other.
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -20,12 +18,12 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
-from clairvoy.errors import SettingsError
+from clairvoy.errors import SettingsError, above, at_least, between
 from clairvoy.qlearning.dqn import DQN, Replay, learn_from_history
 from clairvoy.qlearning.environment import Step
 from clairvoy.qlearning.policy import linear_schedule
+from clairvoy.qlearning.rounds import Limits, Report, run_rounds
 from clairvoy.qlearning.transitions import Observation
-from clairvoy.storage.run_file import load_run, save_run
 
 
 @dataclass(frozen=True)
@@ -33,7 +31,8 @@ class Feedback:
     """A switch for each path by which one part teaches another."""
 
     agent_to_generator: bool = True
-    """The generator learns more from what the agent visited and the generator understood least."""
+    """What the agent met, weighed by how little the generator understood it, is part of what the generator learns from; off:
+    real data alone, drawn evenly."""
     generated_scenes: bool = True
     """The generator simulates scenes for the agent."""
     beliefs: bool = True
@@ -70,11 +69,10 @@ class CotrainSettings:
     """See `Feedback`."""
 
     def __post_init__(self) -> None:
-        for name in ("budget", "act_every", "agent_updates", "agent_batch", "refresh_every"):
-            if getattr(self, name) < 1:
-                raise SettingsError(f"{name} is {getattr(self, name)}; it must be at least 1")
-        if not 0 < self.exploration <= 1:
-            raise SettingsError(f"exploration is {self.exploration}; it is a part of the budget, in (0, 1]")
+        at_least(self, 1, "budget", "act_every", "agent_updates", "agent_batch", "refresh_every")
+        at_least(self, 0, "warm_up")
+        above(self, 0, "exploration")
+        between(self, 0, 1, "exploration", "epsilon")
 
 
 class RunHistory(Replay, Protocol):
@@ -133,17 +131,13 @@ class Run:
     updates: int
     """Updates done so far; below the budget after an interruption."""
     metrics: dict[str, float]
-    """Means of the last stretch."""
+    """The latest value of each."""
     interrupted: bool
 
     @property
     def agent(self) -> DQN:
         """The trained agent."""
         return self.scenario.agent
-
-
-Report = Callable[[int, dict[str, float]], bool | None]
-"""Called after each update with its number and its metrics; what gives False ends the training."""
 
 
 def cotrain(
@@ -179,30 +173,17 @@ def cotrain(
         Interrupted or finished.
     """
     settings = settings or CotrainSettings()
-    if resume and checkpoint is None:
-        raise SettingsError("resume needs a checkpoint; name the file to continue from")
     loop = Cotraining(scenario, settings, budget)
-    total = loop.total
-    if resume and checkpoint is not None:
-        loop.load_state_dict(load_run(checkpoint))
-    interrupted, saved = False, time.monotonic()
-    try:
-        while loop.update < total and (deadline is None or time.monotonic() < deadline):
-            metrics = loop.round()
-            if report is not None and report(loop.update, metrics) is False:
-                interrupted = True
-                break
-            if checkpoint is not None and time.monotonic() - saved > settings.save_seconds:
-                save_run(checkpoint, loop.state_dict())
-                saved = time.monotonic()
-    except KeyboardInterrupt:
-        interrupted = True
-    interrupted = interrupted or loop.update < total
-    # An interrupt inside a step leaves that step half done: what is saved then is the state before it.
-    if checkpoint is not None and loop.whole:
-        save_run(checkpoint, loop.state_dict())
-    metrics = loop.metrics if interrupted else loop.metrics | scenario.finish()
-    return Run(scenario, loop.update, metrics, interrupted)
+    finished = run_rounds(
+        loop,
+        Limits(deadline),
+        checkpoint=checkpoint,
+        resume=resume,
+        report=report,
+        save_seconds=settings.save_seconds,
+    )
+    metrics = loop.metrics | scenario.finish() if finished else loop.metrics
+    return Run(scenario, loop.update, metrics, not finished)
 
 
 class Cotraining:
@@ -245,6 +226,16 @@ class Cotraining:
     def agent(self) -> DQN:
         """What is trained."""
         return self.scenario.agent
+
+    @property
+    def count(self) -> int:
+        """Updates of the generator so far."""
+        return self.update
+
+    @property
+    def over(self) -> bool:
+        """Whether the budget is spent."""
+        return self.update >= self.total
 
     @property
     def steps(self) -> int:

@@ -6,10 +6,8 @@ import colorsys
 
 import numpy as np
 
+from clairvoy.drawing.palette import GROUND
 from clairvoy.errors import InputError, SettingsError
-
-GROUND = (24, 26, 30)
-"""Where no plane has anything."""
 
 
 def colours(count: int) -> np.ndarray:

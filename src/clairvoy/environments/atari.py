@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from clairvoy.environments.gymnasium_spaces import OBSERVATION
-from clairvoy.errors import SettingsError
+from clairvoy.errors import SettingsError, at_least, between
 from clairvoy.qlearning.environment import ObservationSpec, Step
 from clairvoy.qlearning.transitions import Observation
 
@@ -38,13 +38,8 @@ class AtariSettings:
     """An episode is truncated after this many frames (half an hour of play), so after a quarter as many steps."""
 
     def __post_init__(self) -> None:
-        if min(self.size, self.stack, self.skip, self.max_frames) < 1:
-            raise SettingsError(
-                f"size is {self.size}, stack {self.stack}, skip {self.skip}, max_frames {self.max_frames}; all are "
-                "at least 1"
-            )
-        if not 0 <= self.sticky <= 1:
-            raise SettingsError(f"sticky is {self.sticky}; a probability lies between 0 and 1")
+        at_least(self, 1, "size", "stack", "skip", "max_frames")
+        between(self, 0, 1, "sticky")
 
 
 class AtariGames:

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field
 from difflib import get_close_matches
 from typing import Any
 
-from clairvoy.errors import ClairvoyError, SettingsError
+from clairvoy.errors import ClairvoyError, SettingsError, at_least
 
 MINATAR, ALE = "MinAtar/", "ALE/"
 
@@ -28,14 +28,14 @@ class EnvironmentOptions:
     """Height and width that a picture is brought to."""
     frames: int = 1
     """Observations that are shown together, the latest last."""
+    own_randomness: bool = False
+    """Whether it draws from global random numbers, and is given some of its own; see `OwnRandomness`."""
     drawn: bool = False
     """Whether `render` gives pictures."""
 
     def __post_init__(self) -> None:
-        for name in ("max_episode_steps", "size", "frames"):
-            value = getattr(self, name)
-            if value is not None and value < 1:
-                raise SettingsError(f"{name} is {value}; it must be at least 1")
+        given = [name for name in ("max_episode_steps", "size", "frames") if getattr(self, name) is not None]
+        at_least(self, 1, *given)
         object.__setattr__(self, "only", tuple(self.only))
 
     def to_dict(self) -> dict[str, Any]:
@@ -112,6 +112,10 @@ def _made(gymnasium: Any, name: str, options: EnvironmentOptions) -> Any:
         more["max_episode_steps"] = options.max_episode_steps
     env = gymnasium.make(name, **more, **options.arguments)
     wrap: list[Callable[[Any], Any]] = []
+    if options.own_randomness:
+        from clairvoy.environments.own_randomness import OwnRandomness
+
+        wrap.append(OwnRandomness)
     if len(options.only) == 1:
         wrap.append(lambda one: _alone(gymnasium, one, options.only[0]))
     elif options.only:
@@ -141,9 +145,16 @@ def _game_settings(
     name: str, options: EnvironmentOptions, settings: Callable[..., Any], longest: str, each: int
 ) -> Any:
     """The settings of a game of ours; `longest` is their name for the length of an episode, of `each` to a step."""
-    if options.only or options.grey or options.size is not None or options.frames > 1:
+    if (
+        options.only
+        or options.grey
+        or options.size is not None
+        or options.frames > 1
+        or options.own_randomness
+    ):
         raise SettingsError(
-            f"only, grey, size and frames do not apply to {name!r}, which is shown in its own way: see its arguments"
+            f"only, grey, size, frames and own_randomness do not apply to {name!r}, which is shown in its own way: see its "
+            "arguments"
         )
     given = dict(options.arguments)
     if options.max_episode_steps is not None:

@@ -17,7 +17,7 @@ from torch import Tensor
 from clairvoy.errors import ClairvoyError, FileError, InputError, SettingsError
 from clairvoy.qlearning.history import History, HistorySettings
 from clairvoy.qlearning.n_step import episode_transitions
-from clairvoy.qlearning.transitions import Transitions
+from clairvoy.qlearning.transitions import Transitions, joined
 
 if TYPE_CHECKING:
     from minari import MinariDataset
@@ -148,7 +148,7 @@ def load_minari(
         ) from error
     if not found:
         raise FileError(f"{dataset} holds no episode; record it again")
-    transitions, numbers = _joined([part for part, _ in found]), _joined_numbers([part for _, part in found])
+    transitions, numbers = joined([part for part, _ in found]), _joined_numbers([part for _, part in found])
     if "row" in numbers:
         order = torch.from_numpy(numbers["row"]).argsort()
         transitions = transitions.rows(order)
@@ -291,19 +291,6 @@ def _of_episode(
         gamma=settings.gamma,
     )
     return transitions, numbers
-
-
-def _joined(found: list[Transitions]) -> Transitions:
-    return Transitions(
-        observation={n: torch.cat([part.observation[n] for part in found]) for n in found[0].observation},
-        next_observation={
-            n: torch.cat([part.next_observation[n] for part in found]) for n in found[0].next_observation
-        },
-        **{
-            name: torch.cat([getattr(part, name) for part in found])
-            for name in ("action", "reward", "discount", "next_mask", "provenance", "tau")
-        },
-    )
 
 
 def _joined_numbers(found: list[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from clairvoy.errors import InputError, SettingsError, WeightsError
+from clairvoy.errors import InputError, SettingsError, WeightsError, at_least, between
 from clairvoy.qlearning.environment import ObservationSpec, Step
 from clairvoy.qlearning.transitions import Observation
 
@@ -45,10 +45,8 @@ class MinAtarSettings:
     """An episode is truncated after this many steps. Freeway, which ends after 2501, never ends otherwise."""
 
     def __post_init__(self) -> None:
-        if not 0 <= self.sticky <= 1:
-            raise SettingsError(f"sticky is {self.sticky}; a probability lies between 0 and 1")
-        if self.max_steps < 1:
-            raise SettingsError(f"max_steps is {self.max_steps}; an episode has at least 1")
+        between(self, 0, 1, "sticky")
+        at_least(self, 1, "max_steps")
 
 
 class MinAtarGames:

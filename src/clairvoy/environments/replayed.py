@@ -84,5 +84,5 @@ class Replayed:
         if not same:
             raise WeightsError(
                 "the environment did not repeat itself, so this run cannot be resumed: give it state_dict and "
-                "load_state_dict, or let its seed decide everything"
+                "load_state_dict, or let its seed decide everything (OwnRandomness, where global random numbers are drawn)"
             )

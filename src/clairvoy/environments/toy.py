@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import one_hot
 
-from clairvoy.errors import InputError, SettingsError
+from clairvoy.errors import InputError, at_least
 from clairvoy.qlearning.environment import ObservationSpec, Step
 from clairvoy.qlearning.transitions import Observation
 
@@ -30,10 +30,8 @@ class CorridorSettings:
     """An episode is truncated after this many steps."""
 
     def __post_init__(self) -> None:
-        if self.cells < 3 or self.max_steps < 1:
-            raise SettingsError(
-                f"cells is {self.cells} and max_steps {self.max_steps}; they must be at least 3 and 1"
-            )
+        at_least(self, 3, "cells")
+        at_least(self, 1, "max_steps")
 
 
 class Corridor:

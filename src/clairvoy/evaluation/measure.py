@@ -84,7 +84,7 @@ def evaluate(
 
 
 def _load(path: Path) -> Array:
-    pixels = read(path).pixels
+    pixels = read(path).shown
     return np.asarray(pixels / np.float32(np.iinfo(pixels.dtype).max), dtype=np.float32)
 
 

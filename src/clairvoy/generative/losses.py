@@ -57,7 +57,7 @@ class LossWeights:
 
 
 def reconstruction_loss(restored: Tensor, clear: Tensor, known: Tensor | None = None) -> Tensor:
-    """Mean absolute error; errors are bounded at 1, since a display clips what is beyond."""
+    """Mean absolute error; beyond 1, where a display clips, an error e counts 1 + log e."""
     error = (restored - clear).abs()
     # Beyond the displayable range the gradient still points home, but no longer grows with exp(od).
     error = torch.where(error > 1, 1 + torch.log(error.clamp(min=1)), error)

@@ -1,1 +1,1 @@
-"""Pixels. Haze physics, files, windows, picture quality; no weights and no torch modules."""
+"""Pixels: files, windows, haze physics, picture quality. Nothing here is learnt."""

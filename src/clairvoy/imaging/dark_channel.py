@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clairvoy.errors import InputError, SettingsError
+from clairvoy.imaging.guided_filter import guided_filter
 
 Array = NDArray[np.float32]
 
@@ -81,7 +82,9 @@ def restore_dark_channel(
     scattered = np.asarray(rgb / np.maximum(airlight, 1e-3), dtype=np.float32)
     rough = 1 - omega * dark_channel(scattered, patch)
     grey = np.asarray(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY), dtype=np.float32)
-    transmission = np.clip(guided_filter(grey, rough, radius, eps), t_min, 1)
+    # Float64: the variance of the guide is a small difference of large numbers.
+    smooth = guided_filter(grey.astype(np.float64), rough.astype(np.float64), radius, eps, border="left out")
+    transmission = np.clip(smooth.astype(np.float32), t_min, 1)
     restored = np.clip((rgb - airlight) / transmission[..., None] + airlight, 0, 1)
     return restored, transmission, airlight
 
@@ -97,42 +100,3 @@ def estimate_airlight(rgb: Array, dark: Array) -> Array:
     count = max(1, int(dark.size * _BRIGHTEST))
     candidates = rgb.reshape(-1, 3)[np.argpartition(dark, -count, axis=None)[-count:]]
     return np.asarray(candidates[candidates.sum(axis=1).argmax()], dtype=np.float32)
-
-
-def guided_filter(guide: Array, source: Array, radius: int, eps: float) -> Array:
-    """Smooth ``source`` and keep the edges of ``guide``, by a linear model of the guide in every window.
-
-    Parameters
-    ----------
-    guide, source
-        (H, W).
-    radius
-        Windows have ``2 radius + 1`` pixels a side; at the border, what of it lies inside the picture.
-    eps
-        Regularises the slope, equation 5 of the 2013 paper.
-
-    Returns
-    -------
-    ndarray
-        (H, W) float32.
-    """
-    # Float64: the variance is a small difference of large numbers.
-    guide_64, source_64 = guide.astype(np.float64), source.astype(np.float64)
-    area = _box_sum(np.ones_like(guide_64), radius)
-
-    def mean(x: NDArray[np.float64]) -> NDArray[np.float64]:
-        return _box_sum(x, radius) / area
-
-    mean_guide, mean_source = mean(guide_64), mean(source_64)
-    covariance = mean(guide_64 * source_64) - mean_guide * mean_source
-    variance = mean(guide_64 * guide_64) - mean_guide * mean_guide
-    slope = covariance / (variance + eps)
-    offset = mean_source - slope * mean_guide
-    return np.asarray(mean(slope) * guide_64 + mean(offset), dtype=np.float32)
-
-
-def _box_sum(x: NDArray[np.float64], radius: int) -> NDArray[np.float64]:
-    """Sum over the part of the window that lies inside the picture."""
-    side = (2 * radius + 1, 2 * radius + 1)
-    summed = cv2.boxFilter(x, -1, side, normalize=False, borderType=cv2.BORDER_CONSTANT)
-    return np.asarray(summed, dtype=np.float64)

@@ -11,103 +11,37 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
 from pathlib import Path
-from types import ModuleType
 
 import numpy as np
 
-from clairvoy.errors import FileError, InputError, SettingsError
-from clairvoy.imaging.folders import find_photographs as find_photographs
-from clairvoy.imaging.formats import (
-    avif,
-    bitmaps,
-    camera_raw,
-    exif,
-    heif,
-    jpeg,
-    jpeg2000,
-    jpeg_xl,
-    png,
-    tiff,
-    webp,
-)
+from clairvoy.errors import FileError
+from clairvoy.imaging.encoding import CODECS, encode
+from clairvoy.imaging.folders import find_photographs
 from clairvoy.imaging.formats.quiet import quiet
-from clairvoy.imaging.formats.raster import (
-    STRIP_PIXELS,
-    Kept,
-    Metadata,
-    Raster,
-    to_eight_bits,
-    to_sixteen_bits,
-)
-from clairvoy.imaging.formats.recognition import READ_SUFFIXES, SUPPORTED, WRITTEN_SUFFIXES, recognise
-from clairvoy.imaging.windows import strips
+from clairvoy.imaging.formats.raster import Metadata, Raster
+from clairvoy.imaging.formats.recognition import READ_SUFFIXES, WRITTEN_SUFFIXES, recognise
+from clairvoy.imaging.picture import Picture, upright
 from clairvoy.storage.atomic import replace_file
 
 __all__ = [
-    *("MAX_PIXELS", "SUFFIXES", "Metadata", "Picture"),
-    *("encode", "find_photographs", "format_of", "read", "unchanged", "write", "write_restored"),
+    "MAX_PIXELS",
+    "SUFFIXES",
+    "Metadata",
+    "Picture",
+    "encode",
+    "find_photographs",
+    "format_of",
+    "read",
+    "unchanged",
+    "write",
+    "write_restored",
 ]
 
 MAX_PIXELS = 200_000_000
 SUFFIXES = READ_SUFFIXES
-_CODECS: dict[str, ModuleType] = {
-    **{"JPEG": jpeg, "PNG": png, "WEBP": webp, "TIFF": tiff, "AVIF": avif, "HEIC": heif, "RAW": camera_raw},
-    **{"BMP": bitmaps, "GIF": bitmaps, "PNM": bitmaps, "JPEG2000": jpeg2000, "JPEGXL": jpeg_xl},
-}
 # No file is believed to need more than this: eight bands of 32 bits without compression, and room for metadata.
 _MAX_BYTES_PER_PIXEL, _MAX_METADATA_BYTES = 32, 2**26
-
-
-@dataclass(frozen=True)
-class Picture:
-    """A photograph in memory, with what its file said about it.
-
-    Attributes
-    ----------
-    pixels
-        (H, W, 3) uint8 or uint16, RGB, C-contiguous, upright. A grey picture has three equal channels.
-    alpha
-        (H, W) of the same type, 0 transparent; None where the file has none.
-    grey
-        The file was grey, and is written grey again.
-    format
-        What the file was, such as "JPEG"; the names are in `clairvoy.imaging.formats.recognition`.
-    metadata
-        EXIF (its orientation 1), ICC profile, XMP, resolution and what else can be carried over.
-    name
-        Path, or "<bytes>"; used in messages.
-    notes
-        What the reader did that its user should know, such as "is an animation; its first frame was taken".
-    no_data
-        (H, W) bool, pixels that the file calls "no data"; None where it has none.
-    kept
-        Bands and values beside the pixels that a TIFF made of it gets back.
-    """
-
-    pixels: np.ndarray
-    alpha: np.ndarray | None = None
-    grey: bool = False
-    format: str = "PNG"
-    metadata: Metadata = field(default_factory=Metadata)
-    name: str = "picture"
-    notes: tuple[str, ...] = ()
-    no_data: np.ndarray | None = None
-    kept: Kept | None = None
-
-    @property
-    def hidden(self) -> np.ndarray | None:
-        """(H, W) bool, pixels that nobody sees: alpha 0, or "no data"; None where all are seen.
-
-        They take no part in any look, and stay as they are.
-        """
-        if self.alpha is None:
-            return self.no_data
-        hidden = self.alpha == 0
-        if self.no_data is not None:
-            hidden |= self.no_data
-        return hidden if hidden.any() else None
 
 
 def read(source: str | Path | bytes, *, max_pixels: int = MAX_PIXELS) -> Picture:
@@ -138,7 +72,7 @@ def read(source: str | Path | bytes, *, max_pixels: int = MAX_PIXELS) -> Picture
         kind = recognise(data)
         try:
             with quiet():
-                raster: Raster = _CODECS[kind].decode(data, max_pixels)
+                raster: Raster = CODECS[kind].decode(data, max_pixels)
         except FileError:
             raise
         except MemoryError as error:
@@ -149,7 +83,7 @@ def read(source: str | Path | bytes, *, max_pixels: int = MAX_PIXELS) -> Picture
             # Decoders meet damage with errors of some ten types; to a user it is one: this file cannot be
             # read.
             raise FileError(f"is truncated or damaged ({error}); get the file again") from error
-        return _picture(raster, kind, name)
+        return upright(raster, kind, name)
 
 
 def write(
@@ -176,7 +110,7 @@ def write(
     overwrite
         Replace an existing file.
     quality
-        1 to 100, for JPEG, AVIF and lossy WebP. None keeps the quality of the JPEG that `like` came from; what
+        1 to 100, for JPEG, AVIF and WebP. None keeps the quality of the JPEG or WebP that `like` came from; what
         came from another format gets a high one.
 
     Raises
@@ -241,47 +175,6 @@ def unchanged(pixels: np.ndarray, picture: Picture, source: Path | bytes, format
     return source.read_bytes() if source.is_file() else None
 
 
-def encode(pixels: np.ndarray, like: Picture, format: str, *, quality: int | None = None) -> bytes:
-    """Encode pixels as the bytes of a file, with the alpha and metadata of another picture.
-
-    Parameters
-    ----------
-    pixels, like, quality
-        As for `write`.
-    format
-        "JPEG", "PNG", "WEBP", "TIFF" or "AVIF", in any case.
-
-    Returns
-    -------
-    bytes
-        What `write` would write. PNG and TIFF keep 16 bits; JPEG and WebP round them to 8.
-
-    Raises
-    ------
-    FileError
-        When the format is unknown or cannot hold the picture (alpha in a JPEG, too many pixels a side).
-    InputError, SettingsError
-        As `write`.
-    """
-    codec = _CODECS.get(format.upper())
-    if codec is None or not hasattr(codec, "encode"):
-        raise FileError(f"{format!r} is not a format that can be written; use {SUPPORTED}")
-    if quality is not None and not 1 <= quality <= 100:
-        raise SettingsError(f"quality is {quality}; give 1 to 100")
-    _check_pixels(pixels, like)
-    alpha = like.alpha
-    if codec is jpeg and alpha is not None:
-        if alpha.min() < np.iinfo(alpha.dtype).max:
-            raise FileError("a JPEG cannot hold transparency (alpha); write PNG, WebP or TIFF")
-        alpha = None
-    samples = _samples(pixels, alpha, like.grey)
-    with quiet():
-        if codec is tiff:
-            return tiff.encode(samples, like.metadata, quality, like.kept)
-        encoded: bytes = codec.encode(samples, like.metadata, quality)
-    return encoded
-
-
 def format_of(path: str | Path) -> str:
     """Format that a path's suffix stands for, such as "JPEG"; `FileError` if it cannot be written."""
     suffix = Path(path).suffix.lower()
@@ -315,75 +208,30 @@ def _contents(path: Path, max_pixels: int) -> bytes:
     except (OSError, ValueError) as error:
         raise FileError(f"cannot be opened ({error}); check the path and its permissions") from error
     if len(data) > most:
-        raise FileError(f"is larger than {max_pixels:,} pixels can be; raise max_pixels if you trust it")
+        raise FileError(
+            f"is larger than {max_pixels:,} pixels can be; raise max_pixels (--max-pixels) if you trust it"
+        )
     return data
-
-
-def _picture(raster: Raster, kind: str, name: str) -> Picture:
-    metadata = raster.metadata
-    orientation = exif.orientation_of(metadata.exif)
-    if metadata.exif:
-        metadata = replace(metadata, exif=exif.made_upright(metadata.exif))
-    if orientation > 1 and metadata.xmp:
-        metadata = replace(metadata, xmp=exif.xmp_made_upright(metadata.xmp))
-    if orientation >= 5 and metadata.dpi:
-        metadata = replace(metadata, dpi=metadata.dpi[::-1])
-    samples = exif.turned(raster.samples, orientation)
-    channels = samples.shape[2]
-    alpha = np.ascontiguousarray(samples[..., -1]) if channels in (2, 4) else None
-    pixels = samples[..., :1].repeat(3, axis=2) if channels < 3 else np.ascontiguousarray(samples[..., :3])
-    no_data = None if raster.hidden is None else np.ascontiguousarray(exif.turned(raster.hidden, orientation))
-    kept = raster.kept and raster.kept.changed(
-        lambda part: np.ascontiguousarray(exif.turned(part, orientation))
-    )
-    return Picture(pixels, alpha, channels < 3, kind, metadata, name, raster.notes, no_data, kept)
-
-
-def _check_pixels(pixels: np.ndarray, like: Picture) -> None:
-    if not isinstance(pixels, np.ndarray) or pixels.dtype not in (np.uint8, np.uint16):
-        found = getattr(pixels, "dtype", type(pixels).__name__)
-        raise InputError(f"pixels to write are {found}; scale and round them to uint8 or uint16")
-    if pixels.ndim != 3 or pixels.shape[2] != 3 or pixels.size == 0:
-        raise InputError(f"pixels to write have shape {pixels.shape}; give (H, W, 3) with at least one pixel")
-    if like.alpha is not None and like.alpha.shape != pixels.shape[:2]:
-        sizes = f"{pixels.shape[:2]}, the alpha of {like.name} {like.alpha.shape}"
-        raise InputError(f"pixels to write have size {sizes}; resize one of them")
-
-
-def _samples(pixels: np.ndarray, alpha: np.ndarray | None, grey: bool) -> np.ndarray:
-    """Channels as they shall lie in the file: (H, W, 1 to 4), C-contiguous."""
-    if not grey and alpha is None:
-        return np.ascontiguousarray(pixels)
-    channels = (1 if grey else 3) + (alpha is not None)
-    samples = np.empty((*pixels.shape[:2], channels), pixels.dtype)
-    for rows in strips(len(pixels), pixels.shape[1], STRIP_PIXELS):
-        samples[rows, :, : channels - (alpha is not None)] = _luma(pixels[rows]) if grey else pixels[rows]
-        if alpha is not None:
-            part = alpha[rows]
-            samples[rows, :, -1] = to_eight_bits(part) if pixels.dtype == np.uint8 else to_sixteen_bits(part)
-    return samples
-
-
-def _luma(pixels: np.ndarray) -> np.ndarray:
-    """Grey (H, W, 1) of RGB by the weights of ITU-R BT.601, rounded; three equal channels stay that value."""
-    red, green, blue = (pixels[..., channel].astype(np.uint32) for channel in range(3))
-    return ((299 * red + 587 * green + 114 * blue + 500) // 1000)[..., None].astype(pixels.dtype)
 
 
 def _write_bytes(path: Path, data: bytes, overwrite: bool) -> None:
     _check_target(path, overwrite)
     try:
         replace_file(path, data)
-    except OSError as error:
+    except (OSError, ValueError) as error:
         raise FileError(
             f"cannot be written ({error}); check the folder, its rights and free space"
         ) from error
 
 
 def _check_target(path: Path, overwrite: bool) -> None:
-    if not path.parent.is_dir():
+    try:
+        in_folder, folder, there = path.parent.is_dir(), path.is_dir(), os.path.lexists(path)
+    except (OSError, ValueError) as error:  # such as a name too long, or with a zero byte in it
+        raise FileError(f"cannot be written ({error}); choose another name") from error
+    if not in_folder:
         raise FileError(f"its folder {path.parent} does not exist; create it first")
-    if path.is_dir():
+    if folder:
         raise FileError("is a folder; give the name of a file")
-    if not overwrite and os.path.lexists(path):
+    if there and not overwrite:
         raise FileError("exists already; choose another name or allow overwriting")

@@ -30,8 +30,8 @@ def peak(pixels: np.ndarray) -> float:
     return float(np.iinfo(pixels.dtype).max) if pixels.dtype.kind == "u" else 1.0
 
 
-def unpack(photo: Any) -> tuple[np.ndarray, Rebuild]:
-    """RGB pixels of one picture and a function that makes the same kind of thing of restored ones.
+def unpack(photo: Any) -> tuple[np.ndarray, Rebuild, np.ndarray | None]:
+    """RGB pixels of one picture, a function that makes the same kind of thing of restored ones, and what is hidden.
 
     Parameters
     ----------
@@ -47,6 +47,8 @@ def unpack(photo: Any) -> tuple[np.ndarray, Rebuild]:
     rebuild
         Takes restored pixels of that shape and type. A file becomes a `Picture`, an image with a palette one of mode
         RGB or RGBA; everything else keeps its type, shape, alpha and mask.
+    hidden
+        (H, W) bool, pixels that nobody sees: alpha 0 or "no data"; None where all are seen.
 
     Raises
     ------
@@ -54,12 +56,12 @@ def unpack(photo: Any) -> tuple[np.ndarray, Rebuild]:
         It is no picture, or of a kind that is not taken; the message says what to give.
     """
     if isinstance(photo, Picture):
-        return photo.pixels, lambda pixels: pixels
+        return photo.pixels, lambda pixels: pixels, photo.hidden
     if is_file(photo):
         source, name = source_of(photo)
         picture = read(source)
         picture = replace(picture, name=name or picture.name)
-        return picture.pixels, lambda pixels: replace(picture, pixels=pixels)
+        return picture.pixels, lambda pixels: replace(picture, pixels=pixels), picture.hidden
     if isinstance(photo, Image.Image):
         return _unpack_pil(photo)
     if _is_tensor(photo):
@@ -110,7 +112,7 @@ def source_of(photo: Any) -> tuple[Path | bytes, str | None]:
     return bytes(photo), name if isinstance(name, str) else None
 
 
-def _unpack_pil(photo: Image.Image) -> tuple[np.ndarray, Rebuild]:
+def _unpack_pil(photo: Image.Image) -> tuple[np.ndarray, Rebuild, np.ndarray | None]:
     if photo.mode == "F" or photo.mode.startswith("I"):
         return _unpack_deep_pil(photo)
     if photo.mode not in ("L", "LA", "P", "RGB", "RGBA"):
@@ -131,10 +133,10 @@ def _unpack_pil(photo: Image.Image) -> tuple[np.ndarray, Rebuild]:
         made.info = dict(info)
         return made
 
-    return _checked(np.array(image.convert("RGB"))), rebuild
+    return _checked(np.array(image.convert("RGB"))), rebuild, _hidden(alpha)
 
 
-def _unpack_deep_pil(photo: Image.Image) -> tuple[np.ndarray, Rebuild]:
+def _unpack_deep_pil(photo: Image.Image) -> tuple[np.ndarray, Rebuild, np.ndarray | None]:
     """Grey of more than 8 bits: I;16 as it is, I if its values fit into 16 bits, F if they lie in [0, 1]."""
     samples = np.array(_loaded(photo))
     if photo.mode != "F":
@@ -144,7 +146,7 @@ def _unpack_deep_pil(photo: Image.Image) -> tuple[np.ndarray, Rebuild]:
                 "scale it to 0..65535, or give an array of floats in [0, 1]"
             )
         samples = samples.astype(np.uint16)
-    pixels, as_array = _unpack_array(samples)
+    pixels, as_array, hidden = _unpack_array(samples)
 
     def rebuild(restored: np.ndarray) -> Image.Image:
         grey = as_array(restored)
@@ -154,7 +156,7 @@ def _unpack_deep_pil(photo: Image.Image) -> tuple[np.ndarray, Rebuild]:
         made.info = dict(photo.info)
         return made
 
-    return pixels, rebuild
+    return pixels, rebuild, hidden
 
 
 def _loaded(photo: Image.Image) -> Image.Image:
@@ -165,7 +167,7 @@ def _loaded(photo: Image.Image) -> Image.Image:
     return photo
 
 
-def _unpack_tensor(photo: Tensor) -> tuple[np.ndarray, Rebuild]:
+def _unpack_tensor(photo: Tensor) -> tuple[np.ndarray, Rebuild, np.ndarray | None]:
     import torch
 
     shape, kinds = tuple(photo.shape), (torch.uint8, torch.uint16)
@@ -181,7 +183,7 @@ def _unpack_tensor(photo: Tensor) -> tuple[np.ndarray, Rebuild]:
         raise InputError(f"tensor of shape {shape} {photo.dtype}; {advice}")
     if photo.dtype == torch.bfloat16:  # which NumPy does not have
         channels_last = channels_last.float()
-    pixels, as_array = _unpack_array(channels_last.cpu().numpy())
+    pixels, as_array, hidden = _unpack_array(channels_last.cpu().numpy())
 
     def rebuild(restored: np.ndarray) -> Tensor:
         # A tensor that was made in inference mode could take part in no training.
@@ -192,10 +194,10 @@ def _unpack_tensor(photo: Tensor) -> tuple[np.ndarray, Rebuild]:
             lying = np.ascontiguousarray(array.transpose(2, 0, 1) if array.ndim == 3 else array)
             return torch.from_numpy(lying).reshape(shape).to(photo.device, photo.dtype)
 
-    return pixels, rebuild
+    return pixels, rebuild, hidden
 
 
-def _unpack_array(photo: np.ndarray) -> tuple[np.ndarray, Rebuild]:
+def _unpack_array(photo: np.ndarray) -> tuple[np.ndarray, Rebuild, np.ndarray | None]:
     grey = photo.ndim == 2 or (photo.ndim == 3 and photo.shape[2] == 1)
     if not grey and (photo.ndim != 3 or photo.shape[2] not in (3, 4)):
         many = "; it looks like a batch, whose pictures `clear` takes" if photo.ndim == 4 else ""
@@ -225,7 +227,7 @@ def _unpack_array(photo: np.ndarray) -> tuple[np.ndarray, Rebuild]:
             return masked
         return out.view(np.matrix) if isinstance(photo, np.matrix) else out
 
-    return rgb, rebuild
+    return rgb, rebuild, _hidden(cube[..., 3]) if cube.shape[2] == 4 else None
 
 
 def _without_mask(photo: np.ma.MaskedArray) -> np.ndarray:
@@ -238,6 +240,14 @@ def _without_mask(photo: np.ma.MaskedArray) -> np.ndarray:
     return np.where(np.ma.getmaskarray(cube), means.astype(photo.dtype), np.ma.getdata(cube)).reshape(
         photo.shape
     )
+
+
+def _hidden(alpha: Any) -> np.ndarray | None:
+    """Where an alpha (H, W) is 0; None where that is nowhere, or there is no alpha."""
+    if alpha is None:
+        return None
+    hidden = np.asarray(alpha) == 0
+    return hidden if hidden.any() else None
 
 
 def _checked(pixels: np.ndarray) -> np.ndarray:

@@ -1,32 +1,40 @@
 """Scenes that are read window by window: a picture in memory, or a TIFF of which only what is asked for is read.
 
-A TIFF is read by windows if it is large, its samples are 8 or 16 bits, grey or RGB, in a compression that tifffile
-decodes, and it needs no turning; any other picture is read whole. A reduced copy inside the TIFF (an overview) serves as
-a thumbnail.
+A TIFF is read by windows if it is large, whatever its compression, unless its samples must be scaled to the range of all of
+it (floats, 32 bits), it must be turned, or one strip is nearly all of it; any other picture is read whole. A reduced copy
+inside the TIFF (an overview) serves as a thumbnail.
 """
 
 from __future__ import annotations
 
+import mmap
 from collections import OrderedDict
-from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
 
 import cv2
 import numpy as np
-import tifffile
 
 from clairvoy.errors import FileError
-from clairvoy.imaging.files import Picture, read
+from clairvoy.imaging.encoding import interleaved
+from clairvoy.imaging.files import MAX_PIXELS, Metadata, Picture, read
+from clairvoy.imaging.formats import exif, tiff
+from clairvoy.imaging.formats.tiff_meaning import Meaning, interpret, needs_all, no_data_value
+from clairvoy.imaging.formats.tiff_page import Page, describe, find_pages
+from clairvoy.imaging.formats.tiff_segments import dtype_of, finer, place_segment, read_box, read_segment
+from clairvoy.imaging.formats.tiff_writer import Layout, write_tiff
+from clairvoy.imaging.hidden import resized, shown
 
 BY_WINDOWS_FROM = 16_000_000
 """Pixels from which a TIFF is read by windows."""
 CACHE_BYTES = 256_000_000
 """Decoded strips or tiles of a TIFF that are kept."""
-_ICC, _ORIENTATION = 34675, 274
-_COMPRESSIONS = (1, 8, 32946, 34925, 32773)
-_THUMBNAIL_PIXELS = 16_000_000
-"""An overview larger than this would be no thumbnail."""
+MOST_OF_A_SEGMENT = 64_000_000
+"""Pixels of a strip or tile beyond which nothing is saved by reading it alone."""
+_THUMBNAIL_SIDE, _THUMBNAIL_PIXELS = 1600, 16_000_000
+"""Longest side of a thumbnail that is made; an overview larger than the other would be none."""
+_TIFF_SIGNATURES = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 
 
 class Scene(Protocol):
@@ -40,8 +48,20 @@ class Scene(Protocol):
         """Pixels of a box inside the scene, (bottom - top, right - left, 3) RGB."""
         ...
 
+    def hidden(self, top: int, left: int, bottom: int, right: int) -> np.ndarray | None:
+        """Pixels of a box that nobody sees (alpha 0, "no data"), (bottom - top, right - left) bool; None where all are."""
+        ...
+
     def thumbnail(self) -> np.ndarray | None:
         """The whole scene at a smaller size, (h, w, 3) uint8 RGB; None where it cannot be had without reading it all."""
+        ...
+
+
+class Restorer(Protocol):
+    """Changes the pixels (h, w, 3) of a part of a scene that begins at a row and a column."""
+
+    def __call__(self, pixels: np.ndarray, top: int, left: int) -> np.ndarray:
+        """Changed pixels, same shape and type."""
         ...
 
 
@@ -49,7 +69,7 @@ class PictureScene:
     """A picture in memory."""
 
     def __init__(self, picture: Picture) -> None:
-        self.picture = picture
+        self.picture, self.notes, self._hidden = picture, picture.notes, picture.hidden
         self.height, self.width = picture.pixels.shape[:2]
         self.dtype = picture.pixels.dtype
 
@@ -57,11 +77,16 @@ class PictureScene:
         """See `Scene`."""
         return self.picture.pixels[top:bottom, left:right]
 
+    def hidden(self, top: int, left: int, bottom: int, right: int) -> np.ndarray | None:
+        """See `Scene`."""
+        return _any(None if self._hidden is None else self._hidden[top:bottom, left:right])
+
     def thumbnail(self) -> np.ndarray | None:
         """See `Scene`; at most 1600 pixels long."""
-        scale = min(1.0, 1600 / max(self.height, self.width))
-        size = max(1, round(self.width * scale)), max(1, round(self.height * scale))
-        return _eight_bits(cv2.resize(self.picture.pixels, size, interpolation=cv2.INTER_AREA))
+        scale = min(1.0, _THUMBNAIL_SIDE / max(self.height, self.width))
+        size = max(1, round(self.height * scale)), max(1, round(self.width * scale))
+        small = resized(self.picture.pixels, size, cv2.INTER_AREA, self._hidden)
+        return _eight_bits(np.rint(small).astype(self.dtype))
 
 
 class TiffScene:
@@ -75,165 +100,193 @@ class TiffScene:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        with tifffile.TiffFile(path) as file:
-            self._page = file.pages.first
-            self._offsets, self._sizes = list(self._page.dataoffsets), list(self._page.databytecounts)
-            self._decode = self._page.decode  # made with the file open, used without it
-        self.height, self.width = int(self._page.imagelength), int(self._page.imagewidth)
-        self.dtype = np.dtype(self._page.dtype).newbyteorder("=")
-        self._kept: OrderedDict[int, np.ndarray] = OrderedDict()
-        self._bytes = 0
+        block = _mapped(path)
+        self._pages = find_pages(block)
+        self.page = describe(block, self._pages.main, self._pages.layout.order)
+        tiff.check_kind(self.page)
+        mask = tiff.mask_of(self._pages, self.page)
+        self._segments = _Segments(self.page)
+        self._mask = None if mask is None else _Segments(mask)
+        self.height, self.width = self.page.height, self.page.width
+        blank = interpret(self.page, np.zeros((1, 1, self.page.samples), dtype_of(self.page)))
+        self.dtype, self.grey = blank.colours.dtype, blank.colours.shape[2] == 1
+        self.notes = blank.notes + tiff.notes_of(self._pages, self.page)
 
-    def profile(self) -> bytes | None:
-        """The colour profile (ICC), if there is one."""
-        tag = self._page.tags.get(_ICC)
-        return None if tag is None else bytes(tag.value)
+    @property
+    def metadata(self) -> Metadata:
+        """What the file says besides its pixels."""
+        return tiff.read_metadata(self._pages, self.page)
 
-    def resolution(self) -> dict[str, Any]:
-        """Resolution and its unit, as `tifffile.TiffWriter.write` takes them; empty if the file does not say."""
-        tags = self._page.tags
-        if 282 not in tags or 283 not in tags:
-            return {}
-        across, down = tags[282].value, tags[283].value
-        return {"resolution": (tuple(across), tuple(down)), "resolutionunit": int(self._page.resolutionunit)}
+    def meaning(self, top: int, left: int, bottom: int, right: int) -> Meaning:
+        """All that is known of a box: colours, alpha, no data, further bands."""
+        try:
+            found = interpret(self.page, self._segments.box(top, left, bottom, right))
+            if self._mask is None or found.alpha is not None:
+                return found
+            return tiff.with_mask(found, self._mask.box(top, left, bottom, right)[..., 0])
+        except FileError as error:
+            raise FileError(f"{self.path}: {error}") from error
 
     def window(self, top: int, left: int, bottom: int, right: int) -> np.ndarray:
         """See `Scene`."""
-        page = self._page
-        tall, wide = (page.tilelength, page.tilewidth) if page.is_tiled else (page.rowsperstrip, self.width)
-        across = -(-self.width // wide)
-        out = np.empty((bottom - top, right - left, 3), self.dtype)
-        for row in range(top // tall, -(-bottom // tall)):
-            for column in range(left // wide, -(-right // wide)):
-                segment = self._segment(row * across + column)
-                first, begin = row * tall, column * wide
-                rows = slice(max(top, first), min(bottom, first + len(segment)))
-                cols = slice(max(left, begin), min(right, begin + segment.shape[1]))
-                out[rows.start - top : rows.stop - top, cols.start - left : cols.stop - left] = segment[
-                    rows.start - first : rows.stop - first, cols.start - begin : cols.stop - begin
-                ]
-        return out
+        return _rgb(self.meaning(top, left, bottom, right).colours)
+
+    def hidden(self, top: int, left: int, bottom: int, right: int) -> np.ndarray | None:
+        """See `Scene`."""
+        return _hidden(self.meaning(top, left, bottom, right))
 
     def thumbnail(self) -> np.ndarray | None:
         """The smallest overview that is at least 256 pixels long, if there is one."""
-        with tifffile.TiffFile(self.path) as file:
-            found = None
-            for page in _reduced(file):
-                size = page.imagelength * page.imagewidth
-                similar = abs(page.imagelength / page.imagewidth / (self.height / self.width) - 1) < 0.05
-                large_enough = max(page.imagelength, page.imagewidth) >= 256
-                if similar and large_enough and size <= _THUMBNAIL_PIXELS:
-                    found = page if found is None or size < found.imagelength * found.imagewidth else found
-            return None if found is None else _eight_bits(_rgb(found.asarray()))
+        found: Page | None = None
+        for entries in self._pages.reduced:
+            try:
+                page = describe(self.page.block, entries, self.page.order)
+                tiff.check_kind(page)
+            except FileError:
+                continue
+            size = page.height * page.width
+            similar = abs(page.height / page.width / (self.height / self.width) - 1) < 0.05
+            large_enough = max(page.height, page.width) >= 256
+            alike = (page.samples, page.bits, page.format) == (
+                self.page.samples,
+                self.page.bits,
+                self.page.format,
+            )
+            if similar and large_enough and alike and size <= _THUMBNAIL_PIXELS:
+                found = page if found is None or size < found.height * found.width else found
+        if found is None:
+            return None
+        samples = read_box(found, 0, 0, found.height, found.width, no_data_value(self.page) or 0)
+        # Overviews do not say again what stands for "no data".
+        meaning = interpret(_with_tags_of(found, self.page), samples)
+        return _eight_bits(shown(_rgb(meaning.colours), _hidden(meaning)))
+
+
+class _Segments:
+    """Strips or tiles of a page, the last ones kept decoded."""
+
+    def __init__(self, page: Page) -> None:
+        self.page = finer(page)
+        self.kept: OrderedDict[int, np.ndarray] = OrderedDict()
+        self.bytes = 0
+
+    def box(self, top: int, left: int, bottom: int, right: int) -> np.ndarray:
+        """Samples of a box, (bottom - top, right - left, samples)."""
+        page = self.page
+        tall, wide = page.segment_height, page.segment_width
+        out = np.empty((bottom - top, right - left, page.samples), dtype_of(page))
+        for plane in range(page.samples if page.planar else 1):
+            target = out[..., plane : plane + 1] if page.planar else out
+            for row in range(top // tall, -(-bottom // tall)):
+                for column in range(left // wide, -(-right // wide)):
+                    segment = self._segment((plane * page.down + row) * page.across + column)
+                    place_segment(target, segment, (row * tall - top, column * wide - left))
+        return out
 
     def _segment(self, number: int) -> np.ndarray:
-        """A decoded strip or tile, (h, w, 3)."""
-        if number in self._kept:
-            self._kept.move_to_end(number)
-            return self._kept[number]
-        try:
-            with self.path.open("rb") as file:
-                file.seek(self._offsets[number])
-                decoded = self._decode(file.read(self._sizes[number]), number)[0]
-            if decoded is None:
-                raise ValueError("a part of it is empty")
-            segment = _rgb(np.asarray(decoded).squeeze(0))
-        except Exception as error:  # decoders meet damage with errors of many types
-            raise FileError(f"{self.path}: is truncated or damaged ({error}); get the file again") from error
-        self._kept[number] = segment
-        self._bytes += segment.nbytes
-        while self._bytes > CACHE_BYTES and len(self._kept) > 1:
-            self._bytes -= self._kept.popitem(last=False)[1].nbytes
+        if number in self.kept:
+            self.kept.move_to_end(number)
+            return self.kept[number]
+        segment = read_segment(self.page, number, no_data_value(self.page) or 0)
+        self.kept[number] = segment
+        self.bytes += segment.nbytes
+        while self.bytes > CACHE_BYTES and len(self.kept) > 1:
+            self.bytes -= self.kept.popitem(last=False)[1].nbytes
         return segment
 
 
-def open_scene(path: Path, *, max_pixels: int | None = None) -> PictureScene | TiffScene:
-    """Open a picture, or a TIFF by windows where its format allows it.
+def open_scene(path: Path, *, max_pixels: int = MAX_PIXELS) -> PictureScene | TiffScene:
+    """Open a picture, or a TIFF by windows where its kind allows it.
+
+    Parameters
+    ----------
+    path
+        The file.
+    max_pixels
+        Largest picture that is read whole; a TIFF that is read by windows may have any size.
 
     Raises
     ------
     FileError
         As `clairvoy.imaging.files.read`.
     """
-    if can_read_by_windows(path):
-        return TiffScene(path)
-    return PictureScene(read(path) if max_pixels is None else read(path, max_pixels=max_pixels))
+    return TiffScene(path) if can_read_by_windows(path) else PictureScene(read(path, max_pixels=max_pixels))
 
 
 def can_read_by_windows(path: Path) -> bool:
     """Tell whether a file is a large TIFF of a kind whose windows can be read alone."""
     try:
         with path.open("rb") as file:
-            if file.read(4) not in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):
+            if file.read(4) not in _TIFF_SIGNATURES:
                 return False
-        with tifffile.TiffFile(path) as tiff:
-            page = tiff.pages.first
-            others = [other for other in _further(tiff) if not other.is_reduced]
-            samples = page.samplesperpixel
-            return bool(
-                page.imagelength * page.imagewidth >= BY_WINDOWS_FROM
-                and not others
-                and page.dtype in (np.uint8, np.uint16)
-                and page.compression in _COMPRESSIONS
-                and page.photometric in (1, 2)
-                and samples in (1, 3)
-                and (page.planarconfig == 1 or samples == 1)
-                and (_ORIENTATION not in page.tags or page.tags[_ORIENTATION].value == 1)
-            )
-    except (OSError, ValueError, tifffile.TiffFileError):
+        block = _mapped(path)
+        pages = find_pages(block)
+        page = finer(describe(block, pages.main, pages.layout.order))
+        tiff.check_kind(page)
+    except (OSError, ValueError, FileError):
         return False
+    return (
+        page.height * page.width >= BY_WINDOWS_FROM
+        and page.segment_height * page.segment_width <= MOST_OF_A_SEGMENT
+        and not needs_all(page)
+        and exif.orientation_of(tiff.read_metadata(pages, page).exif) == 1
+    )
 
 
-def _further(file: tifffile.TiffFile) -> list[tifffile.TiffPage]:
-    """All pages but the first, and those that lie below the first."""
-    first = file.pages.first
-    return [page.aspage() for page in [*list(file.pages)[1:], *(first.pages or [])]]
+def write_scene(path: Path, scene: TiffScene, restorer: Restorer, tile: int = 256) -> None:
+    """Write a scene, changed by a restorer, as a tiled TIFF, one row of tiles after the other.
+
+    What the file says besides its pixels, its alpha and its further bands stay; so do pixels that nobody sees.
+    """
+
+    def part(top: int) -> tuple[np.ndarray, Layout]:
+        found = scene.meaning(top, 0, min(scene.height, top + tile), scene.width)
+        pixels = _rgb(found.colours)
+        restored = _keeping(pixels, restorer(pixels, top, 0), _hidden(found))
+        return tiff.arrange(interleaved(restored, found.alpha, scene.grey), found.kept, tile)
+
+    layout = replace(part(0)[1], height=scene.height)
+    with path.open("wb") as file:
+        write_tiff(file, layout, (part(top)[0] for top in range(0, scene.height, tile)), scene.metadata)
 
 
-def _reduced(file: tifffile.TiffFile) -> list[tifffile.TiffPage]:
-    return [page for page in _further(file) if page.is_reduced]
+def restored_picture(scene: PictureScene, restorer: Restorer) -> np.ndarray:
+    """Pixels of a scene in memory, changed by a restorer; those that nobody sees stay."""
+    pixels = scene.picture.pixels.copy()
+    for top in range(0, scene.height, max(1, 1_000_000 // scene.width)):
+        bottom = min(scene.height, top + max(1, 1_000_000 // scene.width))
+        part = pixels[top:bottom]
+        pixels[top:bottom] = _keeping(part, restorer(part, top, 0), scene.hidden(top, 0, bottom, scene.width))
+    return pixels
 
 
-def _rgb(samples: np.ndarray) -> np.ndarray:
-    samples = samples.reshape(*samples.shape[:2], -1)
-    samples = samples.astype(samples.dtype.newbyteorder("="), copy=False)
-    return samples.repeat(3, axis=2) if samples.shape[2] == 1 else samples[..., :3]
+def _keeping(pixels: np.ndarray, restored: np.ndarray, hidden: np.ndarray | None) -> np.ndarray:
+    return restored if hidden is None else np.where(hidden[..., None], pixels, restored)
+
+
+def _hidden(meaning: Meaning) -> np.ndarray | None:
+    hidden = meaning.hidden
+    if meaning.alpha is not None:
+        hidden = meaning.alpha == 0 if hidden is None else hidden | (meaning.alpha == 0)
+    return _any(hidden)
+
+
+def _any(hidden: np.ndarray | None) -> np.ndarray | None:
+    return hidden if hidden is not None and hidden.any() else None
+
+
+def _mapped(path: Path) -> mmap.mmap:
+    with path.open("rb") as file:
+        return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+
+
+def _with_tags_of(page: Page, main: Page) -> Page:
+    return replace(page, entries={**main.entries, **page.entries})
+
+
+def _rgb(colours: np.ndarray) -> np.ndarray:
+    return colours.repeat(3, axis=2) if colours.shape[2] == 1 else colours
 
 
 def _eight_bits(pixels: np.ndarray) -> np.ndarray:
     return pixels if pixels.dtype == np.uint8 else (pixels >> 8).astype(np.uint8)
-
-
-class Restorer(Protocol):
-    """Changes the pixels (h, w, 3) of a part of a scene that begins at a row and a column."""
-
-    def __call__(self, pixels: np.ndarray, top: int, left: int) -> np.ndarray:
-        """Changed pixels, same shape and type."""
-        ...
-
-
-def write_tiff(path: Path, scene: TiffScene, restorer: Restorer, tile: int = 256) -> None:
-    """Write a scene, changed by a restorer, as a tiled TIFF (Deflate), one row of tiles after the other.
-
-    Colour profile and resolution are kept; other metadata is not.
-    """
-    down, across = -(-scene.height // tile), -(-scene.width // tile)
-
-    def tiles() -> Iterator[np.ndarray]:
-        for row in range(down):
-            top, bottom = row * tile, min(scene.height, (row + 1) * tile)
-            strip = restorer(scene.window(top, 0, bottom, scene.width), top, 0)
-            padded = np.zeros((tile, across * tile, 3), scene.dtype)
-            padded[: bottom - top, : scene.width] = strip
-            for column in range(across):
-                yield np.ascontiguousarray(padded[:, column * tile : (column + 1) * tile])
-
-    profile = scene.profile()
-    extra = [(_ICC, 7, len(profile), profile, True)] if profile else []
-    with tifffile.TiffWriter(
-        path, bigtiff=scene.height * scene.width * 3 * scene.dtype.itemsize > 2**31
-    ) as file:
-        file.write(
-            tiles(), shape=(scene.height, scene.width, 3), dtype=scene.dtype, tile=(tile, tile),
-            photometric="rgb", compression="zlib", compressionargs={"level": 3}, extratags=extra, **scene.resolution(),
-        )  # fmt: skip

@@ -8,15 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
 from torch import nn
 
-from clairvoy._version import __version__
-from clairvoy.errors import FileError, SettingsError, WeightsError
+from clairvoy.errors import SettingsError, WeightsError
 from clairvoy.qlearning.encoders import network_for
 from clairvoy.qlearning.environment import ObservationSpec
-from clairvoy.storage.atomic import replace_file
+from clairvoy.storage.weights_file import read_weights, write_weights
 
 FORMAT = "clairvoy-agent-1"
 
@@ -31,22 +28,14 @@ def save_network(path: str | Path, network: nn.Module) -> None:
     FileError
         The disk refuses.
     """
-    path, specs = Path(path), getattr(network, "specs", None)
+    specs = getattr(network, "specs", None)
     made_of = None
     if specs is not None:
         made_of = {
             "specs": {name: _told(spec) for name, spec in specs.items()},
             "num_actions": network.num_actions,
         }
-    header = {"format": FORMAT, "version": __version__, "made_of": json.dumps(made_of)}
-    tensors = {name: value.detach().cpu().contiguous() for name, value in network.state_dict().items()}
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        replace_file(path, save(tensors, metadata=header))
-    except OSError as error:
-        raise FileError(
-            f"{path} cannot be written ({error.strerror or error}); choose another place"
-        ) from error
+    write_weights(Path(path), FORMAT, network.state_dict(), {"made_of": json.dumps(made_of)})
 
 
 def load_network(path: str | Path, network: nn.Module | None = None) -> nn.Module:
@@ -66,16 +55,7 @@ def load_network(path: str | Path, network: nn.Module | None = None) -> nn.Modul
     SettingsError
         The network was made by hand, and none is handed in.
     """
-    try:
-        with safe_open(str(path), framework="pt") as file:
-            header = file.metadata() or {}
-            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 (no mapping)
-    except (SafetensorError, OSError) as error:
-        raise WeightsError(f"{path}: no agent can be read ({error}); give a file of Agent.save") from error
-    if header.get("format") != FORMAT:
-        raise WeightsError(
-            f"{path}: of format {header.get('format', 'none')!r}, not {FORMAT!r}; give a file of Agent.save"
-        )
+    header, tensors = read_weights(Path(path), FORMAT, "give a file of Agent.save")
     try:
         made_of = json.loads(header["made_of"])
         if network is None and made_of is not None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from clairvoy.errors import SettingsError
+from clairvoy.errors import at_least
 from clairvoy.qlearning.dqn import DQN, DQNSettings
 
 
@@ -20,8 +20,7 @@ class CQLSettings(DQNSettings):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not self.conservatism >= 0:
-            raise SettingsError(f"conservatism is {self.conservatism}; it must be at least 0")
+        at_least(self, 0, "conservatism")
 
 
 def conservative_penalty(q: Tensor, action: Tensor) -> tuple[Tensor, Tensor]:

@@ -10,8 +10,9 @@ from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from clairvoy.errors import InputError, SettingsError
+from clairvoy.errors import InputError, SettingsError, above, at_least, between
 from clairvoy.qlearning.agent import Agent
 from clairvoy.qlearning.n_step import n_step_return
 from clairvoy.qlearning.transitions import GENERATED, Observation, Transitions
@@ -43,14 +44,10 @@ class DQNSettings:
     """Whether the online network chooses the next action; off, the target network does, a third cheaper."""
 
     def __post_init__(self) -> None:
-        for name in ("learning_rate", "huber_delta", "max_grad_norm", "target_period"):
-            if not getattr(self, name) > 0:
-                raise SettingsError(f"{name} is {getattr(self, name)}; it must be above 0")
-        if not self.tau_exponent >= 0:
-            raise SettingsError(f"tau_exponent is {self.tau_exponent}; it must be at least 0")
-        for name in ("polyak", "average"):
-            if not 0 < getattr(self, name) <= 1:
-                raise SettingsError(f"{name} is {getattr(self, name)}; it is a share, above 0 and at most 1")
+        above(self, 0, "learning_rate", "huber_delta", "max_grad_norm", "polyak", "average")
+        at_least(self, 1, "target_period")
+        at_least(self, 0, "tau_exponent")
+        between(self, 0, 1, "polyak", "average")
 
 
 def double_q_target(
@@ -129,12 +126,19 @@ class DQN(Agent):
         self.settings = settings or DQNSettings()
         self.target = copy.deepcopy(self.network).requires_grad_(False)
         self.parameters = [p for p in self.network.parameters() if p.requires_grad]
-        self.averaged: nn.Module | None = None
+        self.average: AveragedModel | None = None
         if self.settings.average < 1:
-            self.averaged = copy.deepcopy(self.network).requires_grad_(False)
+            move = get_ema_multi_avg_fn(1 - self.settings.average)
+            self.average = AveragedModel(self.network, multi_avg_fn=move).requires_grad_(False)
+            self.average.n_averaged.fill_(1)  # the weights that it begins with count as the first
         self.optimizer = torch.optim.Adam(self.parameters, lr=self.settings.learning_rate, fused=True)
         self.updates = 0
         self.td_error = torch.zeros(0, device=self.device)
+
+    @property
+    def averaged(self) -> nn.Module | None:
+        """The network with averaged weights, if there is one."""
+        return None if self.average is None else self.average.module
 
     @property
     def acting(self) -> nn.Module:
@@ -194,13 +198,8 @@ class DQN(Agent):
         self.updates += 1
         if self.updates % self.settings.target_period == 0:
             self._move_target()
-        if self.averaged is not None:
-            with torch.no_grad():
-                torch._foreach_lerp_(
-                    list(self.averaged.parameters()), list(self.network.parameters()), self.settings.average
-                )
-                for kept, now in zip(self.averaged.buffers(), self.network.buffers(), strict=True):
-                    kept.copy_(now)
+        if self.average is not None:
+            self.average.update_parameters(self.network)
         return {"loss": told[0], "td_error": told[1], "q": told[2], "grad_norm": grad_norm}
 
     def loss_and_gradient(self, q: Tensor, action: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:

@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from clairvoy.errors import SettingsError
+from clairvoy.errors import SettingsError, above, at_least, between
 from clairvoy.qlearning.dqn import DQN, learn_from_history
 from clairvoy.qlearning.environment import BatchedEnvironment
 from clairvoy.qlearning.history import History
@@ -36,15 +36,10 @@ class DQNTrainingSettings:
     """Share of the budget over which it falls, in (0, 1]."""
 
     def __post_init__(self) -> None:
-        for name in ("act", "updates", "batch_size"):
-            if getattr(self, name) < 1:
-                raise SettingsError(f"{name} is {getattr(self, name)}; it must be at least 1")
-        if self.warm_up < 0:
-            raise SettingsError(f"warm_up is {self.warm_up}; it must be at least 0")
-        if not 0 < self.exploration <= 1:
-            raise SettingsError(f"exploration is {self.exploration}; it is a share, in (0, 1]")
-        if not all(0.0 <= value <= 1.0 for value in self.epsilon):
-            raise SettingsError(f"epsilon is {self.epsilon}; both ends lie in [0, 1]")
+        at_least(self, 1, "act", "updates", "batch_size")
+        at_least(self, 0, "warm_up")
+        above(self, 0, "exploration")
+        between(self, 0, 1, "exploration", "epsilon")
 
 
 class DQNTraining:

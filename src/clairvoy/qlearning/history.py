@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Self
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor
 
-from clairvoy.errors import FileError, InputError, SettingsError
+from clairvoy.errors import FileError, InputError, SettingsError, above, at_least, between
 from clairvoy.qlearning.environment import Step
 from clairvoy.qlearning.n_step import NStep
 from clairvoy.qlearning.sum_tree import SumTree
 from clairvoy.qlearning.transitions import GENERATED, Observation, Transitions
+from clairvoy.storage.weights_file import read_weights, write_weights
 
 _FORMAT = "clairvoy-history-1"
 
@@ -41,13 +39,9 @@ class HistorySettings:
     """Added to every TD error, so that nothing is forgotten for good."""
 
     def __post_init__(self) -> None:
-        if self.capacity < 1:
-            raise SettingsError(f"capacity is {self.capacity}; a history holds at least 1 transition")
-        for name in ("priority_exponent", "importance_exponent"):
-            if not 0.0 <= getattr(self, name) <= 1.0:
-                raise SettingsError(f"{name} is {getattr(self, name)}; it lies in [0, 1]")
-        if not self.priority_floor > 0.0:
-            raise SettingsError(f"priority_floor is {self.priority_floor}; it must be above 0")
+        at_least(self, 1, "capacity")
+        between(self, 0, 1, "priority_exponent", "importance_exponent")
+        above(self, 0, "priority_floor")
 
 
 class History:
@@ -270,21 +264,19 @@ class History:
         self.check_valid()
 
     def save(self, path: str | Path) -> None:
-        """Write one safetensors file: the state and the settings. The file is complete or not there."""
-        metadata = {
-            "format": _FORMAT,
+        """Write one safetensors file: the state and the settings. The file is complete or not there.
+
+        Raises
+        ------
+        FileError
+            The disk refuses.
+        """
+        header = {
             "settings": json.dumps(asdict(self.settings)),
             "num_envs": str(self.num_envs),
             "num_actions": str(self.num_actions),
         }
-        state = {name: value.cpu().contiguous() for name, value in self.state_dict().items()}
-        partial = Path(f"{path}.partial")
-        try:
-            save_file(state, partial, metadata=metadata)
-            os.replace(partial, path)
-        except (OSError, SafetensorError) as error:
-            partial.unlink(missing_ok=True)
-            raise FileError(f"cannot write the history {path}: {error}; choose a writable folder") from error
+        write_weights(Path(path), _FORMAT, self.state_dict(), header)
 
     @classmethod
     def load(
@@ -293,21 +285,18 @@ class History:
         generator: torch.Generator | None = None,
         device: str | torch.device = "cpu",
     ) -> Self:
-        """Read a file of `save`. ``generator`` (a new one if None) is set to the saved state."""
-        try:
-            with safe_open(str(path), framework="pt") as file:
-                metadata = file.metadata() or {}
-                state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no mapping)
-        except (OSError, SafetensorError) as error:
-            raise FileError(
-                f"cannot read the history {path}: {error}; give a file of History.save"
-            ) from error
-        if metadata.get("format") != _FORMAT:
-            raise FileError(f"{path} is no history of this version; give a file of History.save")
+        """Read a file of `save`. ``generator`` (a new one if None) is set to the saved state.
+
+        Raises
+        ------
+        FileError
+            No such file, or it holds no history.
+        """
+        header, state = read_weights(Path(path), _FORMAT, "give a file of History.save", error=FileError)
         history = cls(
-            HistorySettings(**json.loads(metadata["settings"])),
-            int(metadata["num_envs"]),
-            int(metadata["num_actions"]),
+            HistorySettings(**json.loads(header["settings"])),
+            int(header["num_envs"]),
+            int(header["num_actions"]),
             torch.Generator() if generator is None else generator,
             device,
         )

@@ -6,51 +6,16 @@ no environment, `rollout.evaluate` acts without exploration and learns nothing.
 
 from __future__ import annotations
 
-import copy
-import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
 
 import torch
 
-from clairvoy.errors import SettingsError
-from clairvoy.qlearning.agent import Agent
+from clairvoy.errors import at_least
 from clairvoy.qlearning.environment import BatchedEnvironment
 from clairvoy.qlearning.rollout import LONGEST, evaluate
-from clairvoy.storage.run_file import load_run, save_run
-
-
-class Training(Protocol):
-    """What learns in rounds: `pqn.PQNTraining` and `dqn_training.DQNTraining`."""
-
-    @property
-    def steps(self) -> int:
-        """Steps of all environments together so far."""
-        ...
-
-    @property
-    def budget(self) -> int:
-        """Steps to train for."""
-        ...
-
-    @property
-    def agent(self) -> Agent:
-        """What is trained."""
-        ...
-
-    def round(self) -> dict[str, float]:
-        """Act and learn; returns metrics."""
-        ...
-
-    def state_dict(self) -> dict[str, Any]:
-        """Everything that later rounds depend on."""
-        ...
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Continue from `state_dict`."""
-        ...
+from clairvoy.qlearning.rounds import Best, EvaluatedTraining, Limits, Report, Training, run_rounds
 
 
 @dataclass(frozen=True)
@@ -71,21 +36,7 @@ class OnlineSettings:
     """Time between two checkpoints."""
 
     def __post_init__(self) -> None:
-        for name in ("evaluate_every", "episodes", "longest"):
-            if getattr(self, name) < 1:
-                raise SettingsError(f"{name} is {getattr(self, name)}; it must be at least 1")
-
-
-@dataclass
-class Best:
-    """The best agent so far, by its evaluation."""
-
-    mean_return: float = float("-inf")
-    """Of the evaluation that chose it. The best of several: measure it anew, on other episodes, to report it."""
-    steps: int = 0
-    """Steps trained when it was evaluated."""
-    network: dict[str, Any] = field(default_factory=dict)
-    """Its weights."""
+        at_least(self, 1, "evaluate_every", "episodes", "longest")
 
 
 @dataclass
@@ -97,14 +48,6 @@ class Trained:
     """Steps and mean return of all of them, in order."""
     finished: bool
     """False if it was interrupted before the budget was spent; resume it then."""
-
-
-Report = Callable[[int, dict[str, float]], bool | None]
-"""Called after each round with the steps so far and the metrics; what gives False ends the training."""
-
-
-class _OutOfTimeError(Exception):
-    """The deadline passed during an evaluation."""
 
 
 def train_online(
@@ -147,118 +90,34 @@ def train_online(
         ``resume`` without ``checkpoint``, or other settings than the saved run had.
     """
     settings = settings or OnlineSettings()
-    run = _Run(training, evaluation_environment, settings)
-    if resume:
-        if checkpoint is None:
-            raise SettingsError("resume needs a checkpoint; name the file to continue from")
-        run.load_state_dict(load_run(checkpoint))
-    interrupted, saved = False, time.monotonic()
+    limits = Limits(deadline, pause)
 
-    def in_time() -> None:
-        if deadline is not None and time.monotonic() >= deadline:
-            raise _OutOfTimeError
-        if pause is not None:
-            pause()
-
-    try:
-        while not run.over and (deadline is None or time.monotonic() < deadline):
-            metrics = run.round(in_time)
-            if report is not None and report(training.steps, metrics) is False:
-                interrupted = True
-                break
-            if checkpoint is not None and time.monotonic() - saved > settings.save_seconds:
-                save_run(checkpoint, run.state_dict())
-                saved = time.monotonic()
-    except KeyboardInterrupt:
-        interrupted = True
-    except _OutOfTimeError:
-        pass
-    # An interrupt inside a round leaves it half done; what was saved before it still counts.
-    if checkpoint is not None and run.whole:
-        save_run(checkpoint, run.state_dict())
-    if run.best.network:
-        training.agent.take_weights(run.best.network)
-    return Trained(run.best, run.evaluations, run.over and not interrupted)
-
-
-class _Run:
-    """The state of a run and one round of it."""
-
-    def __init__(
-        self, training: Training, evaluation_environment: BatchedEnvironment, settings: OnlineSettings
-    ) -> None:
-        self.training, self.environment, self.settings = training, evaluation_environment, settings
-        self.best, self.whole = Best(), True
-        self.due = False
-        """Whether the training stands before an evaluation."""
-        self.told: dict[str, float] = {}
-        """Metrics of the round before it."""
-        self.evaluations: list[tuple[int, float]] = []
-
-    @property
-    def over(self) -> bool:
-        """Whether the budget is spent, or the return wanted was reached."""
-        stop = self.settings.stop_at
-        enough = stop is not None and self.best.mean_return >= stop
-        return not self.due and (enough or self.training.steps >= self.training.budget)
-
-    def round(self, pause: Callable[[], None]) -> dict[str, float]:
-        """One round and, when it is time, an evaluation; what a run stopped in the middle of is done again."""
-        if not self.due:
-            self.whole = False
-            every, before = self.settings.evaluate_every, self.training.steps
-            self.told = self.training.round()
-            after = self.training.steps
-            self.due = after // every > before // every or after >= self.training.budget
-            self.whole = True
-        metrics = dict(self.told)
-        if self.due:
-            metrics |= self._evaluate(pause)
-            self.due = False
-        return metrics
-
-    def _evaluate(self, pause: Callable[[], None]) -> dict[str, float]:
-        agent, settings = self.training.agent, self.settings
-        played = evaluate(
-            self.environment,
-            agent.act_greedily,
+    def played() -> tuple[float, dict[str, float]]:
+        found = evaluate(
+            evaluation_environment,
+            training.agent.act_greedily,
             settings.episodes,
             torch.Generator().manual_seed(settings.seed),
             longest=settings.longest,
-            pause=pause,
+            pause=limits.check,
         )
-        self.evaluations.append((self.training.steps, played.mean_return))
-        if played.mean_return > self.best.mean_return:
-            self.best = Best(
-                played.mean_return, self.training.steps, copy.deepcopy(agent.acting.state_dict())
-            )
-        told = {"evaluation/return": played.mean_return}
-        return told | ({"evaluation/cut": float(played.cut)} if played.cut else {})
+        told = {"evaluation/return": found.mean_return}
+        return found.mean_return, told | ({"evaluation/cut": float(found.cut)} if found.cut else {})
 
-    def state_dict(self) -> dict[str, Any]:
-        """The whole state of the run."""
-        return {
-            "training": self.training.state_dict(),
-            "budget": self.training.budget,
-            "settings": asdict(self.settings),
-            "best": asdict(self.best),
-            "evaluations": [list(evaluation) for evaluation in self.evaluations],
-            "due": self.due,
-            "told": dict(self.told),
-        }
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Continue the run that `state_dict` was taken of."""
-        for name, was, now in (
-            ("budget", state["budget"], self.training.budget),
-            ("evaluate_every", state["settings"]["evaluate_every"], self.settings.evaluate_every),
-            ("episodes", state["settings"]["episodes"], self.settings.episodes),
-            ("seed", state["settings"]["seed"], self.settings.seed),
-            ("longest", state["settings"]["longest"], self.settings.longest),
-        ):
-            if was != now:
-                raise SettingsError(f"{name} is {now}, the saved run had {was}; resume it with that")
-        self.training.load_state_dict(state["training"])
-        self.best = Best(**state["best"])
-        self.evaluations = [(int(steps), float(value)) for steps, value in state["evaluations"]]
-        self.due, self.told = bool(state["due"]), dict(state["told"])
+    run = EvaluatedTraining(
+        training,
+        played,
+        settings.evaluate_every,
+        stop_at=settings.stop_at,
+        same={"episodes": settings.episodes, "seed": settings.seed, "longest": settings.longest},
+    )
+    finished = run_rounds(
+        run,
+        limits,
+        checkpoint=checkpoint,
+        resume=resume,
+        report=report,
+        save_seconds=settings.save_seconds,
+    )
+    run.take_best()
+    return Trained(run.best, run.evaluations, finished)

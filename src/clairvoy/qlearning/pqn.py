@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from clairvoy.errors import InputError, SettingsError
+from clairvoy.errors import InputError, SettingsError, above, at_least, between
 from clairvoy.qlearning.agent import Agent
 from clairvoy.qlearning.environment import BatchedEnvironment
 from clairvoy.qlearning.policy import linear_schedule
@@ -47,21 +47,10 @@ class PQNSettings:
     """A step of a generated episode counts tau ** this in the loss; at 0 as much as a real one."""
 
     def __post_init__(self) -> None:
-        for name in ("gamma", "trace_decay"):
-            if not 0.0 <= getattr(self, name) <= 1.0:
-                raise SettingsError(f"{name} is {getattr(self, name)}; it lies in [0, 1]")
-        for name in ("stretch", "epochs", "minibatches"):
-            if getattr(self, name) < 1:
-                raise SettingsError(f"{name} is {getattr(self, name)}; it must be at least 1")
-        for name in ("learning_rate", "max_grad_norm", "exploration"):
-            if not getattr(self, name) > 0:
-                raise SettingsError(f"{name} is {getattr(self, name)}; it must be above 0")
-        if self.exploration > 1:
-            raise SettingsError(f"exploration is {self.exploration}; it is a share, at most 1")
-        if not all(0.0 <= value <= 1.0 for value in self.epsilon):
-            raise SettingsError(f"epsilon is {self.epsilon}; both ends lie in [0, 1]")
-        if not self.tau_exponent >= 0:
-            raise SettingsError(f"tau_exponent is {self.tau_exponent}; it must be at least 0")
+        between(self, 0, 1, "gamma", "trace_decay", "exploration", "epsilon")
+        at_least(self, 1, "stretch", "epochs", "minibatches")
+        above(self, 0, "learning_rate", "max_grad_norm", "exploration")
+        at_least(self, 0, "tau_exponent")
 
 
 def lambda_returns(

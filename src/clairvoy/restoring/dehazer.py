@@ -29,14 +29,16 @@ from clairvoy.generative.density.calibration import RESTORE_FROM
 from clairvoy.generative.density.sampler import best_restoration
 from clairvoy.generative.density.vae import working_size
 from clairvoy.imaging.files import read, write_restored
+from clairvoy.imaging.hidden import resized
 from clairvoy.imaging.picture_kinds import is_batch, is_file, peak, source_of, stacked, unpack
+from clairvoy.restoring.device import choose_device
 from clairvoy.restoring.full_resolution import FullResolution
 from clairvoy.restoring.noise import noise_level, within_noise, within_signal
-from clairvoy.restoring.parts import Parts, choose_device, load_weights
+from clairvoy.restoring.parts import Parts, load_weights
 from clairvoy.searching.beliefs import pool_beliefs
 from clairvoy.searching.explore import LOOK_BUDGET, cut_windows, search
 
-RELEASED = "fast"
+DEFAULT_WEIGHTS = "fast"
 """The weights that the presets share."""
 PRESETS: dict[str, tuple[int, ...]] = {"fast": (), "fine": (320 * 320, 384 * 384)}
 """Areas, in pixels, of further looks at a picture beside the usual one, each as it is and mirrored: what one look gets
@@ -155,7 +157,7 @@ class Dehazer:
         """
         chosen = str(choose_device(device))
         if str(name_or_path) in PRESETS:
-            return cls(load_weights(RELEASED), chosen, RELEASED, preset or str(name_or_path))
+            return cls(load_weights(DEFAULT_WEIGHTS), chosen, DEFAULT_WEIGHTS, preset or str(name_or_path))
         return cls(load_weights(name_or_path), chosen, Path(name_or_path).stem, preset or "fast")
 
     @torch.inference_mode()
@@ -184,14 +186,16 @@ class Dehazer:
             raise SettingsError(f"strength is {strength}; it must lie in [0, 1]")
         if samples < 1:
             raise SettingsError(f"samples is {samples}; it must be at least 1")
-        pixels, rebuild = unpack(photo)
+        pixels, rebuild, hidden = unpack(photo)
         height, width = pixels.shape[:2]
-        small = self._small(pixels, *working_size(height, width))
-        looks = [self._small(pixels, *working_size(height, width, area)) for area in PRESETS[self.preset]]
+        small = self._small(pixels, hidden, *working_size(height, width))
+        looks = [
+            self._small(pixels, hidden, *working_size(height, width, area)) for area in PRESETS[self.preset]
+        ]
         parts, perceiver = self.parts, self.parts.perceiver
         seen = perceiver.look(small, looks=looks)
         tau, tau_db = parts.calibration.of_picture(seen.signs)
-        thumbnail = (self._small(pixels, 256, 256) * 255).round().to(torch.uint8)
+        thumbnail = (self._small(pixels, hidden, 256, 256) * 255).round().to(torch.uint8)
         found = search(parts.agent, cut_windows(thumbnail), pool_beliefs(perceiver, seen), budget=LOOK_BUDGET)
         probability = parts.calibration.haze_probability(found.value, float(seen.haze.mean()))
         amount = strength * (1.0 if force else how_much(probability))
@@ -210,6 +214,10 @@ class Dehazer:
         whole = FullResolution.of(parts.generator, grid[0], airlight)
         threads = torch.get_num_threads()
         restored = whole.restore(pixels, amount, threads=threads) if amount else pixels
+        if hidden is not None and amount:
+            restored[hidden] = pixels[hidden]
+        # The caller may change what came in and what goes out before a map is asked for.
+        own = pixels if amount and is_file(photo) else pixels.copy()
         report = Report(
             haze=probability >= RESTORE_FROM,
             haze_probability=probability,
@@ -231,17 +239,17 @@ class Dehazer:
             rebuild(restored),
             report,
             airlight.flatten().float().cpu().numpy(),
-            lambda: whole.transmission(pixels, threads),
+            lambda: _seen_through(whole, own, hidden, threads),
             perceiver.tau(seen)[0, 0].float().cpu().numpy(),
         )
 
-    def _small(self, pixels: np.ndarray, height: int, width: int) -> Tensor:
-        """The picture at another size, (1, 3, height, width) in [0, 1], on the device."""
+    def _small(self, pixels: np.ndarray, hidden: np.ndarray | None, height: int, width: int) -> Tensor:
+        """What is seen of the picture at another size, (1, 3, height, width) in [0, 1], on the device."""
         shrinks = pixels.shape[0] >= height and pixels.shape[1] >= width
         how = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
         # What lies between 8-bit levels is kept where a picture is enlarged; a mean over many pixels can be rounded.
         pixels = pixels if shrinks else pixels.astype(np.float32) * (1 / peak(pixels))
-        small = cv2.resize(pixels, (width, height), interpolation=how).astype(np.float32) / peak(pixels)
+        small = resized(pixels, (height, width), how, hidden).astype(np.float32) / peak(pixels)
         return torch.from_numpy(np.ascontiguousarray(small.transpose(2, 0, 1)))[None].to(self.device)
 
 
@@ -253,6 +261,16 @@ def how_much(probability: float) -> float:
     """
     rise = min(1.0, max(0.0, (probability - RESTORE_FROM) / (SURE_FROM - RESTORE_FROM)))
     return rise * rise * (3 - 2 * rise)
+
+
+def _seen_through(
+    whole: FullResolution, pixels: np.ndarray, hidden: np.ndarray | None, threads: int
+) -> np.ndarray:
+    """See `Result.transmission`; 1 where nothing is seen."""
+    out = whole.transmission(pixels, threads)
+    if hidden is not None:
+        out[hidden] = 1
+    return out
 
 
 _LOADED: dict[tuple[str, str], Dehazer] = {}
@@ -293,7 +311,7 @@ def clear(
             "output works with a path, bytes or a file; save an array or image with the library it is of"
         )
     if (device, preset) not in _LOADED:
-        _LOADED[device, preset] = Dehazer.load(RELEASED, device, preset)
+        _LOADED[device, preset] = Dehazer.load(DEFAULT_WEIGHTS, device, preset)
     dehazer = partial(_LOADED[device, preset], strength=strength, samples=samples, force=force)
     if is_batch(photo):
         return stacked([dehazer(picture).image for picture in photo])

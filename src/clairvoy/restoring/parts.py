@@ -1,4 +1,4 @@
-"""One file for everything: released weights as safetensors with settings and version, a run's state to resume from."""
+"""The trained parts of a dehazer, and the file that holds them: safetensors, with settings and version."""
 
 from __future__ import annotations
 
@@ -9,41 +9,19 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
 from torch import Tensor, nn
 
 from clairvoy._version import __version__
-from clairvoy.errors import SettingsError, WeightsError
+from clairvoy.errors import WeightsError
 from clairvoy.generative.density.calibration import Calibration
 from clairvoy.generative.density.discriminator import Discriminator
 from clairvoy.generative.density.perception import Perceiver
 from clairvoy.generative.density.vae import DensityVAE, VAESettings
 from clairvoy.searching.network import SearchQNetwork
-from clairvoy.storage.atomic import replace_file
+from clairvoy.storage.weights_file import of_part, read_weights, write_weights
 
 FORMAT = "clairvoy-weights-2"
-RELEASED = Path(__file__).parents[1] / "weights"
-DEVICES = ("auto", "cpu", "cuda", "mps")
-
-
-def choose_device(name: str) -> torch.device:
-    """The device of a name; "auto" is the first of cuda, mps and cpu that is there.
-
-    Raises
-    ------
-    SettingsError
-        An unknown name, or a device that this machine lacks.
-    """
-    there = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
-    if name == "auto":
-        return torch.device(next(kind for kind in ("cuda", "mps", "cpu") if there[kind]))
-    kind = name.split(":")[0]
-    if kind not in there:
-        raise SettingsError(f"device {name!r} is not known; choose one of {', '.join(DEVICES)}")
-    if not there[kind]:
-        raise SettingsError(f"device {name!r} is not to be had on this machine; choose 'auto' or 'cpu'")
-    return torch.device(name)
+WEIGHTS_FOLDER = Path(__file__).parents[1] / "weights"
 
 
 @dataclass
@@ -88,20 +66,23 @@ def new_agent() -> SearchQNetwork:
 
 
 def save_weights(path: Path, parts: Parts, notes: Mapping[str, Any] | None = None) -> None:
-    """Write released weights, in half precision; the calibration stays in single."""
+    """Write released weights, in half precision; the calibration stays in single.
+
+    Raises
+    ------
+    FileError
+        The disk refuses.
+    """
     tensors: dict[str, Tensor] = {}
     for name, module in parts.modules().items():
         for key, value in module.state_dict().items():
             small = value.half() if name in ("generator", "discriminator", "agent") else value
-            tensors[f"{name}.{key}"] = small.detach().cpu().contiguous()
+            tensors[f"{name}.{key}"] = small
     header = {
-        "format": FORMAT,
-        "version": __version__,
         "settings": json.dumps(asdict(parts.generator.settings)),
         "notes": json.dumps(dict(notes or {})),
     }
-    path.parent.mkdir(parents=True, exist_ok=True)
-    replace_file(path, save(tensors, metadata=header))
+    write_weights(path, FORMAT, tensors, header)
 
 
 def load_weights(name_or_path: str | Path, *, fresh_agent: bool = False) -> Parts:
@@ -120,34 +101,23 @@ def load_weights(name_or_path: str | Path, *, fresh_agent: bool = False) -> Part
     WeightsError
         No such file, not a weights file, or one of another format or shape.
     """
-    path = RELEASED / f"{name_or_path}.safetensors"
+    path = WEIGHTS_FOLDER / f"{name_or_path}.safetensors"
     if not path.is_file():
         path = Path(name_or_path)
     if not path.is_file():
-        names = sorted(p.stem for p in RELEASED.glob("*.safetensors") if p.stem != "squeezenet1_1")
+        names = sorted(p.stem for p in WEIGHTS_FOLDER.glob("*.safetensors") if p.stem != "squeezenet1_1")
         raise WeightsError(
             f"{name_or_path}: no such weights; name one of {', '.join(names)} or a .safetensors file"
         )
-    try:
-        with safe_open(str(path), framework="pt") as file:
-            header = file.metadata() or {}
-            tensors = {key: file.get_tensor(key).float() for key in file.keys()}  # noqa: SIM118
-    except (SafetensorError, OSError) as error:
-        raise WeightsError(f"{path}: not a weights file ({error}); train or download it again") from error
-    if header.get("format") != FORMAT:
-        found = header.get("format", "none")
-        raise WeightsError(
-            f"{path}: weights of format {found!r}, this version reads {FORMAT!r}; use weights that `clairvoy train` "
-            f"of version {__version__} wrote"
-        )
+    header, tensors = read_weights(
+        path, FORMAT, f"use weights that `clairvoy train` of version {__version__} wrote"
+    )
     try:
         parts = Parts.new(VAESettings(**json.loads(header["settings"])))
         for name, module in parts.modules().items():
             if fresh_agent and module is parts.agent:
                 continue
-            begin = f"{name}."
-            state = {key[len(begin) :]: value for key, value in tensors.items() if key.startswith(begin)}
-            module.load_state_dict(state)
+            module.load_state_dict({key: value.float() for key, value in of_part(tensors, name).items()})
             module.eval().requires_grad_(False)
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         raise WeightsError(f"{path}: weights do not fit this version ({error}); train them again") from error

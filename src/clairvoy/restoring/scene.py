@@ -17,12 +17,13 @@ from torch import Tensor
 
 from clairvoy.errors import SettingsError
 from clairvoy.generative.density.vae import working_size
+from clairvoy.imaging.hidden import fill, resized
 from clairvoy.imaging.scenes import Scene
 from clairvoy.imaging.windows import window_grid
 from clairvoy.restoring.full_resolution import Box, FullResolution, places
 from clairvoy.restoring.parts import Parts
 from clairvoy.searching.beliefs import LOOK, beliefs_of_thumbnail, beliefs_of_windows
-from clairvoy.searching.explore import Search, explore
+from clairvoy.searching.explore import SearchResult, explore
 from clairvoy.searching.glimpse import WINDOW
 
 MOST_WINDOWS = 128
@@ -42,10 +43,10 @@ def choose_grid(height: int, width: int) -> tuple[int, int]:
 
 
 @dataclass(frozen=True)
-class Found:
+class SearchedScene:
     """What a search of a scene found."""
 
-    search: Search
+    search: SearchResult
     boxes: np.ndarray
     """(R, C, 4): top, left, bottom, right of each window in pixels."""
     sketch: np.ndarray
@@ -105,7 +106,7 @@ class SceneSearcher:
         self._seen: dict[tuple[int, int], Tensor] = {}
 
     @torch.inference_mode()
-    def run(self, budget: float = 1.0, difficulty: float = 0.0) -> Found:
+    def run(self, budget: float = 1.0, difficulty: float = 0.0) -> SearchedScene:
         """Search; see `search.explore` for the parameters."""
         parts, perceiver = self.parts, self.parts.perceiver
         device, beliefs = perceiver.device, None
@@ -121,7 +122,7 @@ class SceneSearcher:
         haze = F.interpolate(seen.haze, size=sketch.shape[:2], mode="bilinear", align_corners=False)
         tau = F.interpolate(perceiver.tau(seen), size=(self.rows, self.cols), mode="area")
         chosen = tau[0, 0].cpu()[found.recognised.cpu()]
-        return Found(
+        return SearchedScene(
             search=found,
             boxes=self.boxes,
             sketch=sketch,
@@ -135,12 +136,13 @@ class SceneSearcher:
 
     def _look(self, row: int, column: int) -> tuple[Tensor, Tensor]:
         """Read a window: as the agent sees it, and what generator and discriminator believe of it."""
-        pixels = self.scene.window(*(int(edge) for edge in self.boxes[row, column]))
+        box = tuple(int(edge) for edge in self.boxes[row, column])
+        pixels, hidden = self.scene.window(*box), self.scene.hidden(*box)
         if pixels.dtype != np.uint8:
             pixels = (pixels >> 8).astype(np.uint8)
         shrinks = min(pixels.shape[:2]) >= LOOK
         how = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
-        looked = _tensor(cv2.resize(pixels, (LOOK, LOOK), interpolation=how))
+        looked = _tensor(resized(pixels, (LOOK, LOOK), how, hidden))
         small = (F.avg_pool2d(looked, LOOK // WINDOW)[0] * 255).round().to(torch.uint8)
         self._seen[row, column] = small
         return small, beliefs_of_windows(self.parts.perceiver, looked)[0]
@@ -173,7 +175,7 @@ class WindowRestorer:
         0 is the identity, 1 the whole optical depth is taken away.
     """
 
-    def __init__(self, parts: Parts, found: Found, strength: float = 1.0) -> None:
+    def __init__(self, parts: Parts, found: SearchedScene, strength: float = 1.0) -> None:
         if not 0 <= strength <= 1:
             raise SettingsError(f"strength is {strength}; it must lie in [0, 1]")
         self.whole = FullResolution.of(parts.generator, found.grid, found.airlight)
@@ -207,30 +209,6 @@ def fading_mask(recognised: np.ndarray) -> np.ndarray:
     inside = cv2.distanceTransform(fine, cv2.DIST_L2, 5)[_MASK:-_MASK, _MASK:-_MASK] - 1.0
     rise = np.clip(inside / (_FADE * _MASK), 0, 1)
     return (rise * rise * (3 - 2 * rise)).astype(np.float32)
-
-
-def fill(pixels: np.ndarray, known: np.ndarray) -> np.ndarray:
-    """Fill what is not known of (h, w, 3) from around it: float32, what is known stays.
-
-    Push-pull (Gortler et al., "The Lumigraph", SIGGRAPH 1996, section 3.4): means of what is known in 2 x 2 pixels,
-    again and again until nothing is missing, then back. The work is that of a few passes, however little is known.
-    """
-    pixels = pixels.astype(np.float32, copy=False)
-    if known.all() or not known.any():
-        return pixels.copy()
-    height, width = known.shape
-    below, right = height % 2, width % 2
-    weight = np.pad(known.astype(np.float32), ((0, below), (0, right)))[..., None]
-    padded = np.pad(pixels, ((0, below), (0, right), (0, 0))) * weight
-    share, total = (_halved(planes) for planes in (weight, padded))
-    coarse = fill(total / np.maximum(share, 1), share[..., 0] > 0)
-    around = cv2.resize(coarse, padded.shape[1::-1], interpolation=cv2.INTER_LINEAR)[:height, :width]
-    return np.where(known[..., None], pixels, around)
-
-
-def _halved(planes: np.ndarray) -> np.ndarray:
-    """Sums over 2 x 2 pixels: (2 h, 2 w, C) to (h, w, C)."""
-    return planes[::2, ::2] + planes[1::2, ::2] + planes[::2, 1::2] + planes[1::2, 1::2]
 
 
 def sampled(plane: np.ndarray, rows: slice, columns: slice, size: tuple[int, int]) -> np.ndarray:

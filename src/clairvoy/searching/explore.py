@@ -18,14 +18,14 @@ from clairvoy.errors import SettingsError
 from clairvoy.qlearning.policy import greedy, look_ahead
 from clairvoy.searching import glimpse
 
-__all__ = ["GRID", "Look", "Search", "cut_windows", "explore", "search"]
+__all__ = ["GRID", "ReadWindow", "SearchResult", "cut_windows", "explore", "search"]
 
 GRID = 8
 """Windows along each side of a scene that one look covers."""
 STEPS_PER_WINDOW = 2.5
 """An exploration ends after this many steps for each window that it may read."""
 
-Look: TypeAlias = Callable[[int, int], tuple[Tensor, Tensor]]
+ReadWindow: TypeAlias = Callable[[int, int], tuple[Tensor, Tensor]]
 """Reads the window in a row and column: its pixels (3, 32, 32) uint8 and the beliefs about it (4,)."""
 
 
@@ -35,7 +35,7 @@ a picture, by which haze is recognised, is told in the first steps: most is to b
 
 
 @dataclass(frozen=True)
-class Search:
+class SearchResult:
     """What a search found."""
 
     recognised: Tensor
@@ -67,7 +67,7 @@ def search(
     *,
     budget: float = 1.0,
     difficulty: float = 0.0,
-) -> Search:
+) -> SearchResult:
     """Search a scene that one look has covered, from its middle until the agent is done or the budget is spent.
 
     Parameters
@@ -100,7 +100,7 @@ def search(
 @torch.no_grad()
 def explore(
     agent: nn.Module,
-    look: Look,
+    read: ReadWindow,
     rows: int,
     cols: int,
     *,
@@ -108,15 +108,15 @@ def explore(
     budget: float = 1.0,
     difficulty: float = 0.0,
     device: str | torch.device = "cpu",
-) -> Search:
+) -> SearchResult:
     """Search a scene whose windows cost something: each is read when the agent comes to stand on it, and once only.
 
     Parameters
     ----------
     agent
         Q-network from an observation to values (1, 5).
-    look
-        Reads a window.
+    read
+        See `ReadWindow`.
     rows, cols
         The grid, of any size.
     preview
@@ -132,7 +132,7 @@ def explore(
         raise SettingsError(f"budget is {budget}; it is a part of the windows, above 0 and at most 1")
     reads = max(1, round(budget * rows * cols))
     return _walk(
-        agent, look, (rows, cols), preview,
+        agent, read, (rows, cols), preview,
         steps=max(1, round(STEPS_PER_WINDOW * reads)), reads=reads, difficulty=difficulty, device=device,
         counts_reads=True,
     )  # fmt: skip
@@ -140,7 +140,7 @@ def explore(
 
 def _walk(
     agent: nn.Module,
-    look: Look,
+    read: ReadWindow,
     grid: tuple[int, int],
     preview: Tensor | None,
     *,
@@ -149,7 +149,7 @@ def _walk(
     difficulty: float,
     device: str | torch.device,
     counts_reads: bool = False,
-) -> Search:
+) -> SearchResult:
     """The search itself. Where reads count, it must not dither, see `glimpse.must_go_on`."""
     rows, cols = grid
     memory = glimpse.Memory.empty(1, rows, cols, device, preview)
@@ -160,7 +160,7 @@ def _walk(
     for step in range(steps):
         row, column = (int(place) for place in position[0])
         if (row, column) not in kept:
-            kept[row, column] = look(row, column)
+            kept[row, column] = read(row, column)
         window, belief = kept[row, column]
         glimpse.look(memory, position, belief[None].to(device))
         left = 1.0 - step / steps
@@ -198,7 +198,9 @@ def _walk(
         if new and len(kept) >= reads:
             break
         idle = 0 if new or action == glimpse.STAY else idle + 1
-    return Search(memory.recognised[0], memory.visited[0], value, path, ahead, memory.belief[0], finished)
+    return SearchResult(
+        memory.recognised[0], memory.visited[0], value, path, ahead, memory.belief[0], finished
+    )
 
 
 def cut_windows(pictures: Tensor) -> Tensor:

@@ -203,26 +203,6 @@ def must_go_on(memory: Memory, position: Tensor, idle: Tensor) -> Tensor:
     return mask | (idle < PATIENCE)[:, None]
 
 
-def observe(
-    windows: Tensor, beliefs: Tensor, memory: Memory, position: Tensor, budget_left: Tensor
-) -> Observation:
-    """Tell what the agent sees at ``position``, where all windows of all scenes are at hand.
-
-    Parameters
-    ----------
-    windows
-        ``(N, R, C, 3, 32, 32)`` uint8.
-    beliefs
-        ``(N, B, R, C)`` float32 in [0, 1].
-    memory, position, budget_left
-        See `observe_window`.
-    """
-    scene, row, column = _at(position)
-    return observe_window(
-        windows[scene, row, column], beliefs[scene, :, row, column], memory, position, budget_left
-    )
-
-
 def observe_window(
     window: Tensor, belief: Tensor, memory: Memory, position: Tensor, budget_left: Tensor
 ) -> Observation:

@@ -22,7 +22,7 @@ _PLACE = [POSITION_NUMBERS.index(name) for name in ("row", "column")]
 
 
 class SearchQNetwork(nn.Module):
-    """Q-values of the five actions of a search, ``V(s) + A(s, a) - mean_a A(s, a)``: 0.13 M parameters, made for CPUs.
+    """Q-values of the five actions of a search, ``V(s) + A(s, a) - mean_a A(s, a)``: 0.11 M parameters, made for CPUs.
 
     The window is cut into 8 x 8 patches without overlap: a small fraction of the work of a usual convolution. Row and
     column are left out: where the grid ends is seen in the memory, and a policy should not depend on them.

@@ -7,8 +7,8 @@ import platform
 import secrets
 import shutil
 import zlib
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 _SUFFIX = ".part"
@@ -24,18 +24,37 @@ def replace_file(path: Path, data: bytes) -> None:
     OSError
         If the folder is missing or the disk refuses; nothing is left behind then.
     """
-    path = Path(os.path.realpath(path))
-    part = path.with_name(part_name())
+    with replacing(path) as part, part.open("xb") as file:
+        file.write(data)
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Give a name beside `path` to write to; at the end of the block that file takes the place of `path`.
+
+    Where the block fails, the file is removed and `path` is what it was. Rights and links are kept as in `replace_file`.
+
+    Raises
+    ------
+    OSError
+        If the folder is missing or the disk refuses; nothing is left behind then.
+    """
+    part = Path(os.path.realpath(path)).with_name(part_name())
     try:
-        with part.open("xb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        if path.exists():
-            shutil.copymode(path, part)
-        os.replace(part, path)
+        yield part
+        move_into_place(part, path)
     finally:
         part.unlink(missing_ok=True)
+
+
+def move_into_place(part: Path, path: Path) -> None:
+    """Rename a finished file of the same disk, once the disk has it whole; rights and links are kept."""
+    path = Path(os.path.realpath(path))
+    with part.open("rb+") as file:
+        os.fsync(file.fileno())
+    if path.exists():
+        shutil.copymode(path, part)
+    os.replace(part, path)
 
 
 def part_name() -> str:

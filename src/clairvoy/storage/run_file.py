@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Mapping
+import time
+import warnings
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import torch
 
 from clairvoy._version import __version__
 from clairvoy.errors import FileError, WeightsError
+from clairvoy.storage.atomic import remove_abandoned_parts, replacing
 
 
 def save_run(path: Path, state: Mapping[str, Any]) -> None:
@@ -21,14 +23,11 @@ def save_run(path: Path, state: Mapping[str, Any]) -> None:
     FileError
         The disk refuses; what was saved before is still there.
     """
-    beside = path.with_name(f".{path.name}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            torch.save({"version": __version__, **state}, beside)
-            os.replace(beside, path)
-        finally:
-            beside.unlink(missing_ok=True)
+        remove_abandoned_parts([path.parent])
+        with replacing(path) as part:
+            torch.save({"version": __version__, **state}, part)
     except (OSError, RuntimeError) as error:  # torch says of a full disk that its writer failed
         raise FileError(
             f"{path} cannot be written ({error}); make room, or name another folder. What was saved there before is whole"
@@ -54,3 +53,48 @@ def load_run(path: Path) -> dict[str, Any]:
             f"{path}: a checkpoint of version {state.get('version')}, this is {__version__}; finish it with that"
         )
     return state
+
+
+class Checkpoint:
+    """The file that a run saves itself to, now and then and at its end.
+
+    A disk that refuses costs a checkpoint, and not what was learnt: the run goes on, and a warning says so.
+
+    Parameters
+    ----------
+    path
+        The file; None saves nothing.
+    seconds
+        Between two.
+    """
+
+    def __init__(self, path: Path | None, seconds: float) -> None:
+        self.path, self.seconds, self.saved = path, seconds, time.monotonic()
+
+    def now_and_then(self, state: Callable[[], Mapping[str, Any]]) -> None:
+        """Save what `state` gives, if it is time."""
+        if self.path is not None and time.monotonic() - self.saved > self.seconds:
+            self._try(state)
+            self.saved = time.monotonic()
+
+    def at_the_end(self, state: Callable[[], Mapping[str, Any]], finished: bool) -> None:
+        """Save what `state` gives.
+
+        Raises
+        ------
+        FileError
+            The disk refuses, and the run is not finished: there is nothing else to go on from.
+        """
+        if self.path is None:
+            return
+        if finished:
+            self._try(state)
+        else:
+            save_run(self.path, state())
+
+    def _try(self, state: Callable[[], Mapping[str, Any]]) -> None:
+        assert self.path is not None
+        try:
+            save_run(self.path, state())
+        except FileError as error:
+            warnings.warn(f"{error}; the training goes on", stacklevel=3)

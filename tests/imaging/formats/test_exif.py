@@ -16,8 +16,8 @@ from clairvoy.imaging.formats.exif import (
     read_layout,
     read_tree,
     turned,
-    xmp_made_upright,
 )
+from clairvoy.imaging.formats.xmp import upright
 
 MAKER_NOTE = bytes(range(200))
 
@@ -107,7 +107,7 @@ def test_damaged_blocks_are_left_alone_and_never_fail(noise, cut, order):
 
 
 def test_xmp_orientation_is_reset_in_both_spellings():
-    assert xmp_made_upright(b'<a tiff:Orientation="6"/>') == b'<a tiff:Orientation="1"/>'
+    assert upright(b'<a tiff:Orientation="6"/>') == b'<a tiff:Orientation="1"/>'
     tag = b"<tiff:Orientation>8</tiff:Orientation>"
-    assert xmp_made_upright(tag) == tag.replace(b"8", b"1")
-    assert xmp_made_upright(b"tiff:Make='8'") == b"tiff:Make='8'"
+    assert upright(tag) == tag.replace(b"8", b"1")
+    assert upright(b"tiff:Make='8'") == b"tiff:Make='8'"

@@ -84,6 +84,12 @@ def test_a_deep_pnm_is_stretched_to_sixteen_bits(peak, channels):
         read(header + samples.astype(">u2").tobytes()[:-1])
 
 
+def test_a_header_of_nothing_but_blanks_is_read_in_no_time():
+    """Found by the fuzzer: the pattern of the header tried every way to cut a run of blanks."""
+    with pytest.raises(FileError, match="truncated or damaged"):
+        read(b"P6 9 4" + b"\f" * 50_000 + b"x")
+
+
 @pytest.mark.parametrize("shape", [(64, 80), (64, 80, 3)])
 def test_a_deep_jpeg_2000_keeps_its_bits(shape):
     samples = RNG.integers(0, 65536, shape).astype(np.uint16)
@@ -134,6 +140,16 @@ def test_heic_that_is_cut_off_or_too_large_is_refused():
         read(data[:400])
     with pytest.raises(FileError, match="32 x 16 pixels, more than the limit of 511"):
         read(data, max_pixels=511)
+
+
+def test_heic_with_a_name_that_is_no_text_is_refused():
+    """Found by the fuzzer: the library ended the process."""
+    pytest.importorskip("pi_heif")
+    data = (HEIC / "turned.heic").read_bytes()
+    damaged = data.replace(b"Exif\0\0\0\0\x0epitm", b"E\xdcif\0\0\0\0\x0epitm")
+    assert damaged != data
+    with pytest.raises(FileError, match="an item has no name"):
+        read(damaged)
 
 
 @pytest.mark.parametrize("channels", [1, 3, 4])

@@ -192,3 +192,18 @@ def test_metadata_is_a_fixed_point_after_one_round():
     first = read(encode(pixels, Picture(pixels, metadata=Metadata(exif.tobytes()[6:], dpi=(72, 72))), "TIFF"))
     again = read(encode(first.pixels, first, "TIFF"))
     assert again.metadata == first.metadata
+
+
+def test_a_tile_that_would_take_all_memory_is_refused():
+    """Found by the fuzzer: 400 bytes that asked for 16 GB."""
+    target = io.BytesIO()
+    tifffile.imwrite(
+        target, np.zeros((20, 24, 3), np.uint8), tile=(16, 16), photometric="rgb", compression="zlib"
+    )
+    data = target.getvalue()
+    kind, value = ("4", "I") if struct.pack("<HHII", 323, 4, 1, 16) in data else ("3", "HH")
+    length = struct.pack(f"<HHI{value}", 323, int(kind), 1, *(16, 0)[: len(value)])
+    bomb = data.replace(length, struct.pack("<HHII", 323, 4, 1, 2**28))
+    assert bomb != data
+    with pytest.raises(FileError, match="tiles of 16 x 268435456 pixels"):
+        read(bomb)

@@ -83,7 +83,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--quality",
         type=quality,
         metavar="1..100",
-        help="of JPEG, AVIF and lossy WebP (default: a JPEG's own; otherwise high)",
+        help="of JPEG, AVIF and WebP (default: the photograph's own if it is JPEG or WebP; otherwise high)",
+    )
+    add(
+        "--max-pixels",
+        type=count,
+        default=200_000_000,
+        metavar="N",
+        help="largest photograph that is read (default: 200000000)",
     )
     add("-r", "--recursive", action="store_true", help="take folders inside folders too; the same tree out")
     add("-q", "--quiet", action="store_true", help="say nothing but errors")
@@ -187,7 +194,7 @@ class Run:
         settings = Settings(
             weights=args.weights, device=args.device, preset=args.preset, strength=args.strength,
             samples=args.samples, force=args.force, format=args.format, quality=args.quality,
-            overwrite=args.overwrite, verbose=args.verbose,
+            overwrite=args.overwrite, verbose=args.verbose, max_pixels=args.max_pixels,
         )  # fmt: skip
         remove_abandoned_parts({path.parent for job in jobs for path in job.outputs})
         work = sum(not job.done and job.fault is None for job in jobs)

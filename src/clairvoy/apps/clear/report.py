@@ -8,6 +8,8 @@ import cv2
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from clairvoy.drawing.palette import GROUND, MUTED, PANEL, TEXT
+
 if TYPE_CHECKING:
     from clairvoy.restoring.dehazer import Report
 
@@ -15,7 +17,6 @@ MAX_WIDTH_PX = 1600
 _MARGIN, _GAP, _LABEL, _HEADER = 24, 20, 40, 56
 _MIN_PANEL_WIDTH = 420
 _MAX_PANEL = ((MAX_WIDTH_PX - 2 * _MARGIN - _GAP) // 2, 760)  # width, height
-_BACKGROUND, _PANEL, _TEXT, _MUTED = (18, 20, 24), (28, 31, 37), (240, 242, 245), (158, 165, 176)
 _BAR = (132, 12)
 
 _HAZE_COLOURS = cv2.COLORMAP_BONE
@@ -46,7 +47,7 @@ def comparison(
     cell = (max(size[0], _MIN_PANEL_WIDTH), size[1])
     width = 2 * _MARGIN + _GAP + 2 * cell[0]
     height = _HEADER + 2 * (_LABEL + cell[1]) + _GAP + _MARGIN
-    canvas = Image.new("RGB", (width, height), _BACKGROUND)
+    canvas = Image.new("RGB", (width, height), GROUND)
     draw = ImageDraw.Draw(canvas)
 
     _draw_figures(draw, report)
@@ -59,11 +60,11 @@ def comparison(
     for index, (label, pixels, scale) in enumerate(panels):
         left = _MARGIN + (index % 2) * (cell[0] + _GAP)
         top = _HEADER + (index // 2) * (_LABEL + cell[1] + _GAP)
-        draw.text((left, top + _LABEL // 2), label, _TEXT, ImageFont.load_default(18), anchor="lm")
+        draw.text((left, top + _LABEL // 2), label, TEXT, ImageFont.load_default(18), anchor="lm")
         if scale is not None:
             _draw_scale(canvas, left + cell[0], top + _LABEL // 2, *scale)
         box = (left, top + _LABEL, left + cell[0], top + _LABEL + cell[1])
-        draw.rectangle((box[0], box[1], box[2] - 1, box[3] - 1), _PANEL)
+        draw.rectangle((box[0], box[1], box[2] - 1, box[3] - 1), PANEL)
         canvas.paste(Image.fromarray(pixels), (left + (cell[0] - size[0]) // 2, top + _LABEL))
     return np.asarray(canvas)
 
@@ -77,9 +78,9 @@ def _draw_figures(draw: ImageDraw.ImageDraw, report: Report) -> None:
         ("confidence tau", f"{report.tau:.2f} ({report.tau_db:.1f} dB)"),
     ]
     for name, value in figures:
-        draw.text((left, _HEADER // 2 + 6), name, _MUTED, font, anchor="lm")
+        draw.text((left, _HEADER // 2 + 6), name, MUTED, font, anchor="lm")
         left += draw.textlength(name, font) + 8
-        draw.text((left, _HEADER // 2 + 6), value, _TEXT, font, anchor="lm")
+        draw.text((left, _HEADER // 2 + 6), value, TEXT, font, anchor="lm")
         left += draw.textlength(value, font) + 32
 
 
@@ -108,9 +109,9 @@ def _coloured(values: np.ndarray, colours: int) -> np.ndarray:
 def _draw_scale(canvas: Image.Image, right: int, middle: int, low: str, high: str, colours: int) -> None:
     """Draw ``low [bar] high`` so that it ends at `right`."""
     draw, font = ImageDraw.Draw(canvas), ImageFont.load_default(15)
-    draw.text((right, middle), high, _MUTED, font, anchor="rm")
+    draw.text((right, middle), high, MUTED, font, anchor="rm")
     right -= round(draw.textlength(high, font)) + 10
     ramp = np.tile(np.linspace(0.0, 1.0, _BAR[0]), (_BAR[1], 1))
     left = right - _BAR[0]
     canvas.paste(Image.fromarray(_coloured(ramp, colours)), (left, middle - _BAR[1] // 2))
-    draw.text((left - 10, middle), low, _MUTED, font, anchor="rm")
+    draw.text((left - 10, middle), low, MUTED, font, anchor="rm")

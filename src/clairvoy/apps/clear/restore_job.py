@@ -15,7 +15,8 @@ import numpy as np
 from clairvoy.apps.clear.jobs import Job
 from clairvoy.apps.clear.output_names import FORMATS
 from clairvoy.apps.clear.report import comparison
-from clairvoy.apps.outputs import map_png, picture_png, write_bytes
+from clairvoy.apps.outputs import write_bytes
+from clairvoy.drawing.png import map_png, picture_png
 from clairvoy.errors import ClairvoyError, SettingsError, WeightsError
 from clairvoy.imaging import files
 from clairvoy.imaging.formats.recognition import WRITTEN_AS, WRITTEN_SUFFIXES
@@ -39,6 +40,7 @@ class Settings:
     format: str | None = None
     """A key of `output_names.FORMATS`, for standard output; None is the photograph's own."""
     quality: int | None = None
+    max_pixels: int = files.MAX_PIXELS
     overwrite: bool = False
     verbose: bool = False
 
@@ -119,7 +121,7 @@ class JobRestorer:
     def _restore(self, job: Job) -> tuple[dict[str, Any], list[str]]:
         """Read, restore, write; the photograph last, so that its being there means that all is."""
         source = sys.stdin.buffer.read() if job.source is None else job.source
-        picture = files.read(source)
+        picture = files.read(source, max_pixels=self.settings.max_pixels)
         job.check_format()
         settings = self.settings
         result = self.dehazer(

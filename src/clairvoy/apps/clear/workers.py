@@ -198,13 +198,13 @@ class _Crew:
 
 def _is_large(job: Job) -> bool:
     """Tell whether a photograph has more than `LARGE_PIXELS`: by its header, or its length where that is not known."""
-    if job.source is None or job.done:
+    if job.source is None or job.done or not os.path.isfile(job.source):  # a pipe must be read only once
         return False
     try:
         with quiet(), Image.open(job.source) as image:
             return image.width * image.height > LARGE_PIXELS
     except Exception:  # whatever is wrong with it is said when it is read
-        return os.path.isfile(job.source) and os.path.getsize(job.source) > LARGE_PIXELS
+        return os.path.getsize(job.source) > LARGE_PIXELS
 
 
 def _lost(job: Job) -> Outcome:

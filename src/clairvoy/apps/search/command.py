@@ -12,16 +12,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from clairvoy.apps.argument_types import fraction
-from clairvoy.apps.outputs import check_writable, map_png, picture_png, to_json
+from clairvoy.apps.argument_types import count, fraction
+from clairvoy.apps.outputs import check_writable, to_json
 from clairvoy.apps.own_stderr import own_stderr
+from clairvoy.drawing.png import map_png, picture_png
 from clairvoy.errors import FileError, SettingsError
 from clairvoy.imaging.formats.recognition import READ_SUFFIXES, WRITTEN_AS, WRITTEN_SUFFIXES
-from clairvoy.storage.atomic import part_name, remove_abandoned_parts
+from clairvoy.storage.atomic import move_into_place, part_name, remove_abandoned_parts
 
 if TYPE_CHECKING:
     from clairvoy.imaging.scenes import PictureScene, TiffScene
-    from clairvoy.restoring.scene import Found, WindowRestorer
+    from clairvoy.restoring.scene import SearchedScene, WindowRestorer
 
 _EPILOG = """\
 OUTDIR gets four files, all of them or none:
@@ -74,6 +75,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--strength", type=fraction, default=1.0, metavar="0..1",
         help="how much haze to remove, such as 0.5 or 50%% (default: 1)",
     )  # fmt: skip
+    add(
+        "--max-pixels", type=count, default=200_000_000, metavar="N",
+        help="largest picture that is read whole; a TIFF that is read by windows may have any size (default: 200000000)",
+    )  # fmt: skip
     add("--weights", default="fast", metavar="NAME|FILE", help="released weights or your own (default: fast)")
     add("--device", choices=["auto", "cpu", "cuda", "mps"], default="auto", help="where to compute")
     add("-q", "--quiet", action="store_true", help="say nothing but errors")
@@ -99,11 +104,12 @@ def run(args: argparse.Namespace) -> int:
 
 def _search(args: argparse.Namespace, restored: Path, targets: list[Path]) -> None:
     from clairvoy.imaging.scenes import open_scene
-    from clairvoy.restoring.parts import choose_device, load_weights
+    from clairvoy.restoring.device import choose_device
+    from clairvoy.restoring.parts import load_weights
     from clairvoy.restoring.scene import SceneSearcher, WindowRestorer, choose_grid
 
     begun = time.perf_counter()
-    scene = open_scene(args.scene)
+    scene = open_scene(args.scene, max_pixels=args.max_pixels)
     rows, cols = args.grid or choose_grid(scene.height, scene.width)
     if cols == 0:  # one number: the longer side, with windows about square
         longest, scale = max(scene.height, scene.width), rows
@@ -127,7 +133,7 @@ def _search(args: argparse.Namespace, restored: Path, targets: list[Path]) -> No
         _write_restored(beside / restored.name, scene, restorer)
         (beside / "report.json").write_bytes(to_json(account))
         for target in targets:
-            os.replace(beside / target.name, os.path.realpath(target))
+            move_into_place(beside / target.name, target)
     except OSError as error:
         raise FileError(
             f"{args.output} cannot be written ({error.strerror or error}); choose another place"
@@ -135,6 +141,8 @@ def _search(args: argparse.Namespace, restored: Path, targets: list[Path]) -> No
     finally:
         shutil.rmtree(beside, ignore_errors=True)
     if not args.quiet:
+        for note in scene.notes:
+            print(f"{args.scene}: {note}", file=sys.stderr)
         windows = account["windows"]
         print(
             f"{args.scene} -> {args.output}: {windows['read']} of {windows['total']} windows read, "
@@ -168,7 +176,7 @@ def _suffix(scene: Path) -> str:
 
 
 def _account(
-    args: argparse.Namespace, scene: PictureScene | TiffScene, found: Found, seconds: float
+    args: argparse.Namespace, scene: PictureScene | TiffScene, found: SearchedScene, seconds: float
 ) -> dict[str, Any]:
     """What was read and found, for JSON."""
     from clairvoy.imaging.scenes import TiffScene
@@ -216,16 +224,12 @@ def _account(
 def _write_restored(path: Path, scene: PictureScene | TiffScene, restorer: WindowRestorer) -> None:
     """Write the scene with its recognised windows restored; a TIFF that is read by windows is written so too."""
     from clairvoy.imaging import files
-    from clairvoy.imaging.scenes import PictureScene, write_tiff
-    from clairvoy.imaging.windows import strips
+    from clairvoy.imaging.scenes import PictureScene, restored_picture, write_scene
 
-    if not isinstance(scene, PictureScene):
-        write_tiff(path, scene, restorer)
-        return
-    pixels = scene.picture.pixels.copy()
-    for rows in strips(scene.height, scene.width, 1_000_000):
-        pixels[rows] = restorer(pixels[rows], rows.start, 0)
-    files.write(path, pixels, scene.picture)
+    if isinstance(scene, PictureScene):
+        files.write(path, restored_picture(scene, restorer), scene.picture)
+    else:
+        write_scene(path, scene, restorer)
 
 
 def _grid(text: str) -> tuple[int, int]:

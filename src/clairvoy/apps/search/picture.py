@@ -9,18 +9,18 @@ import cv2
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from clairvoy.drawing.palette import GREEN, GROUND, MUTED, ORANGE, PANEL, RED, TEXT
+
 if TYPE_CHECKING:
-    from clairvoy.restoring.scene import Found
+    from clairvoy.restoring.scene import SearchedScene
 
 MAX_WIDTH_PX = 1600
 _MAX_HEIGHT_PX = 1400
 _MARGIN, _HEADER, _FOOTER = 24, 56, 44
-_BACKGROUND, _TEXT, _MUTED = (18, 20, 24), (240, 242, 245), (158, 165, 176)
-_HAZE, _START, _END = (255, 170, 60), (90, 220, 140), (255, 90, 90)
-_UNSEEN = (30, 33, 39)
+_HAZE, _START, _END = ORANGE, GREEN, RED
 
 
-def search_picture(found: Found) -> np.ndarray:
+def search_picture(found: SearchedScene) -> np.ndarray:
     """Draw a search.
 
     Parameters
@@ -37,32 +37,32 @@ def search_picture(found: Found) -> np.ndarray:
     scene = _scene(found, width, height)
     _draw_windows(scene, found)
     _draw_path(scene, found)
-    canvas = Image.new("RGB", (width + 2 * _MARGIN, height + _HEADER + _FOOTER), _BACKGROUND)
+    canvas = Image.new("RGB", (width + 2 * _MARGIN, height + _HEADER + _FOOTER), GROUND)
     canvas.paste(Image.fromarray(scene), (_MARGIN, _HEADER))
     _draw_figures(ImageDraw.Draw(canvas), found, canvas.width)
     _draw_legend(ImageDraw.Draw(canvas), found, canvas.height - _FOOTER // 2)
     return np.asarray(canvas)
 
 
-def _size(found: Found) -> tuple[int, int]:
+def _size(found: SearchedScene) -> tuple[int, int]:
     """Height and width of the scene as drawn: as large as fits, at least 12 pixels for each window if it may be."""
     bottom, right = (int(edge) for edge in found.boxes[-1, -1, 2:])
     scale = min((MAX_WIDTH_PX - 2 * _MARGIN) / right, (_MAX_HEIGHT_PX - _HEADER - _FOOTER) / bottom)
     return max(1, round(bottom * scale)), max(1, round(right * scale))
 
 
-def _scene(found: Found, width: int, height: int) -> np.ndarray:
+def _scene(found: SearchedScene, width: int, height: int) -> np.ndarray:
     """What is known, darker and greyer where it was not read."""
     larger = width > found.sketch.shape[1]
     how = cv2.INTER_CUBIC if larger else cv2.INTER_AREA
     scene = cv2.resize(found.sketch, (width, height), interpolation=how).astype(np.float32)
     read = _windows(found, found.search.visited.cpu().numpy(), width, height)[..., None]
     grey = scene.mean(axis=2, keepdims=True)
-    dim = (0.35 * scene + 0.65 * grey) * 0.5 if found.used_thumbnail else np.full_like(scene, _UNSEEN)
+    dim = (0.35 * scene + 0.65 * grey) * 0.5 if found.used_thumbnail else np.full_like(scene, PANEL)
     return np.clip(np.where(read, scene, dim), 0, 255).astype(np.uint8)
 
 
-def _windows(found: Found, chosen: np.ndarray, width: int, height: int) -> np.ndarray:
+def _windows(found: SearchedScene, chosen: np.ndarray, width: int, height: int) -> np.ndarray:
     """Windows (R, C) bool as pixels of the drawing, (height, width) bool."""
     rows, cols = chosen.shape
     down = np.minimum(np.arange(height) * rows // height, rows - 1)
@@ -70,7 +70,7 @@ def _windows(found: Found, chosen: np.ndarray, width: int, height: int) -> np.nd
     return chosen[down][:, across]
 
 
-def _draw_windows(scene: np.ndarray, found: Found) -> None:
+def _draw_windows(scene: np.ndarray, found: SearchedScene) -> None:
     """Tint recognised windows and draw a line around each patch of them, in place."""
     height, width = scene.shape[:2]
     chosen = _windows(found, found.search.recognised.cpu().numpy(), width, height)
@@ -79,7 +79,7 @@ def _draw_windows(scene: np.ndarray, found: Found) -> None:
     cv2.drawContours(scene, outlines, -1, _HAZE, 2, cv2.LINE_AA)
 
 
-def _draw_path(scene: np.ndarray, found: Found) -> None:
+def _draw_path(scene: np.ndarray, found: SearchedScene) -> None:
     """Draw the way from window to window, dark at first and bright at last, with a dot at either end, in place."""
     height, width = scene.shape[:2]
     rows, cols = found.search.visited.shape
@@ -106,7 +106,7 @@ def _draw_path(scene: np.ndarray, found: Found) -> None:
         cv2.circle(scene, point, radius, colour, -1, cv2.LINE_AA)
 
 
-def _draw_figures(draw: ImageDraw.ImageDraw, found: Found, width: int) -> None:
+def _draw_figures(draw: ImageDraw.ImageDraw, found: SearchedScene, width: int) -> None:
     """Write the line at the top: names quiet, values bright, as many as there is room for."""
     search, total = found.search, found.search.visited.numel()
     figures = [
@@ -120,16 +120,16 @@ def _draw_figures(draw: ImageDraw.ImageDraw, found: Found, width: int) -> None:
         wide = draw.textlength(name, font) + 8 + draw.textlength(value, font)
         if left + wide > width - _MARGIN:
             break
-        draw.text((left, _HEADER // 2), name, _MUTED, font, anchor="lm")
-        draw.text((left + draw.textlength(name, font) + 8, _HEADER // 2), value, _TEXT, font, anchor="lm")
+        draw.text((left, _HEADER // 2), name, MUTED, font, anchor="lm")
+        draw.text((left + draw.textlength(name, font) + 8, _HEADER // 2), value, TEXT, font, anchor="lm")
         left += wide + 32
 
 
-def _draw_legend(draw: ImageDraw.ImageDraw, found: Found, middle: int) -> None:
+def _draw_legend(draw: ImageDraw.ImageDraw, found: SearchedScene, middle: int) -> None:
     font, left = ImageFont.load_default(15), float(_MARGIN)
     entries = [("start", _START), ("end", _END), ("recognised as hazy", _HAZE)]
-    entries += [("not read", (110, 113, 118) if found.used_thumbnail else _UNSEEN)]
+    entries += [("not read", (110, 113, 118) if found.used_thumbnail else PANEL)]
     for name, colour in entries:
-        draw.ellipse((left, middle - 6, left + 12, middle + 6), colour, outline=_MUTED)
-        draw.text((left + 20, middle), name, _MUTED, font, anchor="lm")
+        draw.ellipse((left, middle - 6, left + 12, middle + 6), colour, outline=MUTED)
+        draw.text((left + 20, middle), name, MUTED, font, anchor="lm")
         left += 20 + draw.textlength(name, font) + 28

@@ -8,6 +8,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from types import FrameType
 
 
@@ -55,3 +56,24 @@ def interrupts_between_rounds() -> Iterator[Interrupts]:
         yield interrupts
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+def say_stopped(checkpoint: Path, done: str, interrupts: Interrupts, *, in_time: bool) -> int:
+    """Say how far a run came that was stopped; the exit code, 0 where a time limit ended it and 130 after Ctrl-C.
+
+    Parameters
+    ----------
+    checkpoint
+        What the run goes on from, if it was written.
+    done
+        How much of what is done, such as "40 of 100 updates".
+    interrupts
+        Of this run.
+    in_time
+        Whether there was a time limit.
+    """
+    if not checkpoint.exists():
+        print("stopped inside a round, before anything was saved; begin again", file=sys.stderr)
+        return 130
+    print(f"stopped after {done}; continue with --resume", file=sys.stderr)
+    return 0 if in_time and not interrupts.pressed else 130

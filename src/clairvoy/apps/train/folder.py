@@ -105,8 +105,9 @@ def keep_result(path: Path, write: Callable[[Path], None]) -> None:
         write(path)
         return
     except (OSError, ClairvoyError) as error:
-        why = error.strerror or error if isinstance(error, OSError) else error
-        cause = error
+        # What the disk said, and not the advice to choose another place: that is done here.
+        cause = error.__cause__ if isinstance(error.__cause__, OSError) else error
+        why = cause.strerror or cause if isinstance(cause, OSError) else cause
     name = f"{path.resolve().parent.name}-{path.name}"
     for folder in (Path.home(), Path(tempfile.gettempdir())):
         try:

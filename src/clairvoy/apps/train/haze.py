@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import sys
-import time
 import unicodedata
 from dataclasses import asdict
 from pathlib import Path
@@ -13,13 +12,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from clairvoy.apps.outputs import check_writable, to_json, write_bytes
-from clairvoy.apps.train.between_rounds import interrupts_between_rounds
+from clairvoy.apps.outputs import check_writable
+from clairvoy.apps.train.between_rounds import interrupts_between_rounds, say_stopped
+from clairvoy.apps.train.folder import alone_in, keep_result
 from clairvoy.apps.train.log import RunLog
-from clairvoy.apps.train.options import add_clear, add_run
+from clairvoy.apps.train.options import add_clear, add_run, deadline_of
 from clairvoy.apps.train.recipe import follow
-from clairvoy.apps.train.record import asked, describe, listing, refuse_other_settings, summary
-from clairvoy.cotraining.loop import CotrainSettings, Feedback, Run, cotrain
+from clairvoy.apps.train.record import asked, refuse_another_run, write_record
+from clairvoy.cotraining.loop import CotrainSettings, Feedback, cotrain
 from clairvoy.errors import FileError, InputError, SettingsError
 from clairvoy.evaluation import match_pairs
 from clairvoy.generative.density.learner import LearnerSettings
@@ -28,11 +28,12 @@ from clairvoy.imaging.synthesis.depth import DepthFiles, DepthSource, Procedural
 from clairvoy.imaging.synthesis.depth_model import DepthMixture, DepthModel
 from clairvoy.imaging.synthesis.scenes import Photographs, SceneMaker, ScenePool
 from clairvoy.imaging.synthesis.squares import cut_squares
-from clairvoy.restoring.parts import RELEASED, Parts, choose_device, load_weights, save_weights
+from clairvoy.restoring.device import choose_device
+from clairvoy.restoring.parts import WEIGHTS_FOLDER, Parts, load_weights, save_weights
 from clairvoy.scenarios.haze.pictures import pictures
 from clairvoy.scenarios.haze.scenario import HazeScenario, HazeScenarioSettings
 
-DEPTH_MODEL = RELEASED / "tcmonodepth_small.onnx"
+DEPTH_MODEL = WEIGHTS_FOLDER / "tcmonodepth_small.onnx"
 PROCEDURAL = 0.25
 """Part of the photographs' scenes whose depth is procedural beside a network's."""
 PATHS = ("agent_to_generator", "generated_scenes", "beliefs", "gate")
@@ -136,33 +137,36 @@ def run(args: argparse.Namespace) -> int:
         )
     if args.learning_rate is not None and not 0 < args.learning_rate < 1:
         raise SettingsError(f"--learning-rate is {args.learning_rate}; it must lie between 0 and 1")
-    if not args.resume and checkpoint.exists():
-        raise FileError(
-            f"{args.out}: holds a run already; add --resume to continue it, or name another folder"
-        )
+    _refuse_a_second(args, checkpoint)
     check_writable([checkpoint])
+    deadline = deadline_of(args)
     if args.resume:
-        _refuse_another_run(args)
+        refuse_another_run(args.out, asked(args, SAME), _files(args))
     device = choose_device(args.device)
     scenario = _scenario(args, device)
-    if args.updates == 0:
-        args.out.mkdir(parents=True, exist_ok=True)
-        metrics = scenario.finish()
-        save_weights(
-            weights,
-            scenario.parts,
-            {"calibrated": Path(args.start).name, "seed": args.seed, "metrics": metrics},
-        )
-        print(f"calibrated: {weights}", file=sys.stderr)
-        return 0
+    with alone_in(args.out):
+        if args.updates == 0:
+            return _calibrate(args, scenario, weights)
+        return _train(args, scenario, weights, deadline)
+
+
+def _calibrate(args: argparse.Namespace, scenario: HazeScenario, weights: Path) -> int:
+    metrics = scenario.finish()
+    notes = {"calibrated": Path(args.start).name, "seed": args.seed, "metrics": metrics}
+    keep_result(weights, lambda path: save_weights(path, scenario.parts, notes))
+    print(f"calibrated: {weights}", file=sys.stderr)
+    return 0
+
+
+def _train(args: argparse.Namespace, scenario: HazeScenario, weights: Path, deadline: float | None) -> int:
+    checkpoint = args.out / "checkpoint.pt"
+    _refuse_a_second(args, checkpoint)  # another run may have begun meanwhile
     settings = CotrainSettings(
         budget=args.updates, seed=args.seed, feedback=Feedback(**dict.fromkeys(args.without, False))
     )
-    args.out.mkdir(parents=True, exist_ok=True)
     if not args.resume:
-        _record(args, scenario, settings)
+        write_record(args.out, asked(args, SAME), _settings(scenario, settings), _files(args))
     log = RunLog(args.out, args.updates, args.quiet, lambda: pictures(scenario))
-    deadline = time.monotonic() + args.minutes * 60 if args.minutes else None
     with interrupts_between_rounds() as interrupts:
 
         def report(update: int, metrics: dict[str, float]) -> None:
@@ -173,7 +177,21 @@ def run(args: argparse.Namespace) -> int:
             scenario, settings, checkpoint=checkpoint, resume=args.resume, report=report, deadline=deadline
         )
     log.close()
-    return _say(done, scenario, args, weights)
+    if done.interrupted:
+        return say_stopped(
+            checkpoint, f"{done.updates} of {args.updates} updates", interrupts, in_time=bool(args.minutes)
+        )
+    notes = {"updates": done.updates, "seed": args.seed, "metrics": done.metrics}
+    keep_result(weights, lambda path: save_weights(path, scenario.parts, notes))
+    print(f"trained: {weights}", file=sys.stderr)
+    return 0
+
+
+def _refuse_a_second(args: argparse.Namespace, checkpoint: Path) -> None:
+    if not args.resume and checkpoint.exists():
+        raise FileError(
+            f"{args.out}: holds a run already; add --resume to continue it, or name another folder"
+        )
 
 
 SAME = (
@@ -196,38 +214,15 @@ SAME = (
 """What a resumed run must share with the one that it continues."""
 
 
-def _asked(args: argparse.Namespace) -> dict[str, Any]:
-    return asked(args, SAME)
-
-
-def _refuse_another_run(args: argparse.Namespace) -> None:
-    """A run that goes on with other photographs or another seed would be no run that anybody could repeat."""
-    held = refuse_other_settings(args.out, _asked(args)).get("data")
-    if not isinstance(held, dict):
-        return
-    for name, files in _files(args).items():
-        if summary(files) != held.get(name):
-            raise FileError(
-                f"--{name}: not the files that {args.out} began with, which its data.json lists; put them back to "
-                "resume it, or name another folder"
-            )
-
-
-def _record(args: argparse.Namespace, scenario: HazeScenario, settings: CotrainSettings) -> None:
-    """Write what the run needs to be repeated: `settings.json`, and `data.json` with the hash of every file."""
-    files = _files(args)
-    record = _asked(args) | describe(
-        {
-            "cotrain": asdict(settings),
-            "scenario": asdict(scenario.settings),
-            "generator": asdict(scenario.parts.generator.settings),
-            "agent": asdict(scenario.agent.settings),
-            "device": str(scenario.device),
-        },
-        files,
-    )
-    write_bytes(args.out / "data.json", to_json({name: listing(paths) for name, paths in files.items()}))
-    write_bytes(args.out / "settings.json", to_json(record))
+def _settings(scenario: HazeScenario, settings: CotrainSettings) -> dict[str, Any]:
+    """All that the run is made with, for its record."""
+    return {
+        "cotrain": asdict(settings),
+        "scenario": asdict(scenario.settings),
+        "generator": asdict(scenario.parts.generator.settings),
+        "agent": asdict(scenario.agent.settings),
+        "device": str(scenario.device),
+    }
 
 
 def _files(args: argparse.Namespace) -> dict[str, list[Path]]:
@@ -242,18 +237,6 @@ def _files(args: argparse.Namespace) -> dict[str, list[Path]]:
     if args.start and Path(args.start).is_file():
         files["start"] = [Path(args.start)]
     return files
-
-
-def _say(done: Run, scenario: HazeScenario, args: argparse.Namespace, weights: Path) -> int:
-    if done.interrupted:
-        print(
-            f"stopped after {done.updates} of {args.updates} updates; continue with --resume", file=sys.stderr
-        )
-        return 0 if args.minutes else 130
-    notes = {"updates": done.updates, "seed": args.seed, "metrics": done.metrics}
-    save_weights(weights, scenario.parts, notes)
-    print(f"trained: {weights}", file=sys.stderr)
-    return 0
 
 
 def _scenario(args: argparse.Namespace, device: torch.device) -> HazeScenario:
@@ -316,7 +299,7 @@ def _pairs(hazy: Path, clear: Path) -> tuple[Tensor, Tensor]:
     """Real pairs as squares, (P, 3, 256, 256) uint8 each."""
     squares: tuple[list[Tensor], list[Tensor]] = [], []
     for pair in match_pairs(hazy, clear):
-        seen = read(pair.hazy).pixels, read(pair.clear).pixels
+        seen = read(pair.hazy).shown, read(pair.clear).shown
         if seen[0].shape != seen[1].shape:
             sizes = " and ".join(f"{one.shape[1]}x{one.shape[0]}" for one in seen)
             raise FileError(

@@ -10,7 +10,8 @@ import json
 import math
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from clairvoy.apps.outputs import write_bytes
 from clairvoy.errors import ClairvoyError, FileError
 
 METRICS, PICTURES = "metrics.jsonl", "pictures"
-SHOWN = ("reconstruction", "transmission", "agent/return", "evaluation/return", "tau/gap")
+SHOWN = ("reconstruction", "transmission", "agent/return", "evaluation/return", "held_out/score", "tau/gap")
 """The metrics that progress shows."""
 SECONDS_BETWEEN_LINES = 60.0
 """Where stderr is no terminal, progress is a line this often instead of a bar."""
@@ -43,6 +44,8 @@ class RunLog:
         No progress; files are written all the same.
     draw
         Gives pictures of the present state, PNG or GIF files by their name; other files lie beside them.
+    stretch
+        Updates that a line of metrics is the mean of.
 
     Raises
     ------
@@ -56,6 +59,7 @@ class RunLog:
         total: int,
         quiet: bool,
         draw: Callable[[], Mapping[str, bytes]] | None = None,
+        stretch: int = STRETCH,
     ) -> None:
         try:
             from torch.utils.tensorboard import SummaryWriter
@@ -64,7 +68,7 @@ class RunLog:
             raise ClairvoyError(
                 f"training needs {error.name}; install it with: pip install 'clairvoy[train]'"
             ) from error
-        self.folder, self.total, self.draw = folder, total, draw
+        self.folder, self.total, self.draw, self.stretch = folder, total, draw, stretch
         self._open_board: Callable[[int], Any] = lambda first: SummaryWriter(
             str(folder / "tensorboard"), purge_step=first
         )
@@ -73,10 +77,16 @@ class RunLog:
         self.lines = not quiet and not sys.stderr.isatty()
         self.began = self.said = time.monotonic()
         self.sums: dict[str, list[float]] = {}
+        self.failed = False
+        """Whether the disk refused a part of the log; the training is worth more than that, and goes on."""
         self.before, self.last, self.drawn = 0.0, 0, -1
 
     def __call__(self, update: int, metrics: Mapping[str, float]) -> None:
         """Take note of an update."""
+        with self._at_best():
+            self._note(update, metrics)
+
+    def _note(self, update: int, metrics: Mapping[str, float]) -> None:
         if self.board is None:
             self._begin(update)
         self.last = update
@@ -87,7 +97,7 @@ class RunLog:
             print(f"update {update} of {self.total}  {told}", file=sys.stderr, flush=True)
         for name, value in metrics.items():
             self.sums.setdefault(name, []).append(value)
-        if update % STRETCH == 0:
+        if update % self.stretch == 0:
             self._end_stretch(update)
 
     def close(self) -> None:
@@ -95,10 +105,26 @@ class RunLog:
         self.bar.close()
         if self.board is None:
             return
-        if self.sums:
-            self._end_stretch(self.last, pictures=False)
-        self._draw(self.last)
-        self.board.close()
+        with self._at_best():
+            if self.sums:
+                self._end_stretch(self.last, pictures=False)
+            self._draw(self.last)
+        with self._at_best():
+            self.board.close()
+
+    @contextmanager
+    def _at_best(self) -> Iterator[None]:
+        """Say once that the log cannot be written, and let the training go on."""
+        try:
+            yield
+        except (OSError, FileError) as error:
+            self.sums = {}
+            if not self.failed:
+                print(
+                    f"{self.folder}: the log cannot be written ({error}); the training goes on",
+                    file=sys.stderr,
+                )
+            self.failed = True
 
     def _begin(self, update: int) -> None:
         # On resume the first update tells where the checkpoint was; what was written after it is written again.
@@ -125,7 +151,7 @@ class RunLog:
         shown = {name: f"{np.mean(self.sums[name]):.3f}" for name in SHOWN if name in self.sums}
         self.bar.set_postfix(shown)
         self.sums = {}
-        if pictures and update // STRETCH % STRETCHES_BETWEEN_PICTURES == 1:
+        if pictures and update // self.stretch % STRETCHES_BETWEEN_PICTURES == 1:
             self._draw(update)
 
     def _draw(self, update: int) -> None:

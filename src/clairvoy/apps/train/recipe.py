@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from clairvoy.errors import SettingsError
-from clairvoy.restoring.parts import RELEASED
+from clairvoy.restoring.parts import WEIGHTS_FOLDER
 
 DEFAULTS: dict[str, Any] = {
     "updates": 4000, "batch": None, "learning_rate": None, "depth_model": None, "leave_out": None, "seed": 0,
@@ -42,7 +42,7 @@ def follow(args: argparse.Namespace) -> None:
 
 
 def _read(name_or_path: str) -> dict[str, Any]:
-    path = RELEASED / f"{name_or_path}.toml"
+    path = WEIGHTS_FOLDER / f"{name_or_path}.toml"
     if not path.is_file():
         path = Path(name_or_path)
     try:

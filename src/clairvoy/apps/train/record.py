@@ -17,6 +17,7 @@ from typing import Any
 import torch
 
 from clairvoy import __version__
+from clairvoy.apps.outputs import to_json, write_bytes
 from clairvoy.errors import FileError, SettingsError
 
 PACKAGES = ("torch", "numpy", "opencv-python-headless", "pillow", "safetensors", "tifffile")
@@ -78,6 +79,54 @@ def refuse_other_settings(folder: Path, now: Mapping[str, Any]) -> dict[str, Any
                 "give the same to resume it, or name another folder"
             )
     return began
+
+
+def refuse_another_run(
+    folder: Path, now: Mapping[str, Any], files: Mapping[str, Sequence[Path]]
+) -> dict[str, Any]:
+    """Read the settings of a run that is to go on, with the same settings and on the same files.
+
+    A run that goes on with other photographs or another seed would be no run that anybody could repeat.
+
+    Raises
+    ------
+    FileError
+        There is no run, or it read other files.
+    SettingsError
+        It began with other values than these.
+    """
+    began = refuse_other_settings(folder, now)
+    held = began.get("data")
+    if isinstance(held, dict):
+        for name, paths in files.items():
+            if summary(paths) != held.get(name):
+                raise FileError(
+                    f"--{name}: not the files that {folder} began with, which its data.json lists; put them back to "
+                    "resume it, or name another folder"
+                )
+    return began
+
+
+def write_record(
+    folder: Path,
+    now: Mapping[str, Any],
+    settings: Mapping[str, Any],
+    files: Mapping[str, Sequence[Path]],
+) -> None:
+    """Write what a run needs to be repeated: `settings.json`, and `data.json` with the hash of every file it reads.
+
+    Parameters
+    ----------
+    folder
+        Of the run.
+    now
+        What a resumed run must share, see `asked`.
+    settings, files
+        See `describe`.
+    """
+    if files:
+        write_bytes(folder / "data.json", to_json({name: listing(paths) for name, paths in files.items()}))
+    write_bytes(folder / "settings.json", to_json({**now, **describe(settings, files)}))
 
 
 def versions() -> dict[str, str | None]:

@@ -3,22 +3,32 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
-import time
-from dataclasses import replace
+from dataclasses import asdict
 from pathlib import Path
 
 from clairvoy.apps.outputs import check_writable
 from clairvoy.apps.progress import Progress
-from clairvoy.apps.train.options import add_clear
+from clairvoy.apps.train.between_rounds import interrupts_between_rounds, say_stopped
+from clairvoy.apps.train.folder import alone_in, keep_result
+from clairvoy.apps.train.log import RunLog
+from clairvoy.apps.train.options import add_clear, add_run, deadline_of
+from clairvoy.apps.train.record import asked, refuse_another_run, write_record
 from clairvoy.errors import FileError, SettingsError
 from clairvoy.imaging.files import find_photographs
-from clairvoy.restoring.parts import load_weights, save_weights
+from clairvoy.qlearning.rounds import Limits
+from clairvoy.restoring.device import choose_device
+from clairvoy.restoring.parts import Parts, load_weights, save_weights
 from clairvoy.scenarios.haze.scene_set import SceneSet
-from clairvoy.scenarios.search_agent.training import SearchTraining, SearchTrainingSettings, make_scenes
+from clairvoy.scenarios.search_agent.training import (
+    SearchTraining,
+    SearchTrainingSettings,
+    make_scenes,
+    train_search,
+)
 
-SECONDS_BETWEEN_LINES = 30.0
+SAME = ("scenario", "clear", "start", "steps", "seed")
+"""What a resumed run must share with the one that it continues."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -29,52 +39,100 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="NAME|FILE",
         help="weights whose generator and discriminator are kept, such as fast",
     )
-    parser.add_argument("--out", type=Path, required=True, metavar="RUN", help="folder for weights and log")
-    parser.add_argument("--steps", type=int, help="steps of all episodes together (default: 800,000)")
-    parser.add_argument("--seed", type=int, default=0, help="of all randomness (default: %(default)s)")
-    parser.add_argument("--quiet", action="store_true", help="no progress")
+    parser.add_argument(
+        "--out", type=Path, required=True, metavar="RUN", help="folder for checkpoint, weights and logs"
+    )
+    parser.add_argument(
+        "--steps",
+        type=int,
+        default=SearchTrainingSettings().steps,
+        help="steps of all episodes together (default: %(default)s)",
+    )
+    add_run(parser, device="cpu")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Train the agent of `--start` anew; 0 when the budget is spent."""
-    weights = args.out / "weights.safetensors"
+    """Train the agent of `--start` anew; 0 when the budget is spent, 130 after Ctrl-C."""
+    checkpoint, weights = args.out / "checkpoint.pt", args.out / "weights.safetensors"
     if not args.start:
         raise SettingsError(
             "train search needs --start: weights whose generator and discriminator are kept, such as fast"
         )
-    if args.steps is not None and args.steps < 1:
+    if args.steps < 1:
         raise SettingsError(f"--steps is {args.steps}; give at least 1")
-    if weights.exists():
-        raise FileError(f"{args.out}: holds a run already; name another folder")
-    check_writable([weights])
+    deadline, device = deadline_of(args), choose_device(args.device)
+    _refuse_a_second(args, checkpoint, weights)
+    check_writable([checkpoint, weights])
     paths = find_photographs(args.clear, recursive=True)
     if len(paths) < 2:
         raise FileError(
             f"{args.clear}: one photograph; training needs at least 2, one is held out to judge by"
         )
+    same = asked(args, SAME)
+    files = {"clear": paths} | ({"start": [Path(args.start)]} if Path(args.start).is_file() else {})
+    if args.resume:
+        refuse_another_run(args.out, same, files)
     parts = load_weights(args.start, fresh_agent=True)
-    settings = SearchTrainingSettings(seed=args.seed)
-    if args.steps is not None:
-        settings = replace(settings, steps=args.steps)
+    settings = SearchTrainingSettings(seed=args.seed, steps=args.steps)
     learn, held_out = _scenes(paths, parts, settings, args.quiet)
-    training = SearchTraining(learn, held_out, settings)
-    log = _Log(args.out, settings.steps, args.quiet)
-    parts.agent.load_state_dict(training.train(log).state_dict())
-    best = training.best
+    training = SearchTraining(learn, held_out, settings, device)
+    with alone_in(args.out):
+        _refuse_a_second(args, checkpoint, weights)  # another run may have begun meanwhile
+        if not args.resume:
+            made = {"search": asdict(settings), "device": str(device)}
+            write_record(args.out, same | {"updates": training.planned_rounds}, made, files)
+        return _train(args, training, parts, deadline)
+
+
+def _refuse_a_second(args: argparse.Namespace, checkpoint: Path, weights: Path) -> None:
+    if not args.resume and (checkpoint.exists() or weights.exists()):
+        raise FileError(
+            f"{args.out}: holds a run already; add --resume to continue it, or name another folder"
+        )
+
+
+def _train(args: argparse.Namespace, training: SearchTraining, parts: Parts, deadline: float | None) -> int:
+    checkpoint, weights = args.out / "checkpoint.pt", args.out / "weights.safetensors"
+    # A round is thousands of steps: each has a line.
+    log = RunLog(args.out, training.planned_rounds, args.quiet, stretch=1)
+    with interrupts_between_rounds() as interrupts:
+
+        def report(steps: int, metrics: dict[str, float]) -> None:
+            log(training.rounds, metrics | {"agent/steps": float(steps)})
+            interrupts.check()
+
+        trained = train_search(
+            training,
+            Limits(deadline, interrupts.check),
+            checkpoint=checkpoint,
+            resume=args.resume,
+            report=report,
+        )
+    log.close()
+    if not trained.finished:
+        return say_stopped(
+            checkpoint,
+            f"{training.steps} of {args.steps} steps",
+            interrupts,
+            in_time=bool(args.minutes),
+        )
+    parts.agent.load_state_dict(training.agent.network.state_dict())
+    found = trained.best.metrics
     notes = {
-        "agent": f"train search, {training.loop.steps} steps", "seed": args.seed, "start": Path(args.start).name,
-        "metrics": {"held_out/score": best.score, "held_out/found": best.found, "held_out/read": best.read},
+        "agent": f"train search, {training.steps} steps", "seed": args.seed, "start": Path(args.start).name,
+        "best_at_step": trained.best.steps, "metrics": found,
     }  # fmt: skip
-    save_weights(weights, parts, notes)
+    keep_result(weights, lambda path: save_weights(path, parts, notes))
     print(
-        f"trained: {weights}; on held-out scenes {best.found:.0%} of hazy windows recognised, {best.read:.0%} read",
+        f"trained: {weights}; on held-out scenes {found['held_out/found']:.0%} of hazy windows recognised, "
+        f"{found['held_out/read']:.0%} read",
         file=sys.stderr,
     )
     return 0
 
 
 def _scenes(
-    paths: list[Path], parts: object, settings: SearchTrainingSettings, quiet: bool
+    paths: list[Path], parts: Parts, settings: SearchTrainingSettings, quiet: bool
 ) -> tuple[list[SceneSet], list[SceneSet]]:
     """Scenes of every grid to learn from, and of photographs held out: every tenth, as in `train haze`."""
     kinds = (([path for k, path in enumerate(paths) if k % 10], 0), (paths[::10], 1000))
@@ -87,28 +145,7 @@ def _scenes(
         for out, (chosen, seed), count in zip(made, kinds, numbers, strict=True):
             progress.start(f"{grid.side}x{grid.side} windows")
             out.append(
-                make_scenes(chosen, parts, settings, grid, count, seed + settings.seed, done=progress.finish)  # type: ignore[arg-type]
+                make_scenes(chosen, parts, settings, grid, count, seed + settings.seed, done=progress.finish)
             )
     progress.close()
     return made
-
-
-class _Log:
-    """Every round's metrics as a line of JSON in `progress.jsonl`; the main ones on stderr from time to time."""
-
-    def __init__(self, folder: Path, total: int, quiet: bool) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
-        self.path, self.total, self.quiet = folder / "progress.jsonl", total, quiet
-        self.path.write_text("")
-        self.said = time.monotonic()
-        self.judged: dict[str, float] = {}
-
-    def __call__(self, step: int, metrics: dict[str, float]) -> None:
-        with self.path.open("a") as file:
-            file.write(json.dumps({"step": step, **metrics}) + "\n")
-        self.judged |= {name: value for name, value in metrics.items() if name.startswith("held_out/")}
-        if self.quiet or time.monotonic() - self.said < SECONDS_BETWEEN_LINES:
-            return
-        self.said = time.monotonic()
-        told = "  ".join(f"{name} {value:.3f}" for name, value in self.judged.items())
-        print(f"step {step} of {self.total}  {told}", file=sys.stderr, flush=True)

@@ -8,28 +8,31 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import torch
 
-from clairvoy.apps.outputs import check_writable, to_json, write_bytes
-from clairvoy.apps.train.between_rounds import interrupts_between_rounds
+from clairvoy.apps.outputs import check_writable
+from clairvoy.apps.train.between_rounds import interrupts_between_rounds, say_stopped
+from clairvoy.apps.train.folder import alone_in, keep_result
 from clairvoy.apps.train.log import RunLog
-from clairvoy.apps.train.options import add_run
-from clairvoy.apps.train.record import asked, describe, refuse_other_settings
+from clairvoy.apps.train.options import add_environment, add_run, deadline_of, environment_options
+from clairvoy.apps.train.record import asked, refuse_other_settings, write_record
 from clairvoy.cotraining.loop import Cotraining, Feedback
+from clairvoy.environments.by_name import EnvironmentOptions
 from clairvoy.environments.handed_in import as_environment
 from clairvoy.errors import FileError, SettingsError
 from clairvoy.qlearning.environment import BatchedEnvironment
 from clairvoy.qlearning.online import OnlineSettings, Trained, train_online
 from clairvoy.qlearning.rollout import LONGEST, evaluate
-from clairvoy.restoring.parts import choose_device
+from clairvoy.restoring.device import choose_device
 from clairvoy.scenarios.world.dream_pictures import dream_pictures
 from clairvoy.scenarios.world.file import save_world
 from clairvoy.scenarios.world.presets import NUM_ENVS, preset
 from clairvoy.scenarios.world.scenario import WorldScenario
 
 PATHS = ("agent_to_generator", "generated_scenes", "gate")
-SAME = ("scenario", "env", "steps", "seed", "without")
+SAME = ("scenario", "env", "options", "steps", "seed", "without")
 """What a resumed run must share with the one that it continues."""
 EVALUATIONS, EPISODES, FINAL_EPISODES = 20, 20, 100
 """Evaluations in a run, episodes of each, and of the last one."""
@@ -59,6 +62,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--steps", type=int, default=10_000, help="real steps of the environment (default: %(default)s)"
     )
+    add_environment(parser)
     add_run(
         parser,
         PATHS,
@@ -72,43 +76,65 @@ def run(args: argparse.Namespace) -> int:
     checkpoint, weights = args.out / "checkpoint.pt", args.out / "weights.safetensors"
     if args.steps < EVALUATIONS * NUM_ENVS:
         raise SettingsError(f"--steps is {args.steps}; give at least {EVALUATIONS * NUM_ENVS}")
-    if args.minutes is not None and not args.minutes > 0:
-        raise SettingsError(f"--minutes is {args.minutes:g}; give more than 0")
+    deadline = deadline_of(args)
     device = choose_device(args.device)
-    environment = as_environment(args.env, NUM_ENVS)
+    args.options = environment_options(args).to_dict()
+    environment = _environment(args, NUM_ENVS)
+    _refuse_another(args, checkpoint)
+    check_writable([checkpoint])
+    world, rhythm = preset(environment, args.steps, args.seed, Feedback(**dict.fromkeys(args.without, False)))
+    scenario = WorldScenario(environment, world, device=device)
+    shown = _environment(args, 1)
+    shown.reset(torch.Generator().manual_seed(args.seed))
+    scenario.check_mask(shown.action_mask(), rhythm.feedback)
+    with alone_in(args.out):
+        # Another run may have begun meanwhile.
+        _refuse_another(args, checkpoint)
+        loop = Cotraining(scenario, rhythm)
+        if not args.resume:
+            settings = {"cotrain": asdict(rhythm), "scenario": asdict(world), "device": str(device)}
+            write_record(args.out, asked(args, SAME) | {"updates": loop.total}, settings, {})
+        log = RunLog(args.out, loop.total, args.quiet, lambda: dream_pictures(scenario, shown))
+        return _train(args, loop, log, checkpoint, weights, deadline)
+
+
+def _refuse_another(args: argparse.Namespace, checkpoint: Path) -> None:
     if not args.resume and checkpoint.exists():
         raise FileError(
             f"{args.out}: holds a run already; add --resume to continue it, or name another folder"
         )
-    check_writable([checkpoint])
-    same = asked(args, SAME)
-    evaluations, episodes, final_episodes = _effort(environment)
     if args.resume:
-        refuse_other_settings(args.out, same)
-    world, rhythm = preset(environment, args.steps, args.seed, Feedback(**dict.fromkeys(args.without, False)))
-    scenario = WorldScenario(environment, world, device=device)
-    loop = Cotraining(scenario, rhythm)
-    shown = as_environment(args.env, 1)
-    shown.reset(torch.Generator().manual_seed(args.seed))
-    scenario.check_mask(shown.action_mask(), rhythm.feedback)
-    args.out.mkdir(parents=True, exist_ok=True)
-    if not args.resume:
-        settings = {"cotrain": asdict(rhythm), "scenario": asdict(world), "device": str(device)}
-        write_bytes(
-            args.out / "settings.json", to_json(same | {"updates": loop.total} | describe(settings, {}))
-        )
-    log = RunLog(args.out, loop.total, args.quiet, lambda: dream_pictures(scenario, shown))
-    deadline = time.monotonic() + args.minutes * 60 if args.minutes else None
+        refuse_other_settings(args.out, asked(args, SAME))
 
+
+def _environment(args: argparse.Namespace, num_envs: int) -> Any:
+    return as_environment(args.env, num_envs, EnvironmentOptions(**args.options))
+
+
+def _train(
+    args: argparse.Namespace,
+    loop: Cotraining,
+    log: RunLog,
+    checkpoint: Path,
+    weights: Path,
+    deadline: float | None,
+) -> int:
+    """Run the loop to its end, or until it is stopped, and write what was learnt."""
+    evaluations, episodes, final_episodes = _effort(loop.scenario.environment)
     with interrupts_between_rounds() as interrupts:
 
         def report(steps: int, metrics: Mapping[str, float]) -> None:
             log(loop.update, {**metrics, "agent/steps": float(steps)})
             interrupts.check()
 
+        def pause() -> None:
+            interrupts.check()
+            if deadline is not None and time.monotonic() > deadline:
+                raise KeyboardInterrupt
+
         trained = train_online(
             loop,
-            as_environment(args.env, episodes),
+            _environment(args, episodes),
             OnlineSettings(
                 evaluate_every=args.steps // evaluations, episodes=episodes, longest=_longest(args.steps)
             ),
@@ -120,18 +146,10 @@ def run(args: argparse.Namespace) -> int:
         )
         log.close()
         if trained.finished:
-
-            def pause() -> None:
-                interrupts.check()
-                if deadline is not None and time.monotonic() > deadline:
-                    raise KeyboardInterrupt
-
-            return _finish(args, scenario, trained, weights, final_episodes, pause)
-    if not checkpoint.exists():
-        print("stopped inside a round, before anything was saved; begin again", file=sys.stderr)
-        return 130
-    print(f"stopped after {loop.steps} of {args.steps} steps; continue with --resume", file=sys.stderr)
-    return 0 if args.minutes and not interrupts.pressed else 130
+            return _finish(args, loop.scenario, trained, weights, final_episodes, pause)
+    return say_stopped(
+        checkpoint, f"{loop.steps} of {args.steps} steps", interrupts, in_time=bool(args.minutes)
+    )
 
 
 def _effort(environment: BatchedEnvironment) -> tuple[int, int, int]:
@@ -150,7 +168,7 @@ def _longest(steps: int) -> int:
 
 def _finish(
     args: argparse.Namespace,
-    scenario: WorldScenario,
+    scenario: Any,
     trained: Trained,
     weights: Path,
     episodes: int,
@@ -158,14 +176,14 @@ def _finish(
 ) -> int:
     """Write what was learnt; then measure the agent that was kept on episodes that did not choose it, and note that."""
     notes = {
-        "env": args.env, "steps": args.steps, "seed": args.seed, "without": args.without,
+        "env": args.env, "options": args.options, "steps": args.steps, "seed": args.seed, "without": args.without,
         "best_at_step": trained.best.steps, "evaluations": trained.evaluations,
     }  # fmt: skip
-    save_world(weights, scenario, notes)
+    keep_result(weights, lambda path: save_world(path, scenario, notes))
     kept = f"best kept after {trained.best.steps} of {args.steps} steps"
     try:
         played = evaluate(
-            as_environment(args.env, min(episodes, EPISODES)),
+            _environment(args, min(episodes, EPISODES)),
             scenario.agent.act_greedily,
             episodes,
             torch.Generator().manual_seed(args.seed + FRESH),

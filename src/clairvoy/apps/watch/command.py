@@ -18,6 +18,9 @@ from clairvoy.errors import FileError, SettingsError
 CURVES = {
     "evaluation/return": "return, greedy",
     "agent/return": "agent's return",
+    "held_out/score": "search score",
+    "held_out/found": "search: found",
+    "held_out/read": "search: read",
     "agent/loss": "agent's loss",
     "models/reconstruction": "restoration error",
     "tau/restored_db": "restoration [dB]",
@@ -47,6 +50,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--width", type=int, metavar="N", help="characters across (default: the terminal's, 80 without one)"
     )
+    parser.add_argument(
+        "--film", type=Path, metavar="GIF", help="film an episode of the trained agent instead (train world)"
+    )
+    parser.add_argument("--seed", type=int, default=0, help="of the episode filmed (default: %(default)s)")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -62,6 +69,10 @@ def run(args: argparse.Namespace) -> int:
     if not args.seconds > 0:
         raise SettingsError(f"--seconds is {args.seconds:g}; give more than 0")
     folder: Path = args.run_folder
+    if args.film is not None:
+        from clairvoy.apps.watch.film import write_film
+
+        return write_film(folder, args.film, args.seed)
     settings = _settings(folder)
     width = args.width or get_terminal_size().columns
     screen = args.follow and sys.stdout.isatty()

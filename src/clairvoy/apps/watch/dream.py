@@ -9,6 +9,7 @@ from typing import Any
 import cv2
 import numpy as np
 
+from clairvoy.drawing.palette import LINE
 from clairvoy.drawing.terminal_plot import beside, blocks, titled_plot
 
 NUMBERS = 4
@@ -17,8 +18,6 @@ HEIGHT = 3
 """Lines of a curve."""
 MOST_ACROSS = 20
 """Pixels across a frame, where it has as many."""
-BETWEEN = (48, 51, 57)
-"""Colour between frames, and where there is none."""
 
 
 def dream_lines(pictures: Path, width: int, *, braille: bool, colours: int) -> list[str]:
@@ -70,7 +69,7 @@ def _frames(file: Path, told: dict[str, Any], width: int, colours: int) -> list[
     count = min(len(frames["game"]), max(1, (width - 1) // (across + 1)))
     # Half blocks pair the lines: an even number, and a line of them between the two rows.
     down = height + height % 2
-    strip = np.full((2 * down + 2, count * (across + 1), 3), BETWEEN, dtype=np.uint8)
+    strip = np.full((2 * down + 2, count * (across + 1), 3), LINE, dtype=np.uint8)
     for row, name in enumerate(("game", "dream")):
         for column, (left, top) in enumerate(frames[name][:count]):
             side = int(frames["side"])

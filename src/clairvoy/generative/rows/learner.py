@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import copy
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
 
-from clairvoy.errors import SettingsError
+from clairvoy.errors import SettingsError, above, at_least, between
 from clairvoy.generative import losses
-from clairvoy.generative.density.learner import frozen
+from clairvoy.generative.adversary import discriminator_step, frozen, moving_average
 
 
 class RowGenerator(Protocol):
-    """What a generator of rows must be able to do, besides being an `nn.Module`; `row_vae.RowVAE` is one.
+    """What a generator of rows must be able to do, besides being an `nn.Module`; `vae.RowVAE` is one.
 
     *Encoded* rows are what its network reads and what it imagines, (B, ...) floating point.
     """
@@ -68,14 +67,14 @@ class RowLearnerSettings:
     """Decay of the moving average of the generator's weights, which is what is used."""
 
     def __post_init__(self) -> None:
-        for name in ("learning_rate", "discriminator_learning_rate", "gradient_clip", "judge_every"):
-            if not getattr(self, name) > 0:
-                raise SettingsError(f"{name} is {getattr(self, name)}; it must be above 0")
-        for name in ("weight_decay", "adversarial", "r1"):
-            if not getattr(self, name) >= 0:
-                raise SettingsError(f"{name} is {getattr(self, name)}; it must be at least 0")
-        if not 0 <= self.average < 1:
-            raise SettingsError(f"average is {self.average}; it lies in [0, 1)")
+        above(self, 0, "learning_rate", "discriminator_learning_rate", "gradient_clip")
+        at_least(self, 1, "judge_every")
+        at_least(self, 0, "weight_decay", "adversarial", "r1")
+        between(self, 0, 1, "average")
+        if self.average == 1:
+            raise SettingsError(
+                f"average is {self.average}; it must be below 1, or nothing learnt is ever used"
+            )
 
 
 class RowLearner:
@@ -109,8 +108,13 @@ class RowLearner:
         self.discriminator_optimizer = torch.optim.AdamW(
             discriminator.parameters(), lr=self.settings.discriminator_learning_rate, betas=(0.5, 0.99)
         )
-        self.averaged = copy.deepcopy(generator).requires_grad_(False)
+        self.average = moving_average(generator, self.settings.average)
         self.update_count = 0
+
+    @property
+    def averaged(self) -> Any:
+        """The generator with averaged weights: what is used."""
+        return self.average.module
 
     def update(self, rows: Tensor) -> dict[str, float]:
         """Learn once from real rows (B, ...); gives each term's value by name."""
@@ -132,9 +136,13 @@ class RowLearner:
         norm = nn.utils.clip_grad_norm_(generator.parameters(), settings.gradient_clip)
         if bool(torch.isfinite(norm)):
             self.optimizer.step()
-        self._average()
+        self.average.update_parameters(generator)
         if fake is not None:
-            terms |= self._update_discriminator(encoded.detach(), fake.detach())
+            with torch.no_grad():
+                looked_at = (generator.last_features(encoded), generator.last_features(fake))
+            terms |= discriminator_step(
+                self.discriminator_optimizer, self.discriminator, *looked_at, settings.r1
+            )
         self.update_count += 1
         return {name: float(value) for name, value in terms.items()}
 
@@ -157,30 +165,6 @@ class RowLearner:
         rows: Tensor = self.averaged.decode(self.averaged.imagine(count, self.noise))
         return rows
 
-    def _update_discriminator(self, encoded: Tensor, fake: Tensor) -> dict[str, Tensor]:
-        with torch.no_grad():
-            real_features, fake_features = (self.generator.last_features(x) for x in (encoded, fake))
-        real_features.requires_grad_(bool(self.settings.r1))
-        real, made = self.discriminator(real_features), self.discriminator(fake_features)
-        loss = losses.discriminator_loss(real, made)
-        total = loss
-        if self.settings.r1:
-            total = loss + self.settings.r1 * losses.r1_penalty(real, real_features)
-        self.discriminator_optimizer.zero_grad(set_to_none=True)
-        total.backward()
-        self.discriminator_optimizer.step()
-        right = torch.cat([real > 0, made < 0]).float().mean()
-        return {"discriminator": loss.detach(), "discriminator_accuracy": right}
-
-    @torch.no_grad()
-    def _average(self) -> None:
-        # Early on the average follows closely, or the random start would stay in it.
-        decay = min(self.settings.average, (1 + self.update_count) / (10 + self.update_count))
-        for average, now in zip(self.averaged.parameters(), self.generator.parameters(), strict=True):
-            average.lerp_(now, 1 - decay)
-        for average, now in zip(self.averaged.buffers(), self.generator.buffers(), strict=True):
-            average.copy_(now)
-
     def state_dict(self) -> dict[str, Any]:
         """Everything that the next update depends on."""
         return {
@@ -198,4 +182,5 @@ class RowLearner:
         for name in ("generator", "averaged", "discriminator", "optimizer", "discriminator_optimizer"):
             getattr(self, name).load_state_dict(state[name])
         self.update_count = state["update_count"]
+        self.average.n_averaged.fill_(self.update_count + 1)
         self.noise.set_state(state["noise"])

@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from clairvoy.errors import SettingsError
+from clairvoy.errors import at_least
 from clairvoy.generative.losses import kl_divergence
 from clairvoy.generative.rows.data_kinds import DataKind
 
@@ -27,9 +27,7 @@ class RowVAESettings:
     """Width of the hidden layers, and of the last features."""
 
     def __post_init__(self) -> None:
-        for name in ("latent", "width"):
-            if getattr(self, name) < 1:
-                raise SettingsError(f"{name} is {getattr(self, name)}; it must be at least 1")
+        at_least(self, 1, "latent", "width")
 
 
 class Latent(NamedTuple):

@@ -9,9 +9,9 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from clairvoy.errors import SettingsError
+from clairvoy.errors import above, at_least
 from clairvoy.generative import losses
-from clairvoy.generative.density.learner import frozen
+from clairvoy.generative.adversary import discriminator_step, frozen
 from clairvoy.generative.rows.data_kinds import LEAST_LOG_SCALE
 from clairvoy.generative.transitions.outcomes import Outcomes
 from clairvoy.generative.transitions.vae import (
@@ -43,19 +43,9 @@ class TransitionLearnerSettings:
     """The discriminator judges one member and learns at every n-th update, the members in turns."""
 
     def __post_init__(self) -> None:
-        for name in (
-            "members",
-            "learning_rate",
-            "noise_learning_rate",
-            "discriminator_learning_rate",
-            "gradient_clip",
-            "judge_every",
-        ):
-            if not getattr(self, name) > 0:
-                raise SettingsError(f"{name} is {getattr(self, name)}; it must be above 0")
-        for name in ("adversarial", "r1"):
-            if not getattr(self, name) >= 0:
-                raise SettingsError(f"{name} is {getattr(self, name)}; it must be at least 0")
+        above(self, 0, "learning_rate", "noise_learning_rate", "discriminator_learning_rate", "gradient_clip")
+        at_least(self, 1, "members", "judge_every")
+        at_least(self, 0, "adversarial", "r1")
 
 
 class Made(NamedTuple):
@@ -148,14 +138,24 @@ class TransitionLearner:
             # Below its bound the noise would have no gradient, and never grow again.
             self.outcomes.kind.log_scale.data.clamp_(min=LEAST_LOG_SCALE)
         if fake is not None:
-            terms |= self._update_discriminator(state, action, outcome, fake.detach())
+            terms |= discriminator_step(
+                self.discriminator_optimizer,
+                lambda following: self._judge(state, action, following),
+                outcome,
+                fake,
+                settings.r1,
+            )
         self.update_count += 1
         return {name: float(value) for name, value in terms.items()}, each.detach().mean(dim=0)
 
     @torch.no_grad()
-    def make(self, state: Tensor, action: Tensor) -> Made:
-        """Draw what follows encoded states (B, ...) and actions (B,), each from a member chosen by chance."""
-        outputs = torch.stack([member.predict(state, action, self.noise) for member in self._each])
+    def make(self, state: Tensor, action: Tensor, noise: torch.Generator | None = None) -> Made:
+        """Draw what follows encoded states (B, ...) and actions (B,), each from a member chosen by chance.
+
+        `noise` decides what chance does; None takes the learner's own, and so changes what it learns next.
+        """
+        noise = noise or self.noise
+        outputs = torch.stack([member.predict(state, action, noise) for member in self._each])
         # The correction of a logistic model for the share of rare cases in its sample (King and Zeng, Logistic
         # Regression in Rare Events Data, 2001, eq. 7): what is sure stays sure, what is chance gets its true odds.
         outputs[..., -1] -= self.end_shift
@@ -165,8 +165,8 @@ class TransitionLearner:
         spread = (means - means.mean(dim=0)).square().mean(dim=0).sqrt().mean(dim=1)
         chance = means[..., numbers:].mean(dim=0)
         doubt = (chance * (1 - chance)).mean(dim=1)
-        chosen = torch.randint(len(outputs), (len(state),), generator=self.noise).to(self.device)
-        outcome = self.outcomes.draw(outputs[chosen, torch.arange(len(state))], self.noise)
+        chosen = torch.randint(len(outputs), (len(state),), generator=noise).to(self.device)
+        outcome = self.outcomes.draw(outputs[chosen, torch.arange(len(state))], noise)
         return Made(outcome, spread, doubt, self._judge(state, action, outcome))
 
     @torch.no_grad()
@@ -177,21 +177,6 @@ class TransitionLearner:
     def _judge(self, state: Tensor, action: Tensor, outcome: Tensor) -> Tensor:
         logits: Tensor = self.discriminator(state, action, outcome)
         return logits
-
-    def _update_discriminator(
-        self, state: Tensor, action: Tensor, outcome: Tensor, fake: Tensor
-    ) -> dict[str, Tensor]:
-        outcome = outcome.detach().requires_grad_(bool(self.settings.r1))
-        real, made = self._judge(state, action, outcome), self._judge(state, action, fake)
-        loss = losses.discriminator_loss(real, made)
-        total = loss
-        if self.settings.r1:
-            total = loss + self.settings.r1 * losses.r1_penalty(real, outcome)
-        self.discriminator_optimizer.zero_grad(set_to_none=True)
-        total.backward()
-        self.discriminator_optimizer.step()
-        right = torch.cat([real > 0, made < 0]).float().mean()
-        return {"discriminator": loss.detach(), "discriminator_accuracy": right}
 
     def state_dict(self) -> dict[str, Any]:
         """Everything that the next update depends on: copies, untouched by later updates."""

@@ -1,6 +1,6 @@
 """Confidence tau of a generated transition: how near it is to what the world would have done, said beforehand.
 
-Three signs: how far the ensemble's members lie apart (*spread*), what they leave to chance (*residual*, for bits), and
+Three signs: how far the ensemble's members lie apart (*spread*), what they leave to chance (*doubt*, for bits), and
 what the *discriminator* says. A logistic regression, fitted on transitions that the generator has not learnt from, turns
 them into the expected gap (`Outcomes.gap`), and tau = 1 - gap.
 """
@@ -14,7 +14,7 @@ from torch import Tensor
 
 from clairvoy.generative.transitions.learner import Made
 
-SIGNS = ("spread", "residual", "discriminator")
+SIGNS = ("spread", "doubt", "discriminator")
 RIDGE = 1e-2
 """Penalty on the weights, that keeps a fit on few transitions finite."""
 

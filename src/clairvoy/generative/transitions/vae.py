@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from clairvoy.errors import SettingsError
+from clairvoy.errors import at_least
 from clairvoy.generative.losses import kl_divergence
 from clairvoy.generative.rows.vae import Latent
 from clairvoy.generative.transitions.outcomes import Outcomes
@@ -34,9 +34,7 @@ class TransitionVAESettings:
     """Channels of the convolutions."""
 
     def __post_init__(self) -> None:
-        for name in ("latent", "width", "channels"):
-            if getattr(self, name) < 1:
-                raise SettingsError(f"{name} is {getattr(self, name)}; it must be at least 1")
+        at_least(self, 1, "latent", "width", "channels")
 
 
 class TransitionVAE(nn.Module):

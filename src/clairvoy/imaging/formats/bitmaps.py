@@ -14,7 +14,7 @@ from PIL import BmpImagePlugin, GifImagePlugin, Image, PpmImagePlugin
 from clairvoy.errors import FileError
 from clairvoy.imaging.formats.raster import FIRST_FRAME, Metadata, Raster, check_size, samples_of, stretched
 
-_GAP = rb"(?:\s+|#[^\n]*\n)+"
+_GAP = rb"(?:\s|#[^\n]*\n)+"  # one blank at a time: a run of them can be cut in one way only
 _PNM_HEADER = re.compile(
     rb"P[56]"
     + _GAP

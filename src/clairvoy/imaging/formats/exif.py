@@ -9,7 +9,6 @@ in place: maker notes point to absolute offsets, and rewriting breaks them.
 from __future__ import annotations
 
 import mmap
-import re
 import struct
 from contextlib import suppress
 from dataclasses import dataclass
@@ -24,6 +23,7 @@ EXIF_POINTER = 0x8769
 GPS_POINTER = 0x8825
 INTEROP_POINTER = 0xA005
 _PIXEL_X, _PIXEL_Y = 0xA002, 0xA003
+_X_RES, _Y_RES, _UNIT = 282, 283, 296
 # Which directories may hang below which: anything else is a value, and nothing can point back to its parent.
 _CHILDREN = {0: (EXIF_POINTER, GPS_POINTER), EXIF_POINTER: (INTEROP_POINTER,)}
 _TYPE_SIZES = dict(enumerate((1, 1, 2, 4, 8, 1, 1, 2, 4, 8, 4, 8, 4), start=1)) | {16: 8, 17: 8, 18: 8}
@@ -66,11 +66,13 @@ def read_layout(block: bytes | mmap.mmap) -> Layout:
     return Layout(order, False, first)
 
 
-def read_entries(block: bytes | mmap.mmap, layout: Layout, offset: int) -> tuple[dict[int, Entry], int]:
+def read_entries(
+    block: bytes | mmap.mmap, layout: Layout, offset: int, needed: frozenset[int] = frozenset()
+) -> tuple[dict[int, Entry], int]:
     """Read one directory: its entries, and where the offset of the next directory is written.
 
     An entry whose values lie outside the block, or of an unknown type, is passed over: one bad tag is no reason to lose
-    the others, and whoever needs a tag notices that it is missing.
+    the others. `needed` are tags of which that is not true.
     """
     count_code, entry_code, inline, word = ("Q", "HHQ", 8, "Q") if layout.big else ("H", "HHI", 4, "I")
     entry_size = struct.calcsize("<" + entry_code) + inline
@@ -82,13 +84,15 @@ def read_entries(block: bytes | mmap.mmap, layout: Layout, offset: int) -> tuple
         entries = {}
         for start in range(table, table + count * entry_size, entry_size):
             tag, kind, values = struct.unpack_from(layout.order + entry_code, block, start)
-            if kind not in _TYPE_SIZES:
+            if kind not in _TYPE_SIZES and tag not in needed:
                 continue
-            size = _TYPE_SIZES[kind] * values
+            size = _TYPE_SIZES.get(kind, len(block)) * values
             position = start + entry_size - inline
             if size > inline:
                 (position,) = struct.unpack_from(layout.order + word, block, position)
             if position + size > len(block):
+                if tag in needed:
+                    raise FileError(_DAMAGED.format(f"tag {tag} ends early"))
                 continue
             entries[tag] = Entry(kind, values, block[position : position + size], position)
     except struct.error as error:
@@ -252,9 +256,63 @@ def set_integer(block: bytearray, entry: Entry, order: str, value: int) -> None:
         struct.pack_into(order + code, block, entry.position, value)
 
 
-def xmp_made_upright(xmp: bytes) -> bytes:
-    """XMP packet with its copy of the orientation set to 1; its length does not change."""
-    return re.sub(rb"(tiff:Orientation(?:\s*=\s*[\"']|>)\s*)[2-8]", rb"\g<1>1", xmp)
+def resolution_of(block: bytes | None) -> tuple[float, float] | None:
+    """Dots per inch across and down that a block names; None where it does not."""
+    if not block:
+        return None
+    try:
+        layout = read_layout(block)
+        root, _ = read_entries(block, layout, layout.first)
+    except FileError:
+        return None
+    unit = (*(integers(root[_UNIT], layout.order) if _UNIT in root else ()), 2)[0]
+    dots = [ratio(root.get(tag), layout.order) * (2.54 if unit == 3 else 1) for tag in (_X_RES, _Y_RES)]
+    return (dots[0], dots[1]) if unit in (2, 3) and min(dots) > 0 else None
+
+
+def ratio(entry: Entry | None, order: str) -> float:
+    """The first value of an entry of fractions; 0 where there is none."""
+    if entry is None or entry.kind != 5 or len(entry.value) < 8:
+        return 0.0
+    numerator, denominator = struct.unpack_from(order + "II", entry.value)
+    return numerator / denominator if denominator else 0.0
+
+
+def with_texts(block: bytes | None, texts: dict[int, bytes]) -> bytes | None:
+    """EXIF block with further texts in its root, where it has none of that tag; nothing else moves.
+
+    A new table for the root is put behind the block, so that the offsets of a maker note still hold.
+    """
+    entries: Directory = {}
+    layout = Layout("<", False, 8)
+    if block:
+        try:
+            layout = read_layout(block)
+            root, _ = read_entries(block, layout, layout.first)
+        except FileError:
+            return block
+        entries.update(root)
+    added = {tag: Entry(2, len(text) + 1, text + b"\0") for tag, text in texts.items() if tag not in entries}
+    if not added:
+        return block
+    if not block:
+        return new_block(dict(added), "<")
+    start = len(block) + len(block) % 2
+    table = struct.pack(layout.order + "H", len(entries) + len(added))
+    place, values = start + 2 + 12 * (len(entries) + len(added)) + 4, b""
+    for tag in sorted({**entries, **added}):
+        entry = {**entries, **added}[tag]
+        assert isinstance(entry, Entry)
+        table += struct.pack(layout.order + "HHI", tag, entry.kind, entry.count)
+        if len(entry.value) <= 4:
+            table += entry.value.ljust(4, b"\0")
+        elif tag in entries:
+            table += struct.pack(layout.order + "I", entry.position)
+        else:
+            table += struct.pack(layout.order + "I", place + len(values))
+            values += entry.value + b"\0" * (len(entry.value) % 2)
+    head = block[:4] + struct.pack(layout.order + "I", start) + block[8:].ljust(start - 8, b"\0")
+    return head + table + bytes(4) + values
 
 
 def turned(samples: np.ndarray, orientation: int) -> np.ndarray:

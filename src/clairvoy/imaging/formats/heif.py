@@ -11,7 +11,7 @@ import io
 import numpy as np
 
 from clairvoy.errors import FileError
-from clairvoy.imaging.formats import colour_boxes, exif
+from clairvoy.imaging.formats import colour_boxes, exif, xmp
 from clairvoy.imaging.formats.raster import Metadata, Raster, check_size, stretched
 
 _CHANNELS = {"L": 1, "RGB": 3, "RGBA": 4, "RGBa": 4}
@@ -24,6 +24,7 @@ def decode(data: bytes, max_pixels: int) -> Raster:
     except ImportError as error:
         raise FileError("is a HEIC file; to read it: pip install 'clairvoy[heic]'") from error
 
+    _check_names(data)
     file = pi_heif.open_heif(io.BytesIO(data), convert_hdr_to_8bit=False)
     mode, _, deep = file.mode.partition(";")
     width, height = file.size
@@ -44,13 +45,22 @@ def decode(data: bytes, max_pixels: int) -> Raster:
     metadata = Metadata(
         exif=exif.made_upright(block) if block else None,
         icc=info.get("icc_profile") or None,
-        xmp=exif.xmp_made_upright(info["xmp"]) if info.get("xmp") else None,
+        xmp=xmp.upright(info["xmp"]) if info.get("xmp") else None,
         png_chunks=((b"cICP", points),) if points else (),
         jpeg_subsampling=2,
         lossless=False,
     )
     notes = ("holds several pictures; the main one was taken",) if len(file) > 1 else ()
     return Raster(samples, metadata, notes)
+
+
+def _check_names(data: bytes) -> None:
+    """Refuse a file whose items have names that are no text: pi-heif 1.4 ends the whole process at them."""
+    for box in colour_boxes.contents(data, b"infe"):  # item information (ISO 14496-12, 8.11.6)
+        try:
+            box[8 if box[:1] == b"\2" else 10 :].decode("utf-8")
+        except UnicodeDecodeError as error:
+            raise FileError("is truncated or damaged (an item has no name); get the file again") from error
 
 
 def _straight(samples: np.ndarray) -> np.ndarray:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from clairvoy.errors import FileError
-from clairvoy.imaging.formats import exif
+from clairvoy.imaging.formats import exif, xmp
 from clairvoy.imaging.formats.raster import FIRST_FRAME, Metadata, Raster, check_size
 
 
@@ -35,7 +35,7 @@ def decode(data: bytes, max_pixels: int) -> Raster:
     metadata = Metadata(
         exif=exif.made_upright(block) if block else None,
         icc=said.get("icc") or None,
-        xmp=exif.xmp_made_upright(said["xmp"]) if said.get("xmp") else None,
+        xmp=xmp.upright(said["xmp"]) if said.get("xmp") else None,
         lossless=False,
     )
     return Raster(np.ascontiguousarray(samples.reshape(*samples.shape[:2], -1)), metadata, tuple(notes))

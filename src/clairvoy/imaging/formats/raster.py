@@ -36,6 +36,10 @@ class Metadata:
         XMP packet (UTF-8 XML).
     dpi
         Resolution across and down, in dots per inch.
+    photoshop
+        Photoshop's image resources, among them IPTC, as an APP13 segment of JPEG and tag 34377 of TIFF hold them.
+    comments
+        Comments of a JPEG.
     png_chunks
         PNG chunks ``(type, content)`` that no other format has: gAMA, cHRM, sRGB, cICP and text.
     jpeg_subsampling
@@ -44,18 +48,23 @@ class Metadata:
         Quantisation tables of a JPEG, 64 numbers each: its quality, which a JPEG made of it keeps.
     progressive
         Whether a JPEG is stored coarse to fine.
+    webp_quality
+        About the quality of a lossy WebP, 1 to 100, which a WebP made of it keeps.
     lossless
-        Whether the file held its samples exactly. Decides between lossless and lossy WebP.
+        Whether the file held its samples exactly. Where no quality is asked for, a WebP made of it does so too.
     """
 
     exif: bytes | None = None
     icc: bytes | None = None
     xmp: bytes | None = None
     dpi: tuple[float, float] | None = None
+    photoshop: bytes | None = None
+    comments: tuple[bytes, ...] = ()
     png_chunks: tuple[tuple[bytes, bytes], ...] = ()
     jpeg_subsampling: int = 0
     jpeg_tables: tuple[tuple[int, ...], ...] = ()
     progressive: bool = False
+    webp_quality: int | None = None
     lossless: bool = True
 
 
@@ -125,7 +134,7 @@ def check_size(width: int, height: int, max_pixels: int) -> None:
         raise FileError(f"has no pixels ({width} x {height}); the file is damaged, get it again")
     if width * height > max_pixels:
         raise FileError(
-            f"has {width} x {height} pixels, more than the limit of {max_pixels:,}; allow it with max_pixels"
+            f"has {width} x {height} pixels, more than the limit of {max_pixels:,}; allow it with max_pixels (--max-pixels)"
         )
 
 

@@ -14,13 +14,14 @@ bits 8 or 16; the compression becomes Deflate. Left out: further pages, reduced 
 from __future__ import annotations
 
 import io
-import struct
+from dataclasses import replace
 
 import numpy as np
 
 from clairvoy.imaging.formats import exif as ifd
 from clairvoy.imaging.formats import tiff_page as tag
 from clairvoy.imaging.formats.inks_and_lab import srgb_profile
+from clairvoy.imaging.formats.photoshop import block_of, iptc_of
 from clairvoy.imaging.formats.raster import LOST_TAGS, Kept, Metadata, Raster, check_size, to_sixteen_bits
 from clairvoy.imaging.formats.tiff_meaning import (
     CONVERTED,
@@ -35,7 +36,7 @@ from clairvoy.imaging.formats.tiff_meaning import (
 )
 from clairvoy.imaging.formats.tiff_page import Page, Pages, check_extent, describe, find_pages
 from clairvoy.imaging.formats.tiff_segments import check_readable, read_box
-from clairvoy.imaging.formats.tiff_tags import GEOREFERENCE, ICC, RESOLUTION, XMP, surviving
+from clairvoy.imaging.formats.tiff_tags import GEOREFERENCE, ICC, IPTC, PHOTOSHOP, RESOLUTION, XMP, surviving
 from clairvoy.imaging.formats.tiff_writer import Layout, write_tiff
 
 _ASCII = 2
@@ -48,12 +49,10 @@ def decode(data: bytes, max_pixels: int) -> Raster:
     check_size(page.width, page.height, max_pixels)
     check_kind(page)
     samples = read_box(page, 0, 0, page.height, page.width, no_data_value(page) or 0)
-    meaning = masked(interpret(page, samples), pages, page)
-    notes = meaning.notes
-    if pages.more:
-        notes += (f"has {pages.more + 1} pages; the first was taken, and only it is written",)
-    if ifd.is_damaged(data, pages.layout, pages.offset):
-        notes += (LOST_TAGS,)
+    meaning, mask = interpret(page, samples), mask_of(pages, page)
+    if mask is not None and meaning.alpha is None:
+        meaning = with_mask(meaning, read_box(mask, 0, 0, mask.height, mask.width)[..., 0])
+    notes = meaning.notes + notes_of(pages, page)
     metadata = read_metadata(pages, page)
     parts = [meaning.colours] + ([] if meaning.alpha is None else [meaning.alpha[..., None]])
     samples = parts[0] if len(parts) == 1 else np.concatenate(parts, axis=2)
@@ -121,22 +120,31 @@ def _alpha_of(kept: Kept, alpha: np.ndarray, dtype: np.dtype) -> np.ndarray:
     return (share if dtype.kind == "f" else np.rint(share)).astype(dtype)
 
 
-def masked(meaning: Meaning, pages: Pages, page: Page) -> Meaning:
-    """Take a mask of transparent pixels, which GDAL keeps as a page of its own, for the alpha."""
+def mask_of(pages: Pages, page: Page) -> Page | None:
+    """The mask of transparent pixels that belongs to a page, which GDAL keeps as a page of its own."""
     for entries in pages.masks:
         mask = describe(page.block, entries, page.order)
-        if (mask.height, mask.width, mask.samples) != (
-            page.height,
-            page.width,
-            1,
-        ) or meaning.alpha is not None:
-            continue
-        check_readable(mask)
-        check_extent(mask)
-        seen = read_box(mask, 0, 0, mask.height, mask.width)[..., 0] > 0
-        alpha = np.where(seen, np.iinfo(meaning.colours.dtype).max, 0).astype(meaning.colours.dtype)
-        return Meaning(meaning.colours, alpha, meaning.hidden, meaning.kept, meaning.notes)
-    return meaning
+        if (mask.height, mask.width, mask.samples) == (page.height, page.width, 1):
+            check_readable(mask)
+            check_extent(mask)
+            return mask
+    return None
+
+
+def with_mask(meaning: Meaning, mask: np.ndarray) -> Meaning:
+    """The same with a mask (H, W), 0 where nothing is seen, for its alpha."""
+    dtype = meaning.colours.dtype
+    return replace(meaning, alpha=np.where(mask > 0, np.iinfo(dtype).max, 0).astype(dtype))
+
+
+def notes_of(pages: Pages, page: Page) -> tuple[str, ...]:
+    """What the user should know of a file, whatever its pixels."""
+    notes: tuple[str, ...] = ()
+    if pages.more:
+        notes += (f"has {pages.more + 1} pages; the first was taken, and only it is written",)
+    if ifd.is_damaged(page.block, pages.layout, pages.offset):
+        notes += (LOST_TAGS,)
+    return notes
 
 
 def read_metadata(pages: Pages, page: Page) -> Metadata:
@@ -155,17 +163,17 @@ def read_metadata(pages: Pages, page: Page) -> Metadata:
     unit = page.number(RESOLUTION[2], 2)
     if unit in (2, 3):
         scale = 2.54 if unit == 3 else 1.0
-        across, down = (scale * _ratio(page, key) for key in RESOLUTION[:2])
+        across, down = (scale * ifd.ratio(page.entries.get(key), order) for key in RESOLUTION[:2])
         dpi = (across, down) if min(across, down) > 0 else None
     icc, xmp = (page.entries[key].value if key in page.entries else None for key in (ICC, XMP))
     if page.photometric in CONVERTED and page.photometric != tag.PALETTE:
         icc = srgb_profile()
-    return Metadata(exif=ifd.new_block(tree, order) if tree else None, icc=icc, xmp=xmp, dpi=dpi)
+    photoshop, iptc = (_content(tree.pop(key, None)) for key in (PHOTOSHOP, IPTC))
+    if iptc and iptc_of(photoshop) is None:
+        photoshop += block_of(iptc)
+    exif = ifd.new_block(tree, order) if tree else None
+    return Metadata(exif=exif, icc=icc, xmp=xmp, dpi=dpi, photoshop=photoshop or None)
 
 
-def _ratio(page: Page, key: int) -> float:
-    value = page.entries[key].value if key in page.entries else b""
-    if len(value) != 8:
-        return 0.0
-    numerator, denominator = struct.unpack(page.order + "II", value)
-    return numerator / denominator if denominator else 0.0
+def _content(entry: ifd.Entry | ifd.Directory | None) -> bytes:
+    return entry.value if isinstance(entry, ifd.Entry) else b""

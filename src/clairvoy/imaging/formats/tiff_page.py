@@ -22,8 +22,16 @@ EXTRA_SAMPLES, SAMPLE_FORMAT = 338, 339
 WHITE_IS_ZERO, BLACK_IS_ZERO, RGB, PALETTE, MASK, SEPARATED, YCBCR = range(7)
 CIELAB, ICCLAB, COLOUR_FILTER_ARRAY, LINEAR_RAW = 8, 9, 32803, 34892
 UNSIGNED, SIGNED, FLOAT, UNDEFINED = 1, 2, 3, 4
+_NEEDED = frozenset(
+    {*range(254, 260), PHOTOMETRIC, FILL_ORDER, STRIP_OFFSETS, SAMPLES, ROWS_PER_STRIP, STRIP_SIZES, PLANAR, PREDICTOR,
+     292, 293, 320, *range(322, 326), 332, EXTRA_SAMPLES, SAMPLE_FORMAT, 341, 347, *range(529, 533)}
+)  # fmt: skip
+"""Tags that samples depend on: where one of them is lost, so is the picture."""
 _REDUCED, _TRANSPARENCY = 1, 4
 _DNG_VERSION = 50706
+
+_LARGEST_TILE = 2**24
+"""Pixels of a tile that are allowed in the smallest of pictures: a few bytes must not ask for all memory."""
 
 
 @dataclass(frozen=True)
@@ -146,7 +154,7 @@ def find_pages(block: bytes | mmap.mmap) -> Pages:
     below = []
     for where in _integers(main, SUB_IFDS, layout):
         try:
-            below.append(ifd.read_entries(block, layout, where)[0])
+            below.append(ifd.read_entries(block, layout, where, _NEEDED)[0])
         except FileError:
             continue
     return Pages(layout, offset, main, len(full) - 1, (*reduced, *below), tuple(masks))
@@ -186,6 +194,10 @@ def describe(block: bytes | mmap.mmap, entries: dict[int, ifd.Entry], order: Lit
     )  # fmt: skip
     if min(width, height, tall, wide, page.samples, page.bits) < 1:
         raise FileError(DAMAGED.format("it does not say how its pixels are stored"))
+    if tall * wide > max(4 * width * height, _LARGEST_TILE):
+        raise FileError(
+            DAMAGED.format(f"its tiles of {wide} x {tall} pixels are far larger than the picture")
+        )
     return page
 
 
@@ -206,7 +218,7 @@ def _directories(block: bytes | mmap.mmap, layout: ifd.Layout) -> Iterator[tuple
     seen, offset = set[int](), layout.first
     while offset and offset not in seen:
         try:
-            entries, link = ifd.read_entries(block, layout, offset)
+            entries, link = ifd.read_entries(block, layout, offset, _NEEDED)
         except FileError:
             if seen:
                 return

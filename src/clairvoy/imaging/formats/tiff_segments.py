@@ -12,6 +12,7 @@ import io
 import lzma
 import struct
 import zlib
+from dataclasses import replace
 
 import numpy as np
 from PIL import Image, TiffImagePlugin
@@ -83,6 +84,21 @@ def dtype_of(page: Page) -> np.dtype:
     """Type of the samples that are read, in the machine's byte order."""
     size = 8 if page.bits <= 8 else 16 if page.bits <= 16 else page.bits
     return np.dtype({tag.UNSIGNED: "u", tag.SIGNED: "i", tag.FLOAT: "f"}[page.format] + str(size // 8))
+
+
+def finer(page: Page) -> Page:
+    """The page with its rows cut into strips of about 256 KB, where it is one strip without compression."""
+    channels = 1 if page.planar else page.samples
+    row_bytes = -(-page.width * channels * page.bits // 8)
+    rows = max(1, 2**18 // row_bytes)
+    if page.compression != _NONE or page.tiled or page.down > 1 or rows >= page.height or makes_pixels(page):
+        return page
+    cuts = [
+        (top * row_bytes, min(rows, page.height - top) * row_bytes) for top in range(0, page.height, rows)
+    ]
+    offsets = tuple(begin + cut for begin in page.offsets for cut, _ in cuts)
+    sizes = tuple(size for _ in page.offsets for _, size in cuts)
+    return replace(page, segment_height=rows, offsets=offsets, sizes=sizes)
 
 
 def read_box(page: Page, top: int, left: int, bottom: int, right: int, fill: float = 0) -> np.ndarray:

@@ -16,8 +16,9 @@ import numpy as np
 from clairvoy.errors import FileError
 from clairvoy.imaging.formats import exif as ifd
 from clairvoy.imaging.formats import tiff_page as tag
+from clairvoy.imaging.formats.photoshop import iptc_of
 from clairvoy.imaging.formats.raster import Metadata
-from clairvoy.imaging.formats.tiff_tags import ICC, RESOLUTION, XMP, surviving
+from clairvoy.imaging.formats.tiff_tags import ICC, IPTC, PHOTOSHOP, RESOLUTION, XMP, surviving
 
 _DEFLATE, _ALPHA = 8, 2
 _SHORT, _LONG, _RATIONAL, _BYTE, _UNDEFINED, _LONG8 = 3, 4, 5, 1, 7, 16
@@ -131,11 +132,15 @@ def _storage(layout: Layout, offsets: list[int], sizes: list[int], order: str, b
 def _fields(metadata: Metadata, order: str) -> ifd.Directory:
     """Tags of what the metadata hold in fields of their own."""
     tree: ifd.Directory = {}
-    if metadata.dpi:
+    if metadata.dpi and max(metadata.dpi) < 2**32 - 1:
         across, down = (_rational(dots, order) for dots in metadata.dpi)
         tree |= dict(zip(RESOLUTION, (across, down, _entry(order, _SHORT, 2)), strict=True))
     if metadata.xmp:
         tree[XMP] = ifd.Entry(_BYTE, len(metadata.xmp), metadata.xmp)
+    if metadata.photoshop:
+        tree[PHOTOSHOP] = ifd.Entry(_BYTE, len(metadata.photoshop), metadata.photoshop)
+        if iptc := iptc_of(metadata.photoshop):
+            tree[IPTC] = ifd.Entry(_UNDEFINED, len(iptc), iptc)
     if metadata.icc:
         tree[ICC] = ifd.Entry(_UNDEFINED, len(metadata.icc), metadata.icc)
     return tree
@@ -143,7 +148,6 @@ def _fields(metadata: Metadata, order: str) -> ifd.Directory:
 
 def _rational(value: float, order: str) -> ifd.Entry:
     """A positive number as a fraction of 32-bit integers, as fine as its size allows."""
-    value = min(value, 2.0**32 - 1)
     below = next(step for step in (10_000, 100, 1) if round(value * step) < 2**32)
     return _entry(order, _RATIONAL, round(value * below), below)
 

@@ -2,8 +2,8 @@
 
 The container is read here, pixels by OpenCV (whose only limit is the format's own); writing is Pillow's.
 Kept: EXIF, ICC profile, XMP. WebP has no grey, so a grey picture is written as RGB, and without its profile
-if that is for grey. A picture whose own file was lossless (PNG, TIFF, lossless WebP) is written lossless,
-others at the quality asked for.
+if that is for grey. Where no quality is asked for, a picture whose own file was lossless (PNG, TIFF, lossless WebP) is
+written lossless, and a lossy WebP at about its own quality.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from clairvoy.imaging.formats.raster import (
     samples_of,
     to_eight_bits,
 )
+from clairvoy.imaging.formats.webp_quality import quality_of
 
 MAX_SIDE = 16_383
 QUALITY = 95
@@ -44,14 +45,19 @@ def decode(data: bytes, max_pixels: int) -> Raster:
         raise FileError(_TRUNCATED.format("its pixels cannot be decoded"))
     exif = chunks.get(b"EXIF", b"").removeprefix(b"Exif\0\0")
     metadata = Metadata(
-        exif or None, chunks.get(b"ICCP") or None, chunks.get(b"XMP ") or None, lossless=b"VP8L" in chunks
+        exif or None,
+        chunks.get(b"ICCP") or None,
+        chunks.get(b"XMP ") or None,
+        webp_quality=quality_of(chunks.get(b"VP8 ", b"")),
+        lossless=b"VP8L" in chunks,
     )
     return Raster(samples, metadata, (FIRST_FRAME,) if moving else ())
 
 
 def encode(samples: np.ndarray, metadata: Metadata, quality: int | None) -> bytes:
     """Encode (H, W, 1 to 4) samples as WebP; 16-bit samples are rounded to 8 bits."""
-    quality = QUALITY if quality is None else quality
+    lossless = metadata.lossless and quality is None
+    quality = quality or metadata.webp_quality or QUALITY
     if max(samples.shape[:2]) > MAX_SIDE:
         raise FileError(f"a WebP can have at most {MAX_SIDE} pixels a side; write JPEG, PNG or TIFF")
     samples = to_eight_bits(samples)
@@ -62,8 +68,8 @@ def encode(samples: np.ndarray, metadata: Metadata, quality: int | None) -> byte
     Image.fromarray(samples).save(
         target,
         "WEBP",
-        lossless=metadata.lossless,
-        quality=quality if not metadata.lossless else 75,  # lossless: effort, not quality
+        lossless=lossless,
+        quality=75 if lossless else quality,  # lossless: effort, not quality
         exact=True,  # keeps the colours under transparent pixels
         exif=metadata.exif or b"",
         icc_profile=icc or b"",

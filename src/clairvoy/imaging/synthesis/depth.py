@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from clairvoy.errors import FileError
+from clairvoy.imaging.guided_filter import guided_filter
 
 FloatImage = npt.NDArray[np.float32]
 ByteImage = npt.NDArray[np.uint8]
@@ -27,19 +28,6 @@ class DepthSource(Protocol):
     def __call__(self, rgb: ByteImage, name: str, rng: np.random.Generator) -> FloatImage:
         """Depth (H, W), positive, any unit, for `rgb` (H, W, 3) uint8; `name` is the photograph's file stem."""
         ...
-
-
-def guided_filter(guide: FloatImage, values: FloatImage, radius: int, eps: float) -> FloatImage:
-    """Smooth `values` (H, W) along the edges of the grey `guide` (H, W) in [0, 1] (He et al. 2013, eq. 5-8)."""
-    window = (2 * radius + 1, 2 * radius + 1)
-
-    def mean(image: FloatImage) -> FloatImage:
-        return cv2.blur(image, window, borderType=cv2.BORDER_REFLECT).astype(np.float32)
-
-    mean_g, mean_v = mean(guide), mean(values)
-    variance = mean(guide * guide) - mean_g * mean_g
-    slope = ((mean(guide * values) - mean_g * mean_v) / (variance + np.float32(eps))).astype(np.float32)
-    return mean(slope) * guide + mean(mean_v - slope * mean_g)
 
 
 def camera_rays(height: int, width: int, rng: np.random.Generator) -> npt.NDArray[np.float64]:

@@ -74,7 +74,7 @@ class Photographs:
         if path in self._kept:
             self._kept.move_to_end(path)
             return self._kept[path]
-        pixels = to_eight_bits(read(path).pixels)
+        pixels = to_eight_bits(read(path).shown)
         scale = min(1.0, LONGEST_SIDE / max(pixels.shape[:2]))
         size = max(16, round(pixels.shape[1] * scale)), max(16, round(pixels.shape[0] * scale))
         small = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA).astype(np.uint8)

@@ -14,10 +14,10 @@ from torch import Tensor
 from clairvoy.cotraining.loop import Feedback
 from clairvoy.evaluation.recognition import area_under_roc
 from clairvoy.evaluation.trust import expected_calibration_error
+from clairvoy.generative.adversary import accept
 from clairvoy.generative.density.calibration import GOOD_DB, to_db
 from clairvoy.generative.density.discriminator import CLEAR
 from clairvoy.generative.density.perception import Perceiver
-from clairvoy.generative.density.sampler import accept
 from clairvoy.generative.density.vae import Draw, Posterior
 from clairvoy.imaging.synthesis.scenes import HazyScenes
 from clairvoy.qlearning.policy import greedy
@@ -32,7 +32,7 @@ BATCH = 32
 
 
 @dataclass(frozen=True)
-class Found:
+class SearchScores:
     """What greedy episodes, one in each scene, found; all means over scenes unless said otherwise."""
 
     mean_return: float
@@ -53,14 +53,6 @@ class Found:
         return 2 * self.precision * self.recall / both if both else 0.0
 
 
-class _EachOnce(SceneSet):
-    """Scenes that are searched one by one, not drawn with replacement."""
-
-    def draw(self, count: int, generator: torch.Generator) -> Tensor:
-        """The first `count`."""
-        return torch.arange(count)
-
-
 def picture_db(restored: Tensor, clear: Tensor) -> Tensor:
     """PSNR of each picture in dB, (B,)."""
     return to_db((restored - clear).square().mean(dim=(1, 2, 3)))
@@ -69,13 +61,12 @@ def picture_db(restored: Tensor, clear: Tensor) -> Tensor:
 @torch.no_grad()
 def find(
     agent: torch.nn.Module, scenes: HazyScenes, beliefs: Tensor, settings: HazeSearchSettings, seed: int = 0
-) -> Found:
+) -> SearchScores:
     """Let the agent search each scene once, greedily, from a drawn start."""
     count = len(scenes.hazy)
-    each = _EachOnce.of(windows_of(scenes.hazy), hazy_windows(scenes.optical_depth), beliefs)
+    each = SceneSet.of(windows_of(scenes.hazy), hazy_windows(scenes.optical_depth), beliefs)
     environment = HazeSearch(each, count, settings)
-    environment.scenes = each
-    observation = environment.reset(torch.Generator().manual_seed(seed))
+    observation = environment.reset_each(torch.Generator().manual_seed(seed))
     returns, steps = torch.zeros(count), torch.zeros(count)
     alive = torch.ones(count, dtype=torch.bool)
     recognised = torch.zeros(count, GRID, GRID, dtype=torch.bool)
@@ -90,7 +81,7 @@ def find(
         observation = step.observation
     truth = hazy_windows(scenes.optical_depth)
     hits = float((recognised & truth).sum())
-    return Found(
+    return SearchScores(
         float(returns.mean()),
         hits / max(1.0, float(recognised.sum())),
         hits / max(1.0, float(truth.sum())),

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from io import BytesIO
 
 import cv2
 import numpy as np
 import torch
-from PIL import Image
 from torch import Tensor
 
+from clairvoy.drawing.animation import animation
+from clairvoy.drawing.palette import GREEN, RED, WHITE, Colour
+from clairvoy.drawing.png import picture_png
 from clairvoy.imaging.synthesis.scenes import HazyScenes
 from clairvoy.scenarios.haze.scenario import HazeScenario
 from clairvoy.scenarios.haze.windows import hazy_windows, windows_of
@@ -20,7 +21,7 @@ from clairvoy.searching.glimpse import STAY
 
 SIDE = 256
 """Of a scene, as drawn."""
-FOUND, WRONG, HERE = (64, 200, 120), (235, 90, 70), (255, 255, 255)
+FOUND, WRONG, HERE = GREEN, RED, WHITE
 """Recognised with haze, recognised without, the window now."""
 
 
@@ -46,7 +47,7 @@ def pictures(scenario: HazeScenario) -> dict[str, bytes]:
         scenes.hazy[0], restored[0], hazy_windows(scenes.optical_depth[:1])[0].cpu().numpy(), found.path
     )
     return {
-        "sample.png": _png(strip([scenes.hazy, restored, scenes.clear])),
+        "sample.png": picture_png(strip([scenes.hazy, restored, scenes.clear])),
         "episode.gif": animation(frames),
     }
 
@@ -68,7 +69,7 @@ def episode(
     truth
         Which windows are hazy, (8, 8) bool: a window recognised gets a green edge if it is, else a red one.
     path
-        Row, column and action of each step, as `search.Search.path`.
+        Row, column and action of each step, as `explore.SearchResult.path`.
     """
     before, after = (_sized(pixels(one)) for one in (hazy, restored))
     shown, side = before.copy(), SIDE // GRID
@@ -85,20 +86,6 @@ def episode(
     return frames
 
 
-def animation(frames: Sequence[np.ndarray], milliseconds: int = 150) -> bytes:
-    """Encode frames (H, W, 3) uint8 as a GIF that repeats, the last frame held longer."""
-    # One palette for all frames, from the first and the last: else still parts would flicker.
-    both = Image.fromarray(np.concatenate([frames[0], frames[-1]]))
-    palette = both.quantize(255, method=Image.Quantize.MEDIANCUT)
-    images = [Image.fromarray(frame).quantize(palette=palette, dither=Image.Dither.NONE) for frame in frames]
-    file = BytesIO()
-    images[0].save(
-        file, format="GIF", save_all=True, append_images=images[1:], loop=0,
-        duration=[milliseconds] * (len(images) - 1) + [10 * milliseconds],
-    )  # fmt: skip
-    return file.getvalue()
-
-
 def pixels(picture: Tensor) -> np.ndarray:
     """(3, H, W) in [0, 1] as (H, W, 3) uint8."""
     return (picture.detach().clamp(0, 1) * 255).round().to(torch.uint8).permute(1, 2, 0).cpu().numpy()
@@ -108,12 +95,8 @@ def _sized(picture: np.ndarray) -> np.ndarray:
     return cv2.resize(picture, (SIDE, SIDE), interpolation=cv2.INTER_LINEAR).astype(np.uint8)
 
 
-def _edge(frame: np.ndarray, row: int, column: int, colour: tuple[int, int, int], wide: int) -> None:
+def _edge(frame: np.ndarray, row: int, column: int, colour: Colour, wide: int) -> None:
     side = frame.shape[0] // GRID
     at = frame[row * side : (row + 1) * side, column * side : (column + 1) * side]
     for part in (at[:wide], at[-wide:], at[:, :wide], at[:, -wide:]):
         part[...] = colour
-
-
-def _png(picture: np.ndarray) -> bytes:
-    return cv2.imencode(".png", picture[:, :, ::-1])[1].tobytes()

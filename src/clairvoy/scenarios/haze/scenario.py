@@ -19,11 +19,11 @@ from torch import Tensor
 
 from clairvoy.cotraining.loop import Feedback
 from clairvoy.errors import WeightsError
+from clairvoy.generative.adversary import accept
 from clairvoy.generative.density.calibration import GOOD_DB, SIGNS, to_db
 from clairvoy.generative.density.discriminator import HAZY
 from clairvoy.generative.density.learner import GeneratorLearner, HazyPairs, LearnerSettings
 from clairvoy.generative.density.perception import Perceiver, Perception
-from clairvoy.generative.density.sampler import accept
 from clairvoy.generative.losses import LossWeights
 from clairvoy.generative.perceptual import SqueezeFeatures
 from clairvoy.imaging.haze import HazeSettings

@@ -10,6 +10,9 @@ from torch import Tensor
 from clairvoy.errors import InputError
 from clairvoy.searching.glimpse import BELIEF_CHANNELS, WINDOW
 
+HAZY_FROM = 0.2
+"""A window is hazy if it has lost at least this part of its light: mean 1 - t."""
+
 
 @dataclass(frozen=True)
 class SceneSet:

@@ -9,9 +9,10 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from clairvoy.errors import InputError, SettingsError
+from clairvoy.errors import InputError, SettingsError, above, at_least, between
 from clairvoy.qlearning.environment import ObservationSpec, Step
 from clairvoy.qlearning.transitions import Observation
+from clairvoy.scenarios.haze.episodes import Episodes, WindowPools
 from clairvoy.scenarios.haze.scene_set import SceneSet
 from clairvoy.searching import glimpse
 from clairvoy.searching.guidance import GUIDES
@@ -47,59 +48,16 @@ class HazeSearchSettings:
     """Penalty for moving to a window that was visited before."""
 
     def __post_init__(self) -> None:
-        if not self.budget > 0:
-            raise SettingsError(f"budget is {self.budget}; it must be above 0")
+        above(self, 0, "budget")
+        at_least(self, 0, "step", "false_alarm", "wall", "repeat")
+        between(self, 0, 1, "preview")
         low, high = self.reads or (1.0, 1.0)
         if not 0 < low <= high <= 1:
             raise SettingsError(
                 f"reads is {self.reads}; it is a range of parts of the windows, within (0, 1]"
             )
-        if not 0 <= self.preview <= 1:
-            raise SettingsError(f"preview is {self.preview}; it is a probability, from 0 to 1")
         if self.start not in ("random", "centre"):
             raise SettingsError(f"start is {self.start!r}; choose 'random' or 'centre'")
-        for name in ("step", "false_alarm", "wall", "repeat"):
-            if not getattr(self, name) >= 0:
-                raise SettingsError(f"{name} is {getattr(self, name)}; a penalty is at least 0")
-
-
-@dataclass
-class _Episodes:
-    """The state of all N episodes, each tensor leading with N. Scenes are copies: the set may be swapped.
-
-    Only the windows are not copied: `pool` and `place` say where they lie, see `HazeSearch._windows`.
-    """
-
-    scene: Tensor
-    scene_set: Tensor
-    provenance: Tensor
-    tau: Tensor
-    pool: Tensor
-    place: Tensor
-    hazy: Tensor
-    beliefs: Tensor
-    preview: Tensor
-    visited: Tensor
-    recognised: Tensor
-    known_beliefs: Tensor
-    thumbnail: Tensor
-    prior: Tensor
-    correction: Tensor
-    weight: Tensor
-    distance: Tensor
-    position: Tensor
-    steps: Tensor
-    idle: Tensor
-    read: Tensor
-    max_read: Tensor
-    found: Tensor
-
-    def memory(self) -> glimpse.Memory:
-        """What was seen and done, the same tensors."""
-        return glimpse.Memory(
-            self.visited, self.recognised, self.known_beliefs, self.thumbnail,
-            self.prior, self.correction, self.weight, self.distance,
-        )  # fmt: skip
 
 
 class HazeSearch:
@@ -150,10 +108,9 @@ class HazeSearch:
         self.max_steps = max(1, round(self.settings.budget * self.rows * self.cols))
         self.scene_sets = 0
         """How often the scenes were changed; `Step.info["scene_set"]` tells which of them an episode runs in."""
-        self._windows: list[Tensor] = [self.scenes.windows]
-        """Windows that episodes run in, (M, R, C, 3, 32, 32) each; the last one is that of `scenes`."""
+        self._windows = WindowPools(self.scenes.windows)
         self._generator: torch.Generator | None = None
-        self._episodes: _Episodes | None = None
+        self._episodes: Episodes | None = None
         side, channels = glimpse.CROP, len(glimpse.MEMORY_CHANNELS)
         self.observation_specs = {
             "window": ObservationSpec((3, glimpse.WINDOW, glimpse.WINDOW), torch.uint8, 0, 255),
@@ -185,8 +142,7 @@ class HazeSearch:
             )
         self.scenes = scenes.to(self.device)
         self.scene_sets += 1
-        self._windows.append(self.scenes.windows)
-        self._forget()
+        self._windows.add(self.scenes.windows, self._episodes)
 
     @property
     def position(self) -> Tensor:
@@ -296,15 +252,8 @@ class HazeSearch:
         """
         if self._generator is None:
             raise InputError("the search has not begun; call reset before state_dict")
-        state = {
-            f"episodes/{item.name}": getattr(self._running, item.name).clone() for item in fields(_Episodes)
-        }
-        state["episodes/windows"] = torch.stack(
-            [
-                self._windows[pool][place]
-                for pool, place in zip(self._running.pool.tolist(), self._running.place.tolist(), strict=True)
-            ]
-        )
+        state = {f"episodes/{name}": value.clone() for name, value in self._running.tensors().items()}
+        state["episodes/windows"] = self._windows.scenes_of(self._running)
         if include_scenes:
             state |= {f"scenes/{item.name}": getattr(self.scenes, item.name) for item in fields(SceneSet)}
         state["scene_sets"] = torch.tensor(self.scene_sets)
@@ -331,14 +280,10 @@ class HazeSearch:
             self.scenes = SceneSet(
                 **{item.name: state[f"scenes/{item.name}"].to(self.device) for item in fields(SceneSet)}
             )
-        self._episodes = _Episodes(
-            **{
-                item.name: state[f"episodes/{item.name}"].to(self.device, copy=True)
-                for item in fields(_Episodes)
-            }
-        )
+        saved = {item.name: state[f"episodes/{item.name}"] for item in fields(Episodes)}
+        self._episodes = Episodes(**{name: value.to(self.device, copy=True) for name, value in saved.items()})
         # The episodes that run get windows of their own: the sets that these came from are not kept.
-        self._windows = [state["episodes/windows"].to(self.device), self.scenes.windows]
+        self._windows = WindowPools(state["episodes/windows"].to(self.device), self.scenes.windows)
         self._episodes.pool = torch.zeros_like(self._episodes.pool)
         self._episodes.place = torch.arange(self.num_envs, device=self.device)
         self.scene_sets = int(state["scene_sets"])
@@ -346,12 +291,12 @@ class HazeSearch:
         self._generator.set_state(state["generator"].cpu())
 
     @property
-    def _running(self) -> _Episodes:
+    def _running(self) -> Episodes:
         if self._episodes is None:
             raise InputError("the search has not begun; call reset first")
         return self._episodes
 
-    def _begin(self, count: int, scene: Tensor | None = None) -> _Episodes:
+    def _begin(self, count: int, scene: Tensor | None = None) -> Episodes:
         generator = self._generator
         if generator is None:
             raise InputError("the search has not begun; call reset first")
@@ -373,12 +318,12 @@ class HazeSearch:
         allowed = (low + (high - low) * draw[:, 2]) * (self.rows * self.cols)
         at = (torch.arange(count, device=self.device), position[:, 0], position[:, 1])
         glimpse.look(memory, position, beliefs[at[0], :, at[1], at[2]])
-        return _Episodes(
+        return Episodes(
             scene=scene,
             scene_set=torch.full_like(scene, self.scene_sets),
             provenance=scenes.provenance[scene],
             tau=scenes.tau[scene],
-            pool=torch.full_like(scene, len(self._windows) - 1),
+            pool=torch.full_like(scene, self._windows.newest),
             place=scene,
             hazy=scenes.hazy[scene],
             beliefs=beliefs,
@@ -405,38 +350,16 @@ class HazeSearch:
         # These were handed out by `step`: new tensors, not changed ones.
         for name in ("position", "found", "read"):
             setattr(running, name, getattr(running, name).clone())
-        for item in fields(_Episodes):
-            getattr(running, item.name)[ended] = getattr(begun, item.name)
+        running.put(ended, begun)
 
     def _observe(self, envs: Tensor | None = None) -> Observation:
         """What is seen in all environments, or in some, ``(n,)`` int64."""
         now = self._running
         if envs is not None:
-            now = _Episodes(**{item.name: getattr(now, item.name)[envs] for item in fields(_Episodes)})
+            now = now.some(envs)
         left = 1.0 - now.steps / self.max_steps
         if self.settings.reads is not None:
             left = torch.minimum(left, 1.0 - (now.read - 1) / now.max_read)
         row, column = now.position.unbind(dim=1)
         belief = now.beliefs[torch.arange(len(row), device=self.device), :, row, column]
-        return glimpse.observe_window(self._windows_at(now), belief, now.memory(), now.position, left)
-
-    def _windows_at(self, now: _Episodes) -> Tensor:
-        """Pixels of the window that each episode stands on, (n, 3, 32, 32) uint8."""
-        row, column = now.position.unbind(dim=1)
-        last = len(self._windows) - 1
-        if bool((now.pool == last).all()):
-            return self._windows[last][now.place, row, column]
-        seen = torch.empty((len(row), *self.scenes.windows.shape[3:]), dtype=torch.uint8, device=self.device)
-        for pool in now.pool.unique().tolist():
-            here = now.pool == pool
-            seen[here] = self._windows[pool][now.place[here], row[here], column[here]]
-        return seen
-
-    def _forget(self) -> None:
-        """Let go of windows that no running episode is in."""
-        used = set() if self._episodes is None else set(self._episodes.pool.tolist())
-        kept = sorted(used | {len(self._windows) - 1})
-        self._windows = [self._windows[pool] for pool in kept]
-        if self._episodes is not None:
-            new = torch.tensor([kept.index(p) if p in used else 0 for p in range(max(kept) + 1)])
-            self._episodes.pool = new.to(self.device)[self._episodes.pool]
+        return glimpse.observe_window(self._windows.of(now), belief, now.memory(), now.position, left)

@@ -16,8 +16,8 @@ from torch import Tensor, nn
 
 from clairvoy.cotraining.loop import Feedback
 from clairvoy.environments.handed_in import as_environment
-from clairvoy.errors import InputError, SettingsError
-from clairvoy.generative.density.sampler import accept
+from clairvoy.errors import InputError, SettingsError, at_least, between
+from clairvoy.generative.adversary import accept
 from clairvoy.generative.rows.data_kinds import DataKind, kind_of
 from clairvoy.generative.rows.learner import RowLearner, RowLearnerSettings
 from clairvoy.generative.rows.vae import RowDiscriminator, RowVAE
@@ -67,12 +67,8 @@ class ScenarioSettings:
     """Of the agent; None: three rewards in a transition, or one where transitions become data."""
 
     def __post_init__(self) -> None:
-        for name in ("batch", "remembered", "scenes", "num_envs"):
-            if getattr(self, name) < 2:
-                raise SettingsError(f"{name} is {getattr(self, name)}; it must be at least 2")
-        for name in ("from_agent", "generated"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise SettingsError(f"{name} is {getattr(self, name)}; it is a part, from 0 to 1")
+        at_least(self, 2, "batch", "remembered", "scenes", "num_envs")
+        between(self, 0, 1, "from_agent", "generated")
 
 
 class Scenario:

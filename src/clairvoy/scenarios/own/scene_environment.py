@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from clairvoy.errors import InputError, SettingsError
+from clairvoy.errors import InputError, SettingsError, at_least
 from clairvoy.qlearning.environment import ObservationSpec, Step
 from clairvoy.qlearning.transitions import REAL, Observation
 
@@ -47,10 +47,8 @@ class Rules:
     """From scenes and state to the allowed actions (N, A) bool; None allows all."""
 
     def __post_init__(self) -> None:
-        if self.num_actions < 2 or self.max_steps < 1:
-            raise SettingsError(
-                f"num_actions is {self.num_actions} and max_steps {self.max_steps}; they must be at least 2 and 1"
-            )
+        at_least(self, 2, "num_actions")
+        at_least(self, 1, "max_steps")
 
 
 class SceneEnvironment:

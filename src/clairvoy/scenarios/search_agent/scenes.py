@@ -27,12 +27,10 @@ from clairvoy.imaging.haze import HazeSettings, add_haze, draw_haze, smooth_fiel
 from clairvoy.imaging.synthesis.camera import Grade, add_noise, store
 from clairvoy.imaging.synthesis.depth import ProceduralDepth
 from clairvoy.restoring.parts import Parts
-from clairvoy.scenarios.haze.scene_set import SceneSet
+from clairvoy.scenarios.haze.scene_set import HAZY_FROM, SceneSet
 from clairvoy.searching.beliefs import beliefs_of_thumbnail, beliefs_of_windows, small_windows
 from clairvoy.searching.glimpse import WINDOW
 
-HAZY_FROM = 0.2
-"""A window is hazy if it has lost at least this part of its light: mean 1 - t."""
 SHARE = (0.04, 0.5)
 """Part of the windows that is hazy in a scene of patchy haze; haze is drawn until it is."""
 DENSE, THIN = (0.38, 1.0), (0.2, 0.32)
@@ -79,7 +77,7 @@ class ClearViews:
         return _as_tensor(square(pixels, side, rng))
 
     def _photograph(self, rng: np.random.Generator) -> np.ndarray:
-        return to_eight_bits(read(self.paths[int(rng.integers(len(self.paths)))]).pixels)
+        return to_eight_bits(read(self.paths[int(rng.integers(len(self.paths)))]).shown)
 
 
 def square(pixels: np.ndarray, side: int, rng: np.random.Generator) -> np.ndarray:

@@ -6,18 +6,21 @@ thumbnails that are noisy or of another scene, and budgets of a tenth of the win
 
 from __future__ import annotations
 
-import copy
+import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from clairvoy.errors import SettingsError
+from clairvoy.errors import SettingsError, between
+from clairvoy.qlearning.online import Trained
 from clairvoy.qlearning.policy import greedy, linear_schedule
 from clairvoy.qlearning.pqn import PQN, PQNSettings, PQNTraining
+from clairvoy.qlearning.rounds import EvaluatedTraining, Limits, Report, run_rounds
 from clairvoy.restoring.parts import Parts, new_agent
 from clairvoy.scenarios.haze.scene_set import SceneSet
 from clairvoy.scenarios.haze.search import HazeSearch, HazeSearchSettings
@@ -102,11 +105,7 @@ class SearchTrainingSettings:
     def __post_init__(self) -> None:
         if not self.grids:
             raise SettingsError("there is no grid to train on; give at least one")
-        for name in ("clear", "generated", "thin"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise SettingsError(
-                    f"{name} is {getattr(self, name)}; it is a part of the scenes, from 0 to 1"
-                )
+        between(self, 0, 1, "clear", "generated", "thin")
 
 
 def draw_view(
@@ -175,7 +174,13 @@ class Judgement:
 
 
 @torch.no_grad()
-def judge(agent: nn.Module, sets: Sequence[SceneSet], search: HazeSearchSettings, seed: int = 0) -> Judgement:
+def judge(
+    agent: nn.Module,
+    sets: Sequence[SceneSet],
+    search: HazeSearchSettings,
+    seed: int = 0,
+    device: str | torch.device = "cpu",
+) -> Judgement:
     """Let an agent search each scene once, half of the episodes with a thumbnail, without exploration.
 
     Parameters
@@ -188,6 +193,8 @@ def judge(agent: nn.Module, sets: Sequence[SceneSet], search: HazeSearchSettings
         Episodes and penalties; the start, preview and reads of it are not used.
     seed
         Of the starts.
+    device
+        Where the agent lies.
     """
     scores, found, read = [], [], []
     for scenes in sets:
@@ -197,10 +204,11 @@ def judge(agent: nn.Module, sets: Sequence[SceneSet], search: HazeSearchSettings
         )
         for preview in (0.0, 1.0):
             settings = replace(search, preview=preview, reads=(1.0, 1.0), start="centre", budget=1.6)
-            environment = HazeSearch(hazy, len(hazy), settings)
+            environment = HazeSearch(hazy, len(hazy), settings, device)
             generator = torch.Generator().manual_seed(seed)
             observation = environment.reset_each(generator)
-            earned, running = torch.zeros(len(hazy)), torch.ones(len(hazy), dtype=torch.bool)
+            earned = torch.zeros(len(hazy), device=device)
+            running = torch.ones(len(hazy), dtype=torch.bool, device=device)
             last: dict[str, Tensor] = {}
             while bool(running.any()):
                 step = environment.step(greedy(agent(observation), environment.action_mask()))
@@ -217,11 +225,8 @@ def judge(agent: nn.Module, sets: Sequence[SceneSet], search: HazeSearchSettings
     return Judgement(*(float(torch.cat(values).mean()) for values in (scores, found, read)))
 
 
-Report = Callable[[int, dict[str, float]], None]
-
-
 class SearchTraining:
-    """A training of the search agent that can be stopped and resumed.
+    """A training of the search agent, in rounds; a `qlearning.rounds.Training`. `train_search` drives it.
 
     Parameters
     ----------
@@ -229,6 +234,8 @@ class SearchTraining:
         Scenes, one set for each of the settings' grids.
     settings
         See `SearchTrainingSettings`.
+    device
+        Where the agent learns and the scenes lie.
     """
 
     def __init__(
@@ -236,60 +243,122 @@ class SearchTraining:
         learn: Sequence[SceneSet],
         held_out: Sequence[SceneSet],
         settings: SearchTrainingSettings | None = None,
+        device: str | torch.device = "cpu",
     ) -> None:
-        self.settings = settings or SearchTrainingSettings()
+        self.settings, self.device = settings or SearchTrainingSettings(), torch.device(device)
         self.learn, self.held_out = list(learn), list(held_out)
         with torch.random.fork_rng():
             torch.manual_seed(self.settings.seed)
             network = new_agent()
         searches = [
-            HazeSearch(scenes, grid.searches, self.settings.search)
+            HazeSearch(scenes, grid.searches, self.settings.search, self.device)
             for scenes, grid in zip(self.learn, self.settings.grids, strict=True)
         ]
         self.environment = MixedSearch(searches, explorer)
         self.loop = PQNTraining(
-            PQN(network, self.settings.pqn), self.environment, self.settings.steps, self.settings.seed
+            PQN(network, self.settings.pqn, self.device),
+            self.environment,
+            self.settings.steps,
+            self.settings.seed,
         )
         self.rounds = 0
-        self.best = Judgement(-float("inf"), 0.0, 0.0)
-        self.best_network = copy.deepcopy(network.state_dict())
         self.turns = np.random.default_rng(self.settings.seed)
+        self.ways = [0] * len(searches)
+        """The orientation that each grid's scenes are shown in, see `turned`."""
 
     @property
-    def network(self) -> nn.Module:
-        """The network as it is now."""
-        return self.loop.agent.network
+    def agent(self) -> PQN:
+        """What is trained."""
+        return self.loop.agent
 
     @property
-    def done(self) -> bool:
-        """Whether the budget is spent."""
-        return self.loop.steps >= self.settings.steps
+    def steps(self) -> int:
+        """Steps of all episodes together so far."""
+        return self.loop.steps
+
+    @property
+    def budget(self) -> int:
+        """Steps to train for."""
+        return self.loop.budget
+
+    @property
+    def steps_of_a_round(self) -> int:
+        """Steps of all episodes together in one round."""
+        return self.settings.pqn.stretch * self.environment.num_envs
+
+    @property
+    def planned_rounds(self) -> int:
+        """Rounds that the whole budget comes to."""
+        return -(-self.budget // self.steps_of_a_round)
 
     def round(self) -> dict[str, float]:
-        """One stretch, what is learnt from it, and, when it is their turn, new orientations and an evaluation."""
+        """One stretch, what is learnt from it, and, when it is their turn, new orientations."""
         lead, until = self.settings.led
         self.environment.led = linear_schedule(
-            lead, 0.0, max(1, round(until * self.settings.steps)), self.loop.steps
+            lead, 0.0, max(1, round(until * self.settings.steps)), self.steps
         )
         metrics = self.loop.round()
         self.rounds += 1
         if self.rounds % self.settings.turn_every == 0:
-            for search, scenes in zip(self.environment.searches, self.learn, strict=True):
-                search.set_scenes(turned(scenes, int(self.turns.integers(8))))
-        if self.rounds % self.settings.judge_every == 0 or self.done:
-            judged = judge(self.network, self.held_out, self.settings.search)
-            metrics |= {
-                "held_out/score": judged.score, "held_out/found": judged.found, "held_out/read": judged.read,
-            }  # fmt: skip
-            if judged.score > self.best.score:
-                self.best, self.best_network = judged, copy.deepcopy(self.network.state_dict())
-        return metrics
+            self._turn([int(self.turns.integers(8)) for _ in self.ways])
+        return {f"agent/{name}": value for name, value in metrics.items()}
 
-    def train(self, report: Report | None = None) -> nn.Module:
-        """Train until the budget is spent; the network that judged best on held-out scenes."""
-        while not self.done:
-            metrics = self.round()
-            if report is not None:
-                report(self.loop.steps, metrics)
-        self.network.load_state_dict(self.best_network)
-        return self.network.eval().requires_grad_(False)
+    def judge(self) -> Judgement:
+        """What the agent as it is now earns on the scenes held out."""
+        return judge(self.agent.network, self.held_out, self.settings.search, device=self.device)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Everything that later rounds depend on, but for the scenes: make the training on the same ones."""
+        return {
+            "loop": self.loop.state_dict(),
+            "rounds": self.rounds,
+            "turns": json.dumps(self.turns.bit_generator.state),
+            "ways": list(self.ways),
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Continue from `state_dict`."""
+        self.rounds = int(state["rounds"])
+        self.turns.bit_generator.state = json.loads(state["turns"])
+        self._turn([int(way) for way in state["ways"]])
+        self.loop.load_state_dict(state["loop"])
+
+    def _turn(self, ways: list[int]) -> None:
+        """Show later episodes each grid's scenes in these orientations."""
+        self.ways = ways
+        for search, scenes, way in zip(self.environment.searches, self.learn, ways, strict=True):
+            search.set_scenes(turned(scenes, way))
+
+
+def train_search(
+    training: SearchTraining,
+    limits: Limits | None = None,
+    *,
+    checkpoint: Path | None = None,
+    resume: bool = False,
+    report: Report | None = None,
+) -> Trained:
+    """Train the search agent; it then holds the weights that judged best on held-out scenes.
+
+    Parameters
+    ----------
+    training
+        Its agent is trained in place.
+    limits, checkpoint, resume, report
+        See `qlearning.rounds.run_rounds`. A run is resumed on the same scenes.
+
+    Returns
+    -------
+    Trained
+        ``best.metrics`` holds ``held_out/score``, ``held_out/found`` and ``held_out/read``, see `Judgement`.
+    """
+
+    def judged() -> tuple[float, dict[str, float]]:
+        found = training.judge()
+        return found.score, {f"held_out/{name}": value for name, value in asdict(found).items()}
+
+    every = training.settings.judge_every * training.steps_of_a_round
+    run = EvaluatedTraining(training, judged, every, same={"seed": training.settings.seed})
+    finished = run_rounds(run, limits, checkpoint=checkpoint, resume=resume, report=report)
+    run.take_best()
+    return Trained(run.best, run.evaluations, finished)

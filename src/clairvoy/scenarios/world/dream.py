@@ -52,31 +52,24 @@ def dream(
     seed
         Of the episode and the dream's noise.
     """
-    learner = scenario.learner
-    if learner is None:
+    if scenario.learner is None:
         return None
     seen, actions, rewards, over = _play(scenario, environment, begin + steps, seed)
     first = max(0, min(begin, len(actions) - steps))
     seen, actions, rewards = seen[first:], actions[first:], rewards[first:]
     # The dream has a source of noise of its own, so that looking at it changes nothing in the training.
-    kept, learner.noise = learner.noise, torch.Generator().manual_seed(seed)
-    state, dreamed, told, sure, ends = seen[:1], [seen[:1]], [], [], False
-    try:
-        for action in actions:
-            known = state.to(learner.device)
-            made = learner.make(learner.outcomes.encode_state(known), action.view(1).to(learner.device))
-            then, reward, ended = learner.outcomes.decode(known, made.outcome)
-            if not bool(torch.isfinite(reward).all() & torch.isfinite(then.float()).all()):
-                break
-            state = then.cpu()
-            dreamed.append(state)
-            told.append(reward.cpu())
-            sure.append(scenario.tau(made))
-            ends = bool(ended)
-            if ends:
-                break
-    finally:
-        learner.noise = kept
+    world = scenario.learnt_world(noise=torch.Generator().manual_seed(seed))
+    dreamed, told, sure, ends = [seen[:1]], [], [], False
+    for action in actions:
+        made = world.imagine(dreamed[-1], action.view(1))
+        if not bool(made.finite):
+            break
+        dreamed.append(made.state)
+        told.append(made.reward)
+        sure.append(made.tau)
+        ends = bool(made.ended)
+        if ends:
+            break
     empty = torch.zeros(0)
     tau = None if scenario.tau.weights is None else torch.cat([empty, *sure])
     return Dream(first, seen, torch.cat(dreamed), rewards, torch.cat([empty, *told]), tau, over, ends)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from io import BytesIO
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,7 +11,10 @@ import torch
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
-from clairvoy.drawing.plane_pictures import GROUND, picture_of_planes
+from clairvoy.drawing.palette import BLUE, GROUND, ORANGE, RED, TEXT, Colour
+from clairvoy.drawing.palette import LINE as EDGE
+from clairvoy.drawing.plane_pictures import picture_of_planes
+from clairvoy.drawing.png import picture_png
 from clairvoy.qlearning.environment import BatchedEnvironment
 from clairvoy.scenarios.world.dream import Dream, dream
 from clairvoy.scenarios.world.scenario import WorldScenario
@@ -28,7 +30,7 @@ SEED = 77
 SIDE, GAP, LABEL, LINE = 120, 8, 58, 22
 """Pixels: of a frame, between two, of the names of the rows, of a line of text."""
 CURVE_WIDTH, CURVE_HEIGHT, CURVES = 420, 118, 6
-FAINT, INK, GAME, DREAM, END = (48, 51, 57), (205, 209, 215), (110, 190, 255), (255, 160, 70), (255, 95, 95)
+GAME, DREAM, END = BLUE, ORANGE, RED
 
 
 def dream_pictures(scenario: WorldScenario, environment: BatchedEnvironment) -> dict[str, bytes]:
@@ -45,7 +47,7 @@ def dream_pictures(scenario: WorldScenario, environment: BatchedEnvironment) -> 
     if dreamed is None:
         return {}
     picture = curves(dreamed) if numbers else rows(dreamed)
-    return {"dream.png": _png(picture), "dream.json": json.dumps(told(dreamed)).encode()}
+    return {"dream.png": picture_png(picture), "dream.json": json.dumps(told(dreamed)).encode()}
 
 
 def told(dreamed: Dream) -> dict[str, Any]:
@@ -94,12 +96,12 @@ def rows(dreamed: Dream) -> np.ndarray:
             left, top = _corner(row, column)
             if row == 0:
                 step = f"{'step ' if column == 0 else ''}{dreamed.begin + column}"
-                _write(draw, (left + SIDE // 2, top - LINE // 2), step, INK)
+                _write(draw, (left + SIDE // 2, top - LINE // 2), step, TEXT)
             if column >= len(seen):
-                draw.rectangle((left, top, left + SIDE - 1, top + SIDE - 1), outline=FAINT)
+                draw.rectangle((left, top, left + SIDE - 1, top + SIDE - 1), outline=EDGE)
                 continue
             picture.paste(_frame(seen[column]), (left, top))
-            draw.rectangle((left - 1, top - 1, left + SIDE, top + SIDE), outline=FAINT)
+            draw.rectangle((left - 1, top - 1, left + SIDE, top + SIDE), outline=EDGE)
             if column:
                 last = ended and column == len(seen) - 1
                 _caption(draw, left, top + SIDE, rewards, tau, column - 1, last)
@@ -121,7 +123,7 @@ def _caption(
         said.append(f"{float(rewards[step]):+.2g}")
     if last:
         said.append("end")
-    _write(draw, (left + SIDE // 2, top + LINE // 2), "  ".join(said), END if last else INK)
+    _write(draw, (left + SIDE // 2, top + LINE // 2), "  ".join(said), END if last else TEXT)
 
 
 def _corner(row: int, column: int) -> tuple[int, int]:
@@ -146,7 +148,7 @@ class _Line(NamedTuple):
 
     first: int
     values: Sequence[float]
-    colour: tuple[int, int, int]
+    colour: Colour
     ended: bool = False
 
 
@@ -165,7 +167,7 @@ def curves(dreamed: Dream) -> np.ndarray:
     rewards = both["rewards"]
     panels.append(("reward", [_Line(1, rewards["game"], GAME), _Line(1, rewards["dream"], DREAM)], [0.0]))
     if both["tau"]:
-        panels.append(("tau", [_Line(1, both["tau"], INK)], [0.0, 1.0]))
+        panels.append(("tau", [_Line(1, both["tau"], TEXT)], [0.0, 1.0]))
     across = min(2, len(panels))
     picture = Image.new(
         "RGB", (across * CURVE_WIDTH, LINE + -(-len(panels) // across) * CURVE_HEIGHT + GAP), GROUND
@@ -187,7 +189,7 @@ def _legend(draw: ImageDraw.ImageDraw, dreamed: Dream, steps: int) -> None:
     said = f"steps {dreamed.begin} to {dreamed.begin + steps} of an episode"
     if dreamed.dreamed_end:
         said += f"; the dream ends at {dreamed.begin + len(dreamed.dream) - 1}"
-    _write(draw, (left + 8, middle), said, INK, "lm")
+    _write(draw, (left + 8, middle), said, TEXT, "lm")
 
 
 def _panel(
@@ -202,11 +204,11 @@ def _panel(
     """Curves of one number in one scale, which reaches to what is `shown` besides."""
     values = [value for line in lines for value in line.values]
     _write(
-        draw, (left + GAP, top + LINE // 2), f"{title}   {min(values):.3g} to {max(values):.3g}", INK, "lm"
+        draw, (left + GAP, top + LINE // 2), f"{title}   {min(values):.3g} to {max(values):.3g}", TEXT, "lm"
     )
     low, high = min(values + shown), max(values + shown)
     frame = (left + GAP, top + LINE, left + CURVE_WIDTH - GAP, top + CURVE_HEIGHT - GAP)
-    draw.rectangle(frame, outline=FAINT)
+    draw.rectangle(frame, outline=EDGE)
     for line in lines:
         number = np.arange(len(line.values)) + line.first
         level = (np.array(line.values) - low) / (high - low) if high > low else np.full(len(number), 0.5)
@@ -223,14 +225,8 @@ def _write(
     draw: ImageDraw.ImageDraw,
     place: tuple[int, int],
     text: str,
-    colour: tuple[int, int, int],
+    colour: Colour,
     anchor: str = "mm",
     size: int = 13,
 ) -> None:
     draw.text(place, text, colour, ImageFont.load_default(size), anchor=anchor)
-
-
-def _png(picture: np.ndarray) -> bytes:
-    file = BytesIO()
-    Image.fromarray(picture).save(file, format="PNG")
-    return file.getvalue()

@@ -9,17 +9,15 @@ from pathlib import Path
 from typing import Any, TypeVar, get_type_hints
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
 from torch import Tensor
 
-from clairvoy._version import __version__
 from clairvoy.errors import SettingsError, WeightsError
 from clairvoy.qlearning.environment import BatchedEnvironment
 from clairvoy.scenarios.world.scenario import WorldScenario, WorldSettings
-from clairvoy.storage.atomic import replace_file
+from clairvoy.storage.weights_file import read_weights, write_weights
 
 FORMAT = "clairvoy-world-1"
+REMEDY = "give a file that `clairvoy train world` wrote"
 
 Settings = TypeVar("Settings")
 
@@ -28,19 +26,21 @@ def save_world(path: Path, scenario: WorldScenario, notes: Mapping[str, Any] | N
     """Write what was learnt, whole or not at all; `notes` go along, as JSON.
 
     The file holds no optimizer and no history: it is to act, to dream and to judge with, not to resume from.
+
+    Raises
+    ------
+    FileError
+        The disk refuses.
     """
     tensors: dict[str, Tensor] = {}
     for name, module in _modules(scenario).items():
-        tensors |= {f"{name}.{key}": value.detach().cpu().contiguous() for key, value in module.items()}
+        tensors |= {f"{name}.{key}": value for key, value in module.items()}
     header = {
-        "format": FORMAT,
-        "version": __version__,
         "settings": json.dumps(asdict(scenario.settings)),
         "notes": json.dumps(dict(notes or {})),
         "end_shift": json.dumps(0.0 if scenario.learner is None else scenario.learner.end_shift),
     }
-    path.parent.mkdir(parents=True, exist_ok=True)
-    replace_file(path, save(tensors, metadata=header))
+    write_weights(path, FORMAT, tensors, header)
 
 
 def load_world(
@@ -53,7 +53,7 @@ def load_world(
     WeightsError
         No such file, not of this kind, or it does not fit the environment.
     """
-    header, tensors = _read(path)
+    header, tensors = read_weights(path, FORMAT, REMEDY)
     try:
         scenario = WorldScenario(
             environment, _settings(WorldSettings, json.loads(header["settings"])), device=device
@@ -84,23 +84,8 @@ def notes_of(path: Path) -> dict[str, Any]:
     WeightsError
         No such file, or not of this kind.
     """
-    header, _ = _read(path, tensors=False)
-    notes: dict[str, Any] = json.loads(header["notes"])
+    notes: dict[str, Any] = json.loads(read_weights(path, FORMAT, REMEDY, header_only=True).header["notes"])
     return notes
-
-
-def _read(path: Path, tensors: bool = True) -> tuple[dict[str, str], dict[str, Tensor]]:
-    try:
-        with safe_open(str(path), framework="pt") as file:
-            header: dict[str, str] = file.metadata() or {}
-            held = {key: file.get_tensor(key) for key in file.keys() if tensors}  # noqa: SIM118
-    except (SafetensorError, OSError) as error:
-        raise WeightsError(f"{path}: not a weights file ({error}); train it again") from error
-    if header.get("format") != FORMAT:
-        raise WeightsError(
-            f"{path}: of format {header.get('format', 'none')!r}, not {FORMAT!r}; `clairvoy train world` writes those"
-        )
-    return header, held
 
 
 def _modules(scenario: WorldScenario) -> dict[str, dict[str, Tensor]]:

@@ -3,18 +3,40 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 import torch
 from torch import Tensor
 
-from clairvoy.generative.density.sampler import accept
-from clairvoy.generative.transitions.learner import TransitionLearner
-from clairvoy.generative.transitions.tau import TransitionTau
+from clairvoy.errors import SettingsError
+from clairvoy.generative.adversary import accept
 from clairvoy.qlearning.transitions import GENERATED, Transitions, joined
+from clairvoy.scenarios.world.learnt_world import LearntWorld
 
 Gate = Literal["open", "judged", "shuffled"]
 """What is admitted: all; what discriminator and tau believe; or as many, but any: the control of an ablation."""
+
+
+@dataclass(frozen=True)
+class RolloutSettings:
+    """Settings of `roll_out`."""
+
+    gamma: float = 0.99
+    """Discount of one step, in [0, 1]."""
+    horizon: int = 3
+    """Steps at most."""
+    gate: Gate = "judged"
+    """See `Gate`."""
+    least_tau: float = 0.5
+    """Least confidence that the gate admits, in [0, 1]."""
+
+    def __post_init__(self) -> None:
+        if self.horizon < 1:
+            raise SettingsError(f"horizon is {self.horizon}; a rollout takes at least 1 step")
+        for name in ("gamma", "least_tau"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise SettingsError(f"{name} is {getattr(self, name)}; it lies in [0, 1]")
 
 
 class Rollouts(NamedTuple):
@@ -38,17 +60,10 @@ class _Steps(NamedTuple):
 
 
 def roll_out(
-    learner: TransitionLearner,
-    tau: TransitionTau,
+    world: LearntWorld,
     act: Callable[[Tensor, int], Tensor],
     states: Tensor,
-    *,
-    name: str,
-    num_actions: int,
-    gamma: float,
-    horizon: int,
-    gate: Gate,
-    least_tau: float,
+    settings: RolloutSettings,
     rng: torch.Generator,
 ) -> Rollouts:
     """Make up what would follow real states; a rollout ends where an episode would, or where it is not admitted.
@@ -59,55 +74,44 @@ def roll_out(
 
     Parameters
     ----------
-    learner, tau
-        The generators, the discriminator and the confidence.
+    world
+        Says what follows, and how much it believes it.
     act
         From states (B, ...) and the number of the step, from 0, to actions (B,) int64.
     states
         Real ones to begin in, (B, ...).
-    name
-        Of the state in observations.
-    gamma
-        Discount of one step.
-    horizon
-        Steps at most.
-    gate, least_tau
-        See `Gate`; with "judged" a step is admitted by discriminator rejection sampling, if its tau is at least
-        `least_tau`.
+    settings
+        See `RolloutSettings`. With the gate "judged" a step is admitted by discriminator rejection sampling, if its tau
+        is at least `least_tau`.
     rng
         Of the gate.
     """
     steps: list[_Steps] = []
     running = torch.ones(len(states), dtype=torch.bool)
-    made, sure = 0, 0.0
-    for number in range(horizon):
+    count, sure = 0, 0.0
+    for number in range(settings.horizon):
         action = act(states, number)
-        known = states.to(learner.device)
-        step = learner.make(learner.outcomes.encode_state(known), action.to(learner.device))
-        then, reward, ended = (part.cpu() for part in learner.outcomes.decode(known, step.outcome))
-        # What is not finite is believed by nobody, and does not decide on the others.
-        believed, logit = tau(step).nan_to_num(0.0), step.logit.cpu().nan_to_num(-1e4)
-        finite = torch.isfinite(reward) & torch.isfinite(then.float()).flatten(1).all(dim=1)
+        made = world.imagine(states, action)
         passed = running.clone()
-        if gate != "open":
-            passed &= accept(logit, rng) & (believed >= least_tau)
-        if gate == "shuffled":
+        if settings.gate != "open":
+            passed &= accept(made.logit, rng) & (made.tau >= settings.least_tau)
+        if settings.gate == "shuffled":
             among = running.nonzero()[:, 0]
             passed[among] = passed[among[torch.randperm(len(among), generator=rng)]]
-        made, sure = made + int(running.sum()), sure + float(believed[running].sum())
-        passed &= finite
-        steps.append(_Steps(states, action, reward, ended, believed, passed))
+        count, sure = count + int(running.sum()), sure + float(made.tau[running].sum())
+        passed &= made.finite
+        steps.append(_Steps(states, action, made.reward, made.ended, made.tau, passed))
         # What is not admitted leads nowhere: the state before it is the rollout's last.
-        states = torch.where(passed.view(-1, *[1] * (states.ndim - 1)), then, states)
-        running = passed & ~ended
+        states = torch.where(passed.view(-1, *[1] * (states.ndim - 1)), made.state, states)
+        running = passed & ~made.ended
         if not bool(running.any()):
             break
-    kept = _to_the_end(steps, states, name, num_actions, gamma)
+    kept = _to_the_end(steps, states, world.name, world.num_actions, settings.gamma)
     admitted = sum(int(step.admitted.sum()) for step in steps)
     metrics = {
         "generated/transitions": float(admitted),
-        "generated/admitted": admitted / max(1, made),
-        "generated/tau": sure / max(1, made),
+        "generated/admitted": admitted / max(1, count),
+        "generated/tau": sure / max(1, count),
     }
     return Rollouts(kept, metrics)
 

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from clairvoy.cotraining.loop import Feedback
 from clairvoy.environments.replayed import Replayed
-from clairvoy.errors import SettingsError
+from clairvoy.errors import SettingsError, at_least, between
 from clairvoy.generative.transitions.learner import TransitionLearner, TransitionLearnerSettings
 from clairvoy.generative.transitions.outcomes import Outcomes
 from clairvoy.generative.transitions.tau import TransitionTau
@@ -30,7 +30,8 @@ from clairvoy.qlearning.mixed_history import HELD_OUT, MixedHistory
 from clairvoy.qlearning.qnetwork import initialise
 from clairvoy.qlearning.transitions import Transitions, joined
 from clairvoy.qlearning.units import settle
-from clairvoy.scenarios.world.generated_rollouts import roll_out
+from clairvoy.scenarios.world.generated_rollouts import Gate, RolloutSettings, roll_out
+from clairvoy.scenarios.world.learnt_world import LearntWorld
 
 
 @dataclass(frozen=True)
@@ -81,16 +82,10 @@ class WorldSettings:
     """The generators' size."""
 
     def __post_init__(self) -> None:
-        if not 1 <= self.horizon <= 5:
-            raise SettingsError(f"horizon is {self.horizon}; rollouts take 1 to 5 steps")
-        for name in ("rollouts", "fresh", "batch", "generator_updates"):
-            if getattr(self, name) < 1:
-                raise SettingsError(f"{name} is {getattr(self, name)}; it must be at least 1")
-        if not self.widen >= 0:
-            raise SettingsError(f"widen is {self.widen}; it must be at least 0")
-        for name in ("exploration", "least_tau", "surprising", "ends"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise SettingsError(f"{name} is {getattr(self, name)}; it lies in [0, 1]")
+        between(self, 1, 5, "horizon")
+        at_least(self, 1, "rollouts", "fresh", "batch", "generator_updates")
+        at_least(self, 0, "widen")
+        between(self, 0, 1, "exploration", "least_tau", "surprising", "ends")
         if self.surprising + self.ends >= 1:
             raise SettingsError(
                 f"surprising is {self.surprising} and ends {self.ends}; something must be left of the batch to draw evenly"
@@ -171,12 +166,9 @@ class WorldScenario:
             return {}
         metrics = self._calibrate(learner)
         starts = self._starts(learner)
-        made = roll_out(
-            learner, self.tau, self._explore, starts,
-            name=self.name, num_actions=self.environment.num_actions, gamma=settings.gamma, horizon=settings.horizon,
-            gate="open" if not feedback.gate else "shuffled" if settings.shuffled_gate else "judged",
-            least_tau=settings.least_tau, rng=self.rng,
-        )  # fmt: skip
+        gate: Gate = "open" if not feedback.gate else "shuffled" if settings.shuffled_gate else "judged"
+        rules = RolloutSettings(settings.gamma, settings.horizon, gate, settings.least_tau)
+        made = roll_out(self.learnt_world(), self._explore, starts, rules, self.rng)
         if made.transitions is not None:
             self.history.generated.add(made.transitions)
         return metrics | made.metrics
@@ -258,6 +250,25 @@ class WorldScenario:
         self.fitted_on = state["fitted_on"]
         self.rng.set_state(state["rng"])
         self.settled, self.met_events = state["settled"], state["met_events"]
+
+    def learnt_world(
+        self, num_envs: int = 1, *, longest: int = 1000, noise: torch.Generator | None = None
+    ) -> LearntWorld:
+        """The world that the generator has learnt, as an environment; its episodes begin in states that were met.
+
+        See `LearntWorld` for the parameters.
+
+        Raises
+        ------
+        SettingsError
+            The generator has seen nothing yet.
+        """
+        if self.learner is None:
+            raise SettingsError("the generator has learnt nothing yet; let the scenario be trained first")
+        specs, actions = self.environment.observation_specs, self.environment.num_actions
+        return LearntWorld(
+            self.learner, self.tau, specs, actions, self._met, num_envs, longest=longest, noise=noise
+        )
 
     # How it is done.
 
@@ -341,13 +352,14 @@ class WorldScenario:
             batch = joined([batch, history.ends.at(which)])
         return batch, place
 
-    def _uniform(self, count: int) -> Transitions:
+    def _met(self, count: int, rng: torch.Generator) -> Tensor:
+        """States that the agent was in, each as likely."""
         steps = self.history.steps
-        return steps.at(torch.randint(len(steps), (count,), generator=self.rng))
+        return steps.at(torch.randint(len(steps), (count,), generator=rng)).observation[self.name]
 
     def _starts(self, learner: TransitionLearner) -> Tensor:
         """Real states, or for numbers states around them: what nearly happened."""
-        states = self._uniform(self.settings.rollouts).observation[self.name]
+        states = self._met(self.settings.rollouts, self.rng)
         if self.settings.widen == 0 or learner.outcomes.sight != "numbers":
             return states
         step = learner.outcomes.kind.spread[:-1].view(learner.outcomes.shape).cpu()

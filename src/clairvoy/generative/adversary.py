@@ -1,0 +1,107 @@
+"""What every pair of generator and discriminator needs, whatever it generates.
+
+The discriminator's learning step, the gate that it keeps (rejection sampling), the moving average of the generator's
+weights, and gradients that pass through a module without changing it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+from clairvoy.generative.losses import discriminator_loss, r1_penalty
+
+Weights = tuple[Tensor, ...] | list[Tensor]
+
+
+@contextmanager
+def frozen(*modules: nn.Module) -> Iterator[None]:
+    """Let gradients flow through the modules but not into them."""
+    parameters = [p for module in modules for p in module.parameters() if p.requires_grad]
+    for parameter in parameters:
+        parameter.requires_grad_(False)
+    try:
+        yield
+    finally:
+        for parameter in parameters:
+            parameter.requires_grad_(True)
+
+
+def accept(logits: Tensor, noise: torch.Generator, shift: float | None = None) -> Tensor:
+    """Which of n samples to keep, (n,) bool: discriminator rejection sampling (Azadi et al., ICLR 2019).
+
+    With the density ratio r = D / (1 - D) that an optimal discriminator tells, a sample is kept with probability
+    r / r_max.
+
+    Parameters
+    ----------
+    logits
+        The discriminator's logit of each sample, (n,): the log density ratio.
+    noise
+        Source of the acceptance draws.
+    shift
+        Log of r_max; by default the 80 % quantile of the batch, so that one outlier does not empty the rest
+        (Azadi et al., section 3.2, shift it likewise by a percentile), but at least 0.
+    """
+    # The largest ratio of two densities is at least 1: a batch in which all is disbelieved is not to be admitted.
+    top = logits.float().quantile(0.8).clamp(min=0) if shift is None else torch.as_tensor(shift)
+    probability = torch.exp(F.logsigmoid(logits.float()) - F.logsigmoid(-logits.float()) - top).clamp(max=1)
+    return torch.rand(logits.shape, generator=noise).to(logits.device) < probability
+
+
+def discriminator_step(
+    optimizer: torch.optim.Optimizer,
+    logits_of: Callable[[Tensor], Tensor],
+    real: Tensor,
+    fake: Tensor,
+    r1: float,
+) -> dict[str, Tensor]:
+    """Let a discriminator learn once to tell real samples from generated ones.
+
+    Parameters
+    ----------
+    optimizer
+        Of the discriminator's weights.
+    logits_of
+        The discriminator: from samples (B, ...) to logits (B, ...).
+    real, fake
+        What it looks at, (B, ...) each. Gradients reach neither generator nor trunk.
+    r1
+        Weight of the gradient penalty at real samples; 0 saves its cost.
+
+    Returns
+    -------
+    dict
+        ``discriminator``, the cross-entropy, and ``discriminator_accuracy`` in [0, 1].
+    """
+    real = real.detach().requires_grad_(bool(r1))
+    of_real, of_fake = logits_of(real), logits_of(fake.detach())
+    loss = total = discriminator_loss(of_real, of_fake)
+    if r1:
+        total = loss + r1 * r1_penalty(of_real, real)
+    optimizer.zero_grad(set_to_none=True)
+    total.backward()
+    optimizer.step()
+    right = torch.cat([of_real > 0, of_fake < 0]).float().mean()
+    return {"discriminator": loss.detach(), "discriminator_accuracy": right}
+
+
+def moving_average(model: nn.Module, decay: float) -> AveragedModel:
+    """An exponential moving average of a model's weights; buffers are copied.
+
+    Early on the average follows closely, or the random start would stay in it: at the n-th update the decay is
+    min(`decay`, n / (9 + n)). Call its ``update_parameters(model)`` after each update; ``.module`` is the averaged model.
+    """
+
+    def move(averages: Weights, weights: Weights, updates: Tensor | int) -> None:
+        n = int(updates)
+        get_ema_multi_avg_fn(min(decay, n / (9 + n)))(averages, weights, updates)
+
+    average = AveragedModel(model, multi_avg_fn=move).requires_grad_(False)
+    average.n_averaged.fill_(1)  # the weights that it begins with count as the first
+    return average
