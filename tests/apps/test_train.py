@@ -15,7 +15,7 @@ from clairvoy.apps.train import haze as train
 from clairvoy.imaging.files import Picture, write
 from clairvoy.restoring.parts import load_weights
 
-SHORT = ["--updates", "2", "--batch", "4", "--device", "cpu", "--quiet"]
+SHORT = ["--updates", "2", "--batch", "4", "--device", "cpu", "--trial", "--quiet"]
 
 
 @pytest.fixture(scope="module")
@@ -25,18 +25,6 @@ def photographs(tmp_path_factory):
         pixels = rng.integers(0, 256, (6, 8, 3), dtype=np.uint8).repeat(16, axis=0).repeat(16, axis=1)
         write(folder / f"{index}.png", pixels, Picture(pixels))
     return folder
-
-
-@pytest.fixture(autouse=True)
-def few_scenes(monkeypatch):
-    """A pool of 1500 scenes takes half a minute to fill; six do for two updates."""
-    from clairvoy.imaging.synthesis.scenes import ScenePool
-
-    monkeypatch.setattr(train, "ScenePool", lambda maker, size: ScenePool(maker, 6))
-    settings = train.HazeScenarioSettings
-    monkeypatch.setattr(
-        train, "HazeScenarioSettings", lambda **given: settings(**given, scenes=6, searches=6, calibration=6)
-    )
 
 
 def call(photographs, out, *more):
