@@ -203,7 +203,8 @@ class Dehazer:
         thumbnail = (self._small(pixels, hidden, 256, 256) * 255).round().to(torch.uint8)
         beliefs = pool_beliefs(seen.haze, seen.spread, seen.clear, tau_cells)
         found = search(parts.agent, cut_windows(thumbnail), beliefs, budget=LOOK_BUDGET)
-        probability = parts.calibration.haze_probability(found.value, float(seen.haze.mean()))
+        haze = _mean_of_seen(seen.haze[0, 0], hidden)
+        probability = parts.calibration.haze_probability(found.value, haze)
         hazy = probability >= RESTORE_FROM
 
         restores = (hazy or force) and strength > 0
@@ -225,7 +226,7 @@ class Dehazer:
         report = Report(
             haze=hazy,
             haze_probability=probability,
-            mean_transmission=float(1 - seen.haze.mean()),
+            mean_transmission=1 - haze,
             airlight=tuple(round(float(value), 4) for value in airlight.flatten()),  # type: ignore[arg-type]
             tau=float(tau),
             tau_db=float(tau_db),
@@ -317,6 +318,15 @@ def _grid_rows(grid: Tensor, rows: slice, height: int) -> Tensor:
     above = place.floor().long().clamp(max=max(count - 2, 0))
     share = (place - above).view(1, -1, 1)
     return grid[:, above] * (1 - share) + grid[:, (above + 1).clamp(max=count - 1)] * share
+
+
+def _mean_of_seen(plane: Tensor, hidden: np.ndarray | None) -> float:
+    """Mean of a plane (h, w) over what of the picture is seen; 0 where that is nothing."""
+    if hidden is None:
+        return float(plane.mean())
+    seen = cv2.resize((~hidden).astype(np.float32), plane.shape[::-1], interpolation=cv2.INTER_AREA)
+    weight = torch.from_numpy(seen).to(plane.device)
+    return float((plane * weight).sum() / weight.sum()) if seen.any() else 0.0
 
 
 _LOADED: dict[tuple[str, str], Dehazer] = {}
