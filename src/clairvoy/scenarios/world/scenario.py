@@ -19,7 +19,7 @@ from clairvoy.cotraining.loop import Feedback
 from clairvoy.environments.replayed import Replayed
 from clairvoy.errors import SettingsError, at_least, between
 from clairvoy.generative.transitions.learner import TransitionLearner, TransitionLearnerSettings
-from clairvoy.generative.transitions.outcomes import Outcomes
+from clairvoy.generative.transitions.outcomes import Outcomes, are_stacked
 from clairvoy.generative.transitions.tau import TransitionTau
 from clairvoy.generative.transitions.vae import TransitionVAESettings
 from clairvoy.qlearning.dqn import DQN, DQNSettings
@@ -150,6 +150,8 @@ class WorldScenario:
         """Whether the generator has seen `least_events`."""
         self.settled = 0
         """Steps that scales were last fitted to."""
+        self.stacked: bool | None = None
+        """Whether pictures are stacked frames, and no colours; None until there are steps to tell it by."""
         self.learner: TransitionLearner | None = None
         """Made as soon as the first real steps show what transitions are."""
 
@@ -240,10 +242,12 @@ class WorldScenario:
             "rng": self.rng.get_state(),
             "settled": self.settled,
             "met_events": self.met_events,
+            "stacked": self.stacked,
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Continue from `state_dict`."""
+        self.stacked = state["stacked"]
         if state["learner"] is not None:
             self.begin_learner().load_state_dict(state["learner"])
         self.tau.load_state_dict(state["tau"])
@@ -305,7 +309,11 @@ class WorldScenario:
         )
 
     def _new_learner(self, steps: Transitions) -> TransitionLearner:
-        outcomes = Outcomes(steps.observation[self.name], steps.next_observation[self.name], steps.reward)
+        seen, then = steps.observation[self.name], steps.next_observation[self.name]
+        if self.stacked is None:
+            # Three channels are colours, of which all change together, unless they are seen to be three frames.
+            self.stacked = seen.shape[1] != 3 or are_stacked(seen, then)
+        outcomes = Outcomes(seen, then, steps.reward, self.stacked)
         return TransitionLearner(
             outcomes,
             self.environment.num_actions,
