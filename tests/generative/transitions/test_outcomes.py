@@ -194,7 +194,8 @@ def test_of_a_picture_in_colours_all_channels_are_predicted_and_of_stacked_frame
     picture, then = film[:, :3], film[:, 2:5]
     reward, ended = torch.arange(8.0), torch.zeros(8, dtype=torch.bool)
     frames, colours = (
-        Outcomes(seen, after, reward, are_stacked(seen, after)) for seen, after in ((stack, stack_then), (picture, then))
+        Outcomes(seen, after, reward, are_stacked(seen, after))
+        for seen, after in ((stack, stack_then), (picture, then))
     )
     assert (frames.stacked, frames.predicted, colours.stacked, colours.predicted) == (
         True, (1, 4, 4), False, (3, 4, 4)

@@ -39,8 +39,11 @@ def sight_of(state: Tensor) -> Sight:
 
 
 def are_stacked(state: Tensor, next_state: Tensor) -> bool:
-    """Whether channels (B, C, ...) are frames, the newest last: each is the one before at the next step, in all rows."""
-    return torch.equal(state[:, 1:], next_state[:, :-1])
+    """Whether channels (B, C, ...) are frames, the newest last, of which no more than that is new at the next step.
+
+    Three channels are colours, which change together, unless each is seen to be the one before at the next step.
+    """
+    return state.shape[1] != 3 or torch.equal(state[:, 1:], next_state[:, :-1])
 
 
 class Outcomes(nn.Module):
@@ -59,9 +62,7 @@ class Outcomes(nn.Module):
     state_mean: Tensor
     state_spread: Tensor
 
-    def __init__(
-        self, state: Tensor, next_state: Tensor, reward: Tensor, stacked: bool = True
-    ) -> None:
+    def __init__(self, state: Tensor, next_state: Tensor, reward: Tensor, stacked: bool = True) -> None:
         super().__init__()
         self.sight, self.shape = sight_of(state), tuple(state.shape[1:])
         if self.sight == "numbers":

@@ -7,7 +7,6 @@ Dyna, 1991, with rollouts as short as in Janner et al., *When to Trust Your Mode
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -18,7 +17,7 @@ from torch import Tensor, nn
 from clairvoy.cotraining.loop import Feedback
 from clairvoy.environments.replayed import Replayed
 from clairvoy.errors import SettingsError, at_least, between
-from clairvoy.generative.transitions.learner import TransitionLearner, TransitionLearnerSettings
+from clairvoy.generative.transitions.learner import TransitionLearner, TransitionLearnerSettings, end_shift
 from clairvoy.generative.transitions.outcomes import Outcomes, are_stacked
 from clairvoy.generative.transitions.tau import TransitionTau
 from clairvoy.generative.transitions.vae import TransitionVAESettings
@@ -310,9 +309,7 @@ class WorldScenario:
 
     def _new_learner(self, steps: Transitions) -> TransitionLearner:
         seen, then = steps.observation[self.name], steps.next_observation[self.name]
-        if self.stacked is None:
-            # Three channels are colours, of which all change together, unless they are seen to be three frames.
-            self.stacked = seen.shape[1] != 3 or are_stacked(seen, then)
+        self.stacked = are_stacked(seen, then) if self.stacked is None else self.stacked
         outcomes = Outcomes(seen, then, steps.reward, self.stacked)
         return TransitionLearner(
             outcomes,
@@ -354,7 +351,7 @@ class WorldScenario:
             place = torch.cat([place, chosen])
         batch = history.steps.at(place)
         if self.learner is not None:
-            self.learner.end_shift = _shift(history.end_rate, ends / settings.batch)
+            self.learner.end_shift = end_shift(history.end_rate, ends / settings.batch)
         if ends:
             which = torch.randint(len(history.ends), (ends,), generator=self.rng)
             batch = joined([batch, history.ends.at(which)])
@@ -398,9 +395,3 @@ class WorldScenario:
         self.fitted_on = appended
         self.tau.fit(made, gap)
         return metrics
-
-
-def _shift(rate: float, share: float) -> float:
-    """How much the log odds of an end grow where a share of a batch is drawn from ends alone."""
-    drawn = share + (1 - share) * rate
-    return math.log(drawn / (1 - drawn)) - math.log(rate / (1 - rate))
