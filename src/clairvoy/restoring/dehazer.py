@@ -119,7 +119,7 @@ class Dehazer:
     Parameters
     ----------
     parts
-        From `checkpoint.load_weights` or a training.
+        From `parts.load_weights` or a training.
     device
         Where to compute.
     name
