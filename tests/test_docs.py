@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import shlex
 import subprocess
@@ -29,12 +30,67 @@ def test_every_link_leads_to_a_file(document):
 
 def test_the_map_names_files_that_exist():
     text = (ROOT / "docs/architecture.md").read_text()
-    named = set(
-        re.findall(r"`((?:imaging|generative|qlearning|apps|scenarios|evaluation)/\w*\S*?|\w+\.py)`", text)
-    )
+    rooms = "|".join(path.name for path in SOURCE.iterdir() if path.is_dir())
+    named = set(re.findall(rf"`((?:{rooms})/\w*\S*?|\w+\.py)`", text))
     named = {name for name in named if not name.startswith("test_")}
-    assert len(named) > 20
+    assert len(named) > 60
     assert not {name for name in named if not (SOURCE / name).exists()}
+
+
+def test_the_method_names_files_that_exist():
+    """A test may be named without its folder, and several by braces."""
+    text = (ROOT / "docs/method.md").read_text()
+    named = set(re.findall(r"`([\w/{},]+\.py)`", text))
+    for name in [name for name in named if "{" in name]:
+        before, choices, after = re.split("[{}]", name)
+        named = (named - {name}) | {f"{before}{choice}{after}" for choice in choices.split(",")}
+    tests = {path.name for path in (ROOT / "tests").rglob("test_*.py")}
+    assert len(named) > 50
+    assert not {
+        name for name in named if not ((ROOT / name).exists() or (SOURCE / name).exists() or name in tests)
+    }
+
+
+def defined_in(tree):
+    """Classes and functions of a file, and all names that can be asked of it."""
+    made, known = set(), set()
+    for node in tree.body:
+        if isinstance(node, ast.ClassDef | ast.FunctionDef):
+            made.add(node.name)
+        elif isinstance(node, ast.ImportFrom):
+            known |= {alias.asname or alias.name for alias in node.names}
+        elif isinstance(node, ast.Assign | ast.AnnAssign):
+            known |= {name.id for name in ast.walk(node) if isinstance(name, ast.Name)}
+    return made, known | made
+
+
+def lost_names(text, modules, variables=()):
+    """What is written as `module.name` and can be found in no module of that name, though another defines the name."""
+    defined = set().union(*(made for made, _ in modules.values()))
+    for dotted, name in re.findall(r"`((?:[a-z_0-9]+\.)+)([A-Za-z_]+)(?=[`.(])", text):
+        module = dotted.split(".")[-2]
+        if name in defined and module not in variables and name not in modules.get(module, ((), ()))[1]:
+            yield f"{dotted}{name}"
+
+
+def test_names_of_other_modules_can_be_found_there():
+    """A class that moves takes what is said of it along."""
+    modules, trees = {}, {}
+    for path in sorted(SOURCE.rglob("*.py")):
+        trees[path] = tree = ast.parse(path.read_text("utf-8"))
+        module = path.parent.name if path.stem == "__init__" else path.stem
+        before = modules.get(module, (set(), set()))
+        modules[module] = tuple(old | new for old, new in zip(before, defined_in(tree), strict=True))
+    modules["clairvoy"][1].update(clairvoy.__all__)
+    lost = {}
+    for path, tree in trees.items():
+        variables = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)} - modules.keys()
+        lost[path.name] = list(lost_names(path.read_text("utf-8"), modules, variables))
+    for document in DOCUMENTS:
+        lost[document.name] = list(lost_names(document.read_text("utf-8"), modules))
+    assert not {name: found for name, found in lost.items() if found}
+    assert list(lost_names("see `checkpoint.load_weights`", modules)) == ["checkpoint.load_weights"]
+    assert not list(lost_names("see `parts.load_weights` and `torch.save`", modules))
 
 
 def test_every_command_in_the_readme_parses(monkeypatch):

@@ -18,7 +18,7 @@ from clairvoy.generative.density.backbone import Backbone
 from clairvoy.imaging.files import Picture, write
 from clairvoy.restoring.parts import Parts, load_weights, save_weights
 
-SHORT = ["--updates", "2", "--batch", "4", "--device", "cpu", "--quiet"]
+SHORT = ["--updates", "2", "--batch", "4", "--device", "cpu", "--trial", "--quiet"]
 
 
 @pytest.fixture(scope="module")
@@ -38,18 +38,6 @@ def some_weights(tmp_path_factory):
         torch.manual_seed(77)
         save_weights(path, Parts.new())
     return path
-
-
-@pytest.fixture(autouse=True)
-def few_scenes(monkeypatch):
-    """A pool of 1500 scenes takes half a minute to fill; six do for two updates."""
-    from clairvoy.imaging.synthesis.scenes import ScenePool
-
-    monkeypatch.setattr(train, "ScenePool", lambda maker, size: ScenePool(maker, 6))
-    settings = train.HazeScenarioSettings
-    monkeypatch.setattr(
-        train, "HazeScenarioSettings", lambda **given: settings(**given, scenes=6, searches=6, calibration=6)
-    )
 
 
 def call(photographs, out, *more):

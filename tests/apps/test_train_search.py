@@ -20,7 +20,7 @@ STEPS = 3 * 4 * 8
 
 @pytest.fixture(autouse=True)
 def small(monkeypatch):
-    """Scenes that are not made of photographs; how those are is in tests/scenarios/test_search_scenes.py."""
+    """Scenes that are not made of photographs; how those are is in tests/scenarios/search_agent/test_search_scenes.py."""
     tiny = SearchTrainingSettings(
         grids=(GridSettings(3, 8, 4), GridSettings(4, 8, 4)), pqn=PQNSettings(stretch=4, minibatches=2), judge_every=1
     )  # fmt: skip

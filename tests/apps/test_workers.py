@@ -148,14 +148,16 @@ def test_a_run_that_is_killed_leaves_nothing_half_written_and_resumes_to_the_sam
 
 
 @pytest.mark.skipif(os.name != "posix", reason="sends signals")
-@pytest.mark.parametrize("to_all", [True, False])
-def test_ctrl_c_ends_all_workers_and_leaves_a_report(folder, to_all):
+@pytest.mark.parametrize(
+    ("number", "to_all"), [(signal.SIGINT, True), (signal.SIGINT, False), (signal.SIGTERM, False)]
+)
+def test_ctrl_c_ends_all_workers_and_leaves_a_report(folder, number, to_all):
     photographs("a.png", *(f"slow{number}.png" for number in range(8)))
     arguments = ("in", "-o", "out", "--jobs", "2", "--report", "report.json")
     with program(*arguments, stderr=subprocess.PIPE) as running:
         assert "[1/9] in/a.png" in running.stderr.readline()
-        # In a terminal Ctrl-C goes to every process; `kill -INT` goes to one.
-        os.killpg(running.pid, signal.SIGINT) if to_all else running.send_signal(signal.SIGINT)
+        # In a terminal Ctrl-C goes to every process; `kill -INT` and `timeout` go to one.
+        os.killpg(running.pid, number) if to_all else running.send_signal(number)
         said = running.stderr.read()
     assert running.returncode == 130
     assert said.endswith("clairvoy: interrupted\n")

@@ -382,3 +382,13 @@ print((peak() - before) / pixels.nbytes)
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     # the picture that is written, the one that is read back, and what the codec needs in between
     assert float(done.stdout) < 4
+
+
+def test_a_whole_file_of_an_unknown_kind_is_not_called_damaged():
+    target = io.BytesIO()
+    Image.new("RGB", (8, 8)).save(target, "BMP")
+    data = bytearray(target.getvalue())
+    data[30:34] = (5).to_bytes(4, "little")  # PNG inside a BMP
+    with pytest.raises(FileError, match=r"of a kind that cannot be read .*magick") as caught:
+        read(bytes(data))
+    assert "damaged" not in str(caught.value)

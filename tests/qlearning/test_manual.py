@@ -12,7 +12,7 @@ MANUAL = Path(__file__).parents[2] / "docs" / "qlearning.md"
 def test_the_programs_of_the_manual_run(tmp_path, monkeypatch, capsys):
     pytest.importorskip("minari", reason="the optional package minari is not installed")
     monkeypatch.setenv("MINARI_DATASETS_PATH", str(tmp_path))
-    first, second = re.findall(r"```python\n(.*?)```", MANUAL.read_text(), re.DOTALL)
+    first, _, second = re.findall(r"```python\n(.*?)```", MANUAL.read_text(), re.DOTALL)
     small = (
         ("500_000", "9_000"),
         ("50_000", "4_096"),
@@ -38,3 +38,19 @@ def test_the_programs_of_the_manual_run(tmp_path, monkeypatch, capsys):
     names["history"] = history
     exec(second, names)
     assert names["agent"].updates == 2
+
+
+def test_the_agent_of_the_cliff_is_saved_loaded_and_measured(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    program = re.findall(r"```python\n(.*?)```", MANUAL.read_text(), re.DOTALL)[1]
+    for large, less in (("30_000", "1_300"), ("evaluate_every=2000", "evaluate_every=640")):
+        assert large in program
+        program = program.replace(large, less)
+    exec(program, {})
+    *told, last = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in told] == ["640", "1280", "1312"]
+    # Of one episode of at most a hundred steps, each of which costs 1, or 100 where it falls.
+    returns, lengths = (float(value) for value in re.findall(r"\[(-?[\d.]+)\]", last.replace(".])", "])")))
+    assert 13 <= lengths <= 100
+    assert -100 * lengths <= returns <= -lengths
+    assert (tmp_path / "cliff.safetensors").exists()

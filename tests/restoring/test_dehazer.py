@@ -10,7 +10,7 @@ from PIL import Image
 from clairvoy.errors import InputError, SettingsError, WeightsError
 from clairvoy.generative.density.calibration import RESTORE_FROM
 from clairvoy.imaging.files import Picture, encode, read
-from clairvoy.restoring.dehazer import SURE_FROM, Dehazer, clear, how_much
+from clairvoy.restoring.dehazer import SURE_FROM, Dehazer, _mean_of_seen, clear, how_much
 from clairvoy.restoring.parts import Parts, load_weights, save_weights
 
 
@@ -207,6 +207,14 @@ def test_colours_that_nobody_sees_decide_nothing(dehazer, photo, kind):
     half = photo.shape[1] // 2
     assert (images[0][:, half:, :3] == images[1][:, half:, :3]).all()
     assert [int(image[0, 0, 0]) for image in images] == [0, 255, 90]  # what is hidden stays
+
+
+def test_a_mean_is_over_what_is_seen():
+    plane, hidden = torch.tensor([[0.0, 1.0], [0.0, 0.5]]), np.zeros((40, 60), bool)
+    assert _mean_of_seen(plane, None) == 0.375
+    hidden[:, :30] = True
+    assert _mean_of_seen(plane, hidden) == 0.75
+    assert _mean_of_seen(plane, np.ones((40, 60), bool)) == 0
 
 
 @pytest.mark.parametrize("force", [True, False])

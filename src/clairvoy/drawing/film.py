@@ -7,9 +7,8 @@ from typing import Any, NamedTuple
 import cv2
 import numpy as np
 import torch
-from torch import Tensor
 
-from clairvoy.drawing.plane_pictures import picture_of_planes
+from clairvoy.drawing.plane_pictures import picture_of
 from clairvoy.errors import SettingsError
 from clairvoy.qlearning.rollout import Policy
 from clairvoy.qlearning.transitions import Observation
@@ -81,19 +80,10 @@ def _frame(environment: Any, observation: Observation) -> np.ndarray:
         return _sized(np.ascontiguousarray(drawn[0][..., :3]))
     for value in observation.values():
         if value.ndim == 4 and value.dtype in (torch.bool, torch.uint8):
-            return _sized(_seen(value[0].cpu()))
+            return _sized(picture_of(value[0].cpu()))
     raise SettingsError(
         "the environment draws no picture of itself, and shows none: give it a render_mode of rgb_array, and what that needs"
     )
-
-
-def _seen(value: Tensor) -> np.ndarray:
-    """Planes of bits in colours; three channels as colours; the latest of other bytes in grey."""
-    if value.dtype == torch.bool:
-        return picture_of_planes(value.numpy())
-    if len(value) == 3:
-        return value.permute(1, 2, 0).contiguous().numpy()
-    return np.repeat(value[-1].numpy()[:, :, None], 3, axis=2)
 
 
 def _sized(picture: np.ndarray) -> np.ndarray:

@@ -1,10 +1,12 @@
-"""Planes of bits, such as MinAtar's objects, as one picture in colours."""
+"""What an agent sees as one picture: planes of bits, such as MinAtar's objects, in colours; frames in grey."""
 
 from __future__ import annotations
 
 import colorsys
 
 import numpy as np
+import torch
+from torch import Tensor
 
 from clairvoy.drawing.palette import GROUND
 from clairvoy.errors import InputError, SettingsError
@@ -51,3 +53,15 @@ def picture_of_planes(planes: np.ndarray, scale: int = 1) -> np.ndarray:
     for plane, colour in zip(values, colours(len(values)), strict=True):
         picture += plane[:, :, None] * (colour - picture)
     return np.kron(picture.round().astype(np.uint8), np.ones((scale, scale, 1), dtype=np.uint8))
+
+
+def picture_of(seen: Tensor) -> np.ndarray:
+    """What an agent sees, (C, H, W), as a picture (H, W, 3) uint8.
+
+    Planes of bits in colours; three channels of bytes as colours; of other bytes the last, the latest frame, in grey.
+    """
+    if seen.dtype == torch.bool:
+        return picture_of_planes(seen.numpy())
+    if len(seen) == 3:
+        return seen.permute(1, 2, 0).contiguous().numpy()
+    return np.repeat(seen[-1].numpy()[:, :, None], 3, axis=2)

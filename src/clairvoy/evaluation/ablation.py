@@ -53,7 +53,7 @@ class AblationRun:
     arm: str
     seed: int
     measures: Mapping[str, float]
-    """By name, see `scenarios.haze_measure.measure`."""
+    """By name, see `scenarios.haze.measure.measure`."""
     samplers: Mapping[str, float]
     """PSNR in dB by the name of the sampler."""
     updates: int

@@ -9,6 +9,7 @@ block then says so.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,7 +21,7 @@ from clairvoy.imaging.encoding import CODECS, encode
 from clairvoy.imaging.folders import find_photographs
 from clairvoy.imaging.formats.quiet import quiet
 from clairvoy.imaging.formats.raster import Metadata, Raster
-from clairvoy.imaging.formats.recognition import READ_SUFFIXES, WRITTEN_SUFFIXES, recognise
+from clairvoy.imaging.formats.recognition import READ_SUFFIXES, SUPPORTED, WRITTEN_SUFFIXES, recognise
 from clairvoy.imaging.picture import Picture, upright
 from clairvoy.storage.atomic import replace_file
 
@@ -40,6 +41,8 @@ __all__ = [
 
 MAX_PIXELS = 200_000_000
 SUFFIXES = READ_SUFFIXES
+_OF_ANOTHER_KIND = re.compile("unsupported|not supported|cannot handle|not implemented", re.IGNORECASE)
+"""How decoders say that a whole file is one that they do not know."""
 # No file is believed to need more than this: eight bands of 32 bits without compression, and room for metadata.
 _MAX_BYTES_PER_PIXEL, _MAX_METADATA_BYTES = 32, 2**26
 
@@ -57,14 +60,14 @@ def read(source: str | Path | bytes, *, max_pixels: int = MAX_PIXELS) -> Picture
     Returns
     -------
     Picture
-        Upright, RGB, in the bit depth of the file. Palettes become RGB; CMYK JPEGs become sRGB through their
-        profile.
+        Upright, RGB, in 8 or 16 bits; what else the file holds stands in its fields. docs/files.md says what becomes of
+        which kind of file.
 
     Raises
     ------
     FileError
-        When the file is missing, a folder, empty, truncated, damaged, larger than `max_pixels`, of several pages,
-        or of another format. The message names the file and what to do.
+        When the file is missing, a folder, empty, truncated, damaged, larger than `max_pixels`, or of a kind that
+        cannot be read. The message names the file and what to do.
     """
     name = "<bytes>" if isinstance(source, bytes) else str(source)
     with _naming(name):
@@ -80,6 +83,10 @@ def read(source: str | Path | bytes, *, max_pixels: int = MAX_PIXELS) -> Picture
                 "does not fit into memory; lower max_pixels, or reduce the picture first"
             ) from error
         except Exception as error:
+            if _OF_ANOTHER_KIND.search(str(error)):
+                raise FileError(
+                    f"is of a kind that cannot be read ({error}); convert it to {SUPPORTED}, such as by: magick IN OUT.png"
+                ) from error
             # Decoders meet damage with errors of some ten types; to a user it is one: this file cannot be
             # read.
             raise FileError(f"is truncated or damaged ({error}); get the file again") from error

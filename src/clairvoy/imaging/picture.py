@@ -74,6 +74,9 @@ def upright(raster: Raster, kind: str, name: str) -> Picture:
     block, lost = exif.mended(metadata.exif) if metadata.exif else (None, ())
     if (lost or (metadata.exif and block is None)) and LOST_TAGS not in notes:
         notes += (LOST_TAGS,)
+    if metadata.icc and metadata.icc[36:40] != b"acsp":  # no profile: programs that open one would fail
+        metadata = replace(metadata, icc=None)
+        notes += (LOST_TAGS,) if LOST_TAGS not in notes else ()
     orientation = exif.orientation_of(block)
     metadata = replace(metadata, exif=exif.made_upright(block) if block else None)
     if metadata.xmp:

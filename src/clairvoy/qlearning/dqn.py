@@ -153,7 +153,7 @@ class DQN(Agent):
     def take_weights(self, weights: Mapping[str, Any]) -> None:
         """Act, and go on learning, by weights that `acting` had before.
 
-        The target takes them too: networks that were told numbers in other units than these (`encoders.settle`) could
+        The target takes them too: networks that were told numbers in other units than these (`units.settle`) could
         not be mixed with them. The optimizer stays as it is.
         """
         for network in self.networks:

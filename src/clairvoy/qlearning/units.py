@@ -48,6 +48,7 @@ class Units(nn.Module):
         ]
         self.bytes = [spec.dtype == torch.uint8 and spec.high >= PIXELS for spec in specs.values()]
         """Parts of which a range of 0 to 255 may be true, or no more than what the type can hold."""
+        self._said = False
         parts = zip(specs.values(), self.counts, strict=True)
         bounds = torch.cat([torch.zeros(0), *(_bounds(spec, count) for spec, count in parts)])
         self.register_buffer("bounded", (bounds > 0) & (bounds < UNBOUNDED))
@@ -71,11 +72,12 @@ class Units(nn.Module):
             if is_bytes and len(seen) >= ENOUGH:
                 codes = bool(largest[part].max() <= MOST_CODES)
                 unit[part] = largest[part].clamp(min=1) if codes else PIXELS
-                if codes:
+                if codes and not self._said:
+                    self._said = True
                     warnings.warn(
                         f"{name} is said to be bytes from 0 to 255, and none is above {int(largest[part].max())}: "
                         "taken for codes, not for pixels",
-                        stacklevel=2,
+                        stacklevel=3,
                     )
         ratio = unit / self.unit
         self.unit.copy_(unit)

@@ -116,7 +116,7 @@ class Dehazer:
     Parameters
     ----------
     parts
-        From `checkpoint.load_weights` or a training.
+        From `parts.load_weights` or a training.
     device
         Where to compute.
     name
@@ -197,7 +197,7 @@ class Dehazer:
         tau, tau_db = parts.calibration.of_picture(seen.signs)
         thumbnail = (self._small(pixels, hidden, 256, 256) * 255).round().to(torch.uint8)
         found = search(parts.agent, cut_windows(thumbnail), pool_beliefs(perceiver, seen), budget=LOOK_BUDGET)
-        probability = parts.calibration.haze_probability(found.value, float(seen.haze.mean()))
+        probability = parts.calibration.haze_probability(found.value, _mean_of_seen(seen.haze[0, 0], hidden))
         amount = strength * (1.0 if force else how_much(probability))
 
         grid, airlight = seen.grid, seen.airlight
@@ -221,7 +221,7 @@ class Dehazer:
         report = Report(
             haze=probability >= RESTORE_FROM,
             haze_probability=probability,
-            mean_transmission=float(1 - seen.haze.mean()),
+            mean_transmission=1 - haze,
             airlight=tuple(round(float(value), 4) for value in airlight.flatten()),  # type: ignore[arg-type]
             tau=float(tau),
             tau_db=float(tau_db),
@@ -271,6 +271,15 @@ def _seen_through(
     if hidden is not None:
         out[hidden] = 1
     return out
+
+
+def _mean_of_seen(plane: Tensor, hidden: np.ndarray | None) -> float:
+    """Mean of a plane (h, w) over what of the picture is seen; 0 where that is nothing."""
+    if hidden is None:
+        return float(plane.mean())
+    seen = cv2.resize((~hidden).astype(np.float32), plane.shape[::-1], interpolation=cv2.INTER_AREA)
+    weight = torch.from_numpy(seen).to(plane.device)
+    return float((plane * weight).sum() / weight.sum()) if seen.any() else 0.0
 
 
 _LOADED: dict[tuple[str, str], Dehazer] = {}

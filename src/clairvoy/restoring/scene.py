@@ -107,7 +107,7 @@ class SceneSearcher:
 
     @torch.inference_mode()
     def run(self, budget: float = 1.0, difficulty: float = 0.0) -> SearchedScene:
-        """Search; see `search.explore` for the parameters."""
+        """Search; see `explore.explore` for the parameters."""
         parts, perceiver = self.parts, self.parts.perceiver
         device, beliefs = perceiver.device, None
         if self.preview is not None:

@@ -233,3 +233,12 @@ def test_jpegs_of_other_kinds_are_named_and_a_remedy_given():
             read(changed)
         assert "damaged" not in str(caught.value)
         assert "such as by" in str(caught.value)
+
+
+def test_a_profile_that_is_none_is_left_out_and_a_packet_made_to_be_slow_is_not():
+    packet = XMP % (DESCRIPTION % (CONTAINER + b">") + b"<C:Directory>" * 60_000)
+    like = Picture(smooth(), metadata=Metadata(icc=b"no profile at all" * 9, xmp=packet))
+    picture = read(encode(like.pixels, like, "PNG"))
+    assert picture.metadata.icc is None
+    assert "damaged metadata" in picture.notes[0]
+    assert picture.metadata.xmp == packet

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import argparse
 import json
+import signal
 import sys
+import threading
 import time
 from collections import Counter
-from contextlib import closing, nullcontext
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -147,8 +150,21 @@ def run(args: argparse.Namespace) -> int:
     )
     if any(job.target is None and job.fault is None for job in found.jobs) and sys.stdout.isatty():
         raise SettingsError("standard output is a terminal; send it to a file or a program, or give -o FILE")
-    with nullcontext() if args.verbose else own_stderr():
+    with _ended_like_ctrl_c(), nullcontext() if args.verbose else own_stderr():
         return Run(args, found).all()
+
+
+@contextmanager
+def _ended_like_ctrl_c() -> Iterator[None]:
+    """Let SIGTERM, by which `timeout`, a batch system or a container ends a run, do what Ctrl-C does."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 class Run:

@@ -32,6 +32,7 @@ _BYTES_PER_WORKER = 1_500_000_000
 """What a worker takes with a photograph of 24 megapixels, rounded up."""
 _SECONDS_TO_END = 5.0
 _FAILED_STARTS = 3
+"""So many in a row, and no more are tried."""
 
 Started = Callable[[Job], None]
 """Is told of each job when the work on it begins."""
@@ -128,7 +129,8 @@ class _Crew:
         """Share out jobs by their numbers; None is the outcome of one whose worker was lost."""
         waiting = deque(numbers)
         while waiting or self._busy():
-            while len(self._workers) < min(count, len(waiting) + len(self._busy())):
+            useless = self._failed_starts >= _FAILED_STARTS
+            while not useless and len(self._workers) < min(count, len(waiting) + len(self._busy())):
                 self._workers.append(self._hire())
             for worker in self._workers:
                 if worker.ready and worker.number is None:
@@ -145,10 +147,10 @@ class _Crew:
                     continue
                 if isinstance(outcome, Exception):
                     raise outcome
-                worker.ready = True
+                worker.ready, self._failed_starts = True, 0
                 if number is not None:
                     yield number, outcome
-            if self._failed_starts >= _FAILED_STARTS and not self._workers:
+            if useless and not self._workers:
                 yield from self._do_without(waiting)
 
     def _busy(self) -> list[_Worker]:

@@ -37,6 +37,8 @@ DEPTH_MODEL = WEIGHTS_FOLDER / "tcmonodepth_small.onnx"
 PROCEDURAL = 0.25
 """Part of the photographs' scenes whose depth is procedural beside a network's."""
 PATHS = ("agent_to_generator", "generated_scenes", "beliefs", "gate")
+TRIAL: dict[str, Any] = {"pool": 6, "held_out": 6, "scenes": 6, "searches": 6, "calibration": 6}
+"""Sizes of `--trial`."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -109,6 +111,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--bf16",
         action=argparse.BooleanOptionalAction,
         help="compute convolutions in bfloat16: a third less time on CPUs that have it (always on a GPU)",
+    )
+    parser.add_argument(
+        "--trial",
+        action="store_true",
+        default=None,  # as in the record of a run that began before there was this option
+        help="few scenes and a short calibration: to see in a minute that all of it runs, not to learn from",
     )
     add_run(
         parser,
@@ -208,6 +216,7 @@ SAME = (
     "learning_rate",
     "batch",
     "bf16",
+    "trial",
     "seed",
     "without",
 )
@@ -251,9 +260,6 @@ def _scenario(args: argparse.Namespace, device: torch.device) -> HazeScenario:
     learnt = [path for index, path in enumerate(paths) if index % 10]
     depth = _depth(args)
     shares = {"rooms": args.rooms, "outdoors": args.outdoors}
-    kept = 1500 if args.updates else 16  # a calibration learns from no scene
-    pool = ScenePool(SceneMaker(Photographs(learnt), depth, seed=args.seed, **shares), kept)
-    held_out = ScenePool(SceneMaker(Photographs(held), depth, seed=args.seed + 1000, **shares), 160)
     gpu = device.type == "cuda"
     rate = args.learning_rate or (4e-4 if args.start else 8e-4)
     settings = HazeScenarioSettings(
@@ -262,6 +268,12 @@ def _scenario(args: argparse.Namespace, device: torch.device) -> HazeScenario:
         from_agent=(args.batch or (128 if gpu else 16)) // 4,
         seed=args.seed,
         learner=LearnerSettings(learning_rate=rate, bf16=gpu or args.bf16, judged=32 if gpu else 6),
+        **(TRIAL if args.trial else {}),
+    )
+    kept = settings.pool if args.updates else min(settings.pool, 16)  # a calibration learns from no scene
+    pool = ScenePool(SceneMaker(Photographs(learnt), depth, seed=args.seed, **shares), kept)
+    held_out = ScenePool(
+        SceneMaker(Photographs(held), depth, seed=args.seed + 1000, **shares), settings.held_out
     )
     pairs = _pairs(*args.pairs) if args.pairs else None
     return HazeScenario(pool, held_out, settings, _parts(args), device=device, pairs=pairs)

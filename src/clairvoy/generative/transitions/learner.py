@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -194,3 +195,9 @@ class TransitionLearner:
             getattr(self, name).load_state_dict(copy.deepcopy(state[name]))
         self.update_count, self.end_shift = state["update_count"], state["end_shift"]
         self.noise.set_state(state["noise"])
+
+
+def end_shift(rate: float, share: float) -> float:
+    """How much the log odds of an end grow where a share of a batch is drawn from ends alone."""
+    drawn = share + (1 - share) * rate
+    return math.log(drawn / (1 - drawn)) - math.log(rate / (1 - rate))

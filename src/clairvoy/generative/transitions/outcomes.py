@@ -1,8 +1,8 @@
 """What an action led to, as numbers for a network: the change of what is seen, the reward, and whether it ended.
 
 States are what a generator is told, outcomes what it predicts. An outcome is a row of one `DataKind`: of a vector the
-change, in units of its spread; of planes of bits the next planes; of stacked frames the newest frame; then the reward
-and the end.
+change, in units of its spread; of planes of bits the next planes; of stacked frames the newest frame, of a picture all its
+channels; then the reward and the end.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ Sight = Literal["numbers", "bits", "frames"]
 
 
 def sight_of(state: Tensor) -> Sight:
-    """What states (B, ...) are: bool (C, H, W) bits, uint8 (C, H, W) stacked frames, floating point numbers.
+    """What states (B, ...) are: bool (C, H, W) bits, uint8 (C, H, W) frames, floating point numbers.
 
     Raises
     ------
@@ -38,6 +38,14 @@ def sight_of(state: Tensor) -> Sight:
     )
 
 
+def are_stacked(state: Tensor, next_state: Tensor) -> bool:
+    """Whether channels (B, C, ...) are frames, the newest last, of which no more than that is new at the next step.
+
+    Three channels are colours, which change together, unless each is seen to be the one before at the next step.
+    """
+    return state.shape[1] != 3 or torch.equal(state[:, 1:], next_state[:, :-1])
+
+
 class Outcomes(nn.Module):
     """Encodes states and outcomes, and goes back.
 
@@ -47,25 +55,32 @@ class Outcomes(nn.Module):
         Examples, (R, ...) each, R >= 2: their shape and type are settled, their scale can be fitted anew with `fit`.
     reward
         (R,) floating point.
+    stacked
+        Of uint8: whether the channels are frames, of which the newest alone is predicted; see `are_stacked`.
     """
 
     state_mean: Tensor
     state_spread: Tensor
 
-    def __init__(self, state: Tensor, next_state: Tensor, reward: Tensor) -> None:
+    def __init__(self, state: Tensor, next_state: Tensor, reward: Tensor, stacked: bool = True) -> None:
         super().__init__()
         self.sight, self.shape = sight_of(state), tuple(state.shape[1:])
         if self.sight == "numbers":
             self.predicted = self.shape
             categories = [0] * state[0].numel()
         else:
-            self.predicted = self.shape if self.sight == "bits" else (1, *self.shape[1:])
+            self.predicted = (1, *self.shape[1:]) if stacked and self.sight == "frames" else self.shape
             categories = [int(self.sight == "bits")] * torch.Size(self.predicted).numel()
         rows = self._rows(state, next_state, reward, torch.zeros(len(state), dtype=torch.bool))
         self.kind = DataKind(rows, [*categories, 0, 1])
         self.register_buffer("state_mean", torch.zeros(self.shape if self.sight == "numbers" else ()))
         self.register_buffer("state_spread", torch.ones_like(self.state_mean))
         self.fit(state, next_state, reward)
+
+    @property
+    def stacked(self) -> bool:
+        """Whether states are frames of which the newest alone is predicted."""
+        return self.sight == "frames" and self.predicted != self.shape
 
     def fit(self, state: Tensor, next_state: Tensor, reward: Tensor) -> None:
         """Take scales from transitions (R, ...): of the states, of their changes, of the rewards."""
@@ -106,7 +121,7 @@ class Outcomes(nn.Module):
         if self.sight == "bits":
             return seen > 0.5, reward, ended
         newest = (seen.clamp(0, 1) * 255).round().to(torch.uint8)
-        return torch.cat([state[:, 1:], newest], dim=1), reward, ended
+        return torch.cat([state[:, self.predicted[0] :], newest], dim=1), reward, ended
 
     def draw(self, outputs: Tensor, noise: torch.Generator) -> Tensor:
         """Encoded outcomes (B, kind.width) drawn from what a generator puts out; gradients pass.
@@ -138,7 +153,7 @@ class Outcomes(nn.Module):
             touched = ((seen != before) | (truth != before)).sum(dim=1)
             far = wrong / touched.clamp(min=1)
         else:
-            before = self.encode_state(state)[:, -1:].flatten(1)
+            before = self.encode_state(state)[:, -self.predicted[0] :].flatten(1)
             error = (seen - truth).square().mean(dim=1).sqrt()
             change = (truth - before).square().mean(dim=1).sqrt()
             far = error / (error + change + 1e-3)
@@ -152,7 +167,7 @@ class Outcomes(nn.Module):
         elif self.sight == "bits":
             seen = next_state.float()
         else:
-            seen = next_state[:, -1:].float() / 255
+            seen = next_state[:, -self.predicted[0] :].float() / 255
         return torch.cat([seen.flatten(1), reward.float()[:, None], ended.float()[:, None]], dim=1)
 
 

@@ -247,7 +247,7 @@ class _Convolutions(nn.Module):
 
     def decode(self, state: Tensor, context: Tensor, z: Tensor) -> Tensor:
         said = self.last(self.decoder(torch.cat([context, self.field(z)], dim=1)))
-        before = self.patches(state if self.sight == "bits" else state[:, -1:])
+        before = self.patches(state if self.sight == "bits" else state[:, -self.predicted[0] :])
         said = said + self.stays * (2 * before - 1 if self.sight == "bits" else before)
         seen = self.whole(said).flatten(1)
         scalars = self.scalars(torch.cat([self.summary(context), z], dim=1))

@@ -18,6 +18,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from clairvoy.errors import FileError
 from clairvoy.imaging.formats import exif as ifd
 from clairvoy.imaging.formats import tiff_page as tag
 from clairvoy.imaging.formats.inks_and_lab import srgb_profile
@@ -40,6 +41,8 @@ from clairvoy.imaging.formats.tiff_tags import GEOREFERENCE, ICC, IPTC, PHOTOSHO
 from clairvoy.imaging.formats.tiff_writer import Layout, write_tiff
 
 _ASCII = 2
+_MOST_BANDS = 16
+"""Of a picture that has as many pixels as are allowed."""
 
 
 def decode(data: bytes, max_pixels: int) -> Raster:
@@ -47,6 +50,10 @@ def decode(data: bytes, max_pixels: int) -> Raster:
     pages = find_pages(data)
     page = describe(data, pages.main, pages.layout.order)
     check_size(page.width, page.height, max_pixels)
+    if page.width * page.height * page.samples > _MOST_BANDS * max_pixels:
+        raise FileError(
+            f"has {page.samples} bands, too many to hold at its size; search it by windows, or take some"
+        )
     check_kind(page)
     samples = read_box(page, 0, 0, page.height, page.width, no_data_value(page) or 0)
     meaning, mask = interpret(page, samples), mask_of(pages, page)

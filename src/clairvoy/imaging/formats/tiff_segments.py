@@ -52,6 +52,7 @@ _UNREADABLE = {
 # What libtiff must be told of a page to make pixels of a strip: fill order, fax options, JPEG tables, YCbCr.
 _FOR_LIBTIFF = (tag.BITS, tag.FILL_ORDER, 292, 293, 347, tag.SAMPLES, tag.EXTRA_SAMPLES, 529, 530, 531, 532)
 _REVERSED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
+_LZMA_MEMORY = 2**28
 _PILLOW_LIMIT = 170_000_000
 """Pixels above which Pillow refuses a file, in a setting that belongs to the whole process."""
 
@@ -186,7 +187,7 @@ def _decompressed(raw: bytes, compression: int, height: int, row_bytes: int) -> 
     if compression in _DEFLATE:
         return zlib.decompressobj().decompress(raw, size)
     if compression == _LZMA:
-        return lzma.LZMADecompressor().decompress(raw, size)
+        return lzma.LZMADecompressor(memlimit=_LZMA_MEMORY).decompress(raw, size)
     if compression in _BY_LIBTIFF:
         return _bytes_by_libtiff(raw, compression, height, row_bytes)
     return raw

@@ -11,6 +11,7 @@ _NAME = rb"[\w.-]+"
 _CONTAINER = b"http://ns.google.com/photos/1.0/container/"
 _CAMERA = b"http://ns.google.com/photos/1.0/camera/"
 _GAIN_MAP = (b"http://ns.adobe.com/hdr-gain-map/1.0/", b"http://ns.apple.com/HDRGainMap/1.0/")
+_MOST_PREFIXES = 8
 _SAYS_NOTHING = re.compile(
     rb"<rdf:RDF\b[^>]*>\s*<rdf:Description(?:\s+(?:xmlns:[\w.-]+|rdf:about)\s*=\s*(?:\"[^\"]*\"|'[^']*'))*\s*/>\s*</rdf:RDF>"
 )
@@ -25,7 +26,8 @@ def upright(xmp: bytes) -> bytes:
 def without_trailer(xmp: bytes) -> bytes:
     """Packet without what it says of pictures or a film behind the picture (gain map, motion photo), which are gone."""
     for space, names in ((_CAMERA, _MOTION), (_CONTAINER, _NAME), *((space, _NAME) for space in _GAIN_MAP)):
-        for prefix in set(re.findall(rb"xmlns:(" + _NAME + rb")\s*=\s*[\"']" + re.escape(space), xmp)):
+        prefixes = re.findall(rb"xmlns:(" + _NAME + rb")\s*=\s*[\"']" + re.escape(space), xmp)
+        for prefix in sorted({*prefixes[:_MOST_PREFIXES]}):
             xmp = _without(xmp, re.escape(prefix) + rb":" + names)
     return xmp
 
@@ -35,6 +37,8 @@ def merged(main: bytes, extended: bytes) -> bytes:
     main = _without(main, rb"xmpNote:HasExtendedXMP")
     if extended and _SAYS_NOTHING.search(main):
         return extended
+    if b"</rdf:RDF>" not in extended:
+        return main
     body = re.search(rb"<rdf:RDF\b[^>]*>(.*)</rdf:RDF>", extended, re.DOTALL)
     end = main.rfind(b"</rdf:RDF>")
     if body is None or end < 0:
@@ -52,5 +56,18 @@ def merged(main: bytes, extended: bytes) -> bytes:
 def _without(xmp: bytes, name: bytes) -> bytes:
     """Packet without an attribute or an element, given as a pattern of its qualified name."""
     xmp = re.sub(rb"\s" + name + rb"\s*=\s*(?:\"[^\"]*\"|'[^']*')", b"", xmp)
-    xmp = re.sub(rb"<(" + name + rb")(?:\s[^>]*)?/>", b"", xmp)
-    return re.sub(rb"<(" + name + rb")(?:\s[^>]*)?>.*?</\1\s*>", b"", xmp, flags=re.DOTALL)
+    kept, place, endless = [], 0, set[bytes]()
+    # Not by one expression with a search for the end in it: on a packet that was made for it, that would take for ever.
+    for start in re.finditer(rb"<(" + name + rb")(?:\s[^<>]*)?>", xmp):
+        end = start.end()
+        if start.start() < place or start[1] in endless:
+            continue
+        if not start[0].endswith(b"/>"):
+            closing = b"</" + start[1] + b">"
+            end = xmp.find(closing, end) + len(closing)
+            if end < len(closing):
+                endless.add(start[1])
+                continue
+        kept.append(xmp[place : start.start()])
+        place = end
+    return b"".join(kept) + xmp[place:]

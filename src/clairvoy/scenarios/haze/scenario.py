@@ -63,7 +63,9 @@ class HazeScenarioSettings:
     new_scenes: int = 1
     """Scenes made anew at each update."""
     pool: int = 1500
-    """Scenes kept."""
+    """Scenes to learn from that are kept at a time."""
+    held_out: int = 160
+    """Scenes of other photographs, to calibrate on."""
     calibration: int = 480
     """Held-out scenes, at most, to calibrate on at the end; 0: the calibration of the last scenes met stays."""
     seed: int = 0

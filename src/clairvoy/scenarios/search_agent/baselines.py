@@ -2,7 +2,7 @@
 
 All take ``position`` ``(N, 2)`` int64 and a `glimpse.Memory` of N scenes, and return actions ``(N,)`` int64.
 A window looks hazy to them when the believed haze is at least ``threshold``. They read windows under the rules of
-`haze_search.HazeSearch`, as the agent does: where they stand is read, also in passing. A claim about the agent is a
+`haze.search.HazeSearch`, as the agent does: where they stand is read, also in passing. A claim about the agent is a
 claim against all of them.
 """
 

@@ -7,13 +7,12 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-import torch
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
 from clairvoy.drawing.palette import BLUE, GROUND, ORANGE, RED, TEXT, Colour
 from clairvoy.drawing.palette import LINE as EDGE
-from clairvoy.drawing.plane_pictures import picture_of_planes
+from clairvoy.drawing.plane_pictures import picture_of
 from clairvoy.drawing.png import picture_png
 from clairvoy.qlearning.environment import BatchedEnvironment
 from clairvoy.scenarios.world.dream import Dream, dream
@@ -132,12 +131,8 @@ def _corner(row: int, column: int) -> tuple[int, int]:
 
 
 def _frame(seen: Tensor) -> Image.Image:
-    """Planes of bits in colours, the newest of stacked frames in greys; SIDE pixels across."""
-    if seen.dtype == torch.bool:
-        picture = picture_of_planes(seen.numpy())
-    else:
-        picture = np.repeat(seen[-1].numpy()[:, :, None], 3, axis=2)
-    return Image.fromarray(picture).resize((SIDE, SIDE), Image.Resampling.NEAREST)
+    """SIDE pixels across."""
+    return Image.fromarray(picture_of(seen)).resize((SIDE, SIDE), Image.Resampling.NEAREST)
 
 
 # Curves.

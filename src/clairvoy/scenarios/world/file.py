@@ -38,6 +38,7 @@ def save_world(path: Path, scenario: WorldScenario, notes: Mapping[str, Any] | N
     header = {
         "settings": json.dumps(asdict(scenario.settings)),
         "notes": json.dumps(dict(notes or {})),
+        "stacked": json.dumps(scenario.stacked),
         "end_shift": json.dumps(0.0 if scenario.learner is None else scenario.learner.end_shift),
     }
     write_weights(path, FORMAT, tensors, header)
@@ -58,6 +59,7 @@ def load_world(
         scenario = WorldScenario(
             environment, _settings(WorldSettings, json.loads(header["settings"])), device=device
         )
+        scenario.stacked = json.loads(header["stacked"])
         if any(key.startswith("members.") for key in tensors):
             scenario.begin_learner().end_shift = float(json.loads(header["end_shift"]))
         for name, module in _modules(scenario).items():

@@ -7,7 +7,6 @@ Dyna, 1991, with rollouts as short as in Janner et al., *When to Trust Your Mode
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -18,8 +17,8 @@ from torch import Tensor, nn
 from clairvoy.cotraining.loop import Feedback
 from clairvoy.environments.replayed import Replayed
 from clairvoy.errors import SettingsError, at_least, between
-from clairvoy.generative.transitions.learner import TransitionLearner, TransitionLearnerSettings
-from clairvoy.generative.transitions.outcomes import Outcomes
+from clairvoy.generative.transitions.learner import TransitionLearner, TransitionLearnerSettings, end_shift
+from clairvoy.generative.transitions.outcomes import Outcomes, are_stacked
 from clairvoy.generative.transitions.tau import TransitionTau
 from clairvoy.generative.transitions.vae import TransitionVAESettings
 from clairvoy.qlearning.dqn import DQN, DQNSettings
@@ -150,6 +149,8 @@ class WorldScenario:
         """Whether the generator has seen `least_events`."""
         self.settled = 0
         """Steps that scales were last fitted to."""
+        self.stacked: bool | None = None
+        """Whether pictures are stacked frames, and no colours; None until there are steps to tell it by."""
         self.learner: TransitionLearner | None = None
         """Made as soon as the first real steps show what transitions are."""
 
@@ -240,10 +241,12 @@ class WorldScenario:
             "rng": self.rng.get_state(),
             "settled": self.settled,
             "met_events": self.met_events,
+            "stacked": self.stacked,
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Continue from `state_dict`."""
+        self.stacked = state["stacked"]
         if state["learner"] is not None:
             self.begin_learner().load_state_dict(state["learner"])
         self.tau.load_state_dict(state["tau"])
@@ -305,7 +308,9 @@ class WorldScenario:
         )
 
     def _new_learner(self, steps: Transitions) -> TransitionLearner:
-        outcomes = Outcomes(steps.observation[self.name], steps.next_observation[self.name], steps.reward)
+        seen, then = steps.observation[self.name], steps.next_observation[self.name]
+        self.stacked = are_stacked(seen, then) if self.stacked is None else self.stacked
+        outcomes = Outcomes(seen, then, steps.reward, self.stacked)
         return TransitionLearner(
             outcomes,
             self.environment.num_actions,
@@ -346,7 +351,7 @@ class WorldScenario:
             place = torch.cat([place, chosen])
         batch = history.steps.at(place)
         if self.learner is not None:
-            self.learner.end_shift = _shift(history.end_rate, ends / settings.batch)
+            self.learner.end_shift = end_shift(history.end_rate, ends / settings.batch)
         if ends:
             which = torch.randint(len(history.ends), (ends,), generator=self.rng)
             batch = joined([batch, history.ends.at(which)])
@@ -390,9 +395,3 @@ class WorldScenario:
         self.fitted_on = appended
         self.tau.fit(made, gap)
         return metrics
-
-
-def _shift(rate: float, share: float) -> float:
-    """How much the log odds of an end grow where a share of a batch is drawn from ends alone."""
-    drawn = share + (1 - share) * rate
-    return math.log(drawn / (1 - drawn)) - math.log(rate / (1 - rate))

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from clairvoy.errors import InputError
-from clairvoy.generative.transitions.outcomes import Outcomes, sight_of
+from clairvoy.generative.transitions.outcomes import Outcomes, are_stacked, sight_of
 
 STATE = torch.tensor([[0.0, 0.0], [2.0, 4.0]])
 NEXT = torch.tensor([[1.0, 1.0], [1.0, 9.0]])
@@ -185,3 +185,24 @@ def test_states_of_another_shape_are_refused():
         outcomes.encode(torch.zeros(1, 3), torch.zeros(1, 3), torch.zeros(1), torch.zeros(1))
     with pytest.raises(InputError, match="at least 2 rows"):
         Outcomes(STATE[:1], NEXT[:1], REWARD[:1])
+
+
+def test_of_a_picture_in_colours_all_channels_are_predicted_and_of_stacked_frames_the_newest():
+    rng = torch.Generator().manual_seed(0)
+    film = torch.randint(0, 256, (8, 5, 4, 4), generator=rng).to(torch.uint8)
+    stack, stack_then = film[:, :3], film[:, 1:4]  # each frame is the one before at the next step
+    picture, then = film[:, :3], film[:, 2:5]
+    reward, ended = torch.arange(8.0), torch.zeros(8, dtype=torch.bool)
+    frames, colours = (
+        Outcomes(seen, after, reward, are_stacked(seen, after))
+        for seen, after in ((stack, stack_then), (picture, then))
+    )
+    assert (frames.stacked, frames.predicted, colours.stacked, colours.predicted) == (
+        True, (1, 4, 4), False, (3, 4, 4)
+    )  # fmt: skip
+    for outcomes, seen, after in ((frames, stack, stack_then), (colours, picture, then)):
+        back, paid, over = outcomes.decode(seen, outcomes.encode(seen, after, reward, ended))
+        assert torch.equal(back, after)
+        torch.testing.assert_close(paid, reward)
+        assert not bool(over.any())
+        assert float(outcomes.gap(seen, *[outcomes.encode(seen, after, reward, ended)] * 2).max()) == 0

@@ -9,14 +9,14 @@ from clairvoy.cotraining.loop import Cotraining, CotrainSettings, Feedback, cotr
 from clairvoy.environments.from_gymnasium import FromGymnasium
 from clairvoy.environments.toy import Corridor
 from clairvoy.errors import SettingsError
-from clairvoy.generative.transitions.learner import TransitionLearnerSettings
+from clairvoy.generative.transitions.learner import TransitionLearnerSettings, end_shift
 from clairvoy.generative.transitions.vae import TransitionVAESettings
 from clairvoy.qlearning.environment import ObservationSpec, Step
 from clairvoy.qlearning.mixed_history import HELD_OUT
 from clairvoy.qlearning.online import OnlineSettings, train_online
 from clairvoy.qlearning.rollout import evaluate
 from clairvoy.qlearning.transitions import GENERATED, REAL
-from clairvoy.scenarios.world.scenario import WorldScenario, WorldSettings, _shift
+from clairvoy.scenarios.world.scenario import WorldScenario, WorldSettings
 
 RHYTHM = {"warm_up": 8, "agent_batch": 32, "refresh_every": 10, "exploration": 0.4}
 BUDGET = 60
@@ -376,9 +376,9 @@ def test_the_shift_of_odds_is_that_of_the_batch():
     batch_ends = share * of_ends + (1 - share) * world_ends
     batch_others = (1 - share) * world_others
     shift = (batch_ends / batch_others).log() - (world_ends / world_others).log()
-    assert _shift(rate, share) == pytest.approx(shift.tolist()[0])
-    assert shift.tolist() == pytest.approx([_shift(rate, share)] * 3)
-    assert _shift(rate, 0.0) == 0
+    assert end_shift(rate, share) == pytest.approx(shift.tolist()[0])
+    assert shift.tolist() == pytest.approx([end_shift(rate, share)] * 3)
+    assert end_shift(rate, 0.0) == 0
 
 
 class Chance:
@@ -409,7 +409,7 @@ def test_generated_steps_end_as_often_as_real_ones():
     learner, history = scenario.learner, scenario.history
     seen = history.steps.recent(10**6)
     assert history.end_rate == pytest.approx(float((seen.discount == 0).float().mean()), abs=1e-3)
-    assert learner.end_shift == pytest.approx(_shift(history.end_rate, 0.125))
+    assert learner.end_shift == pytest.approx(end_shift(history.end_rate, 0.125))
     state = torch.linspace(-2, 2, 8000)[:, None]
 
     def ends():

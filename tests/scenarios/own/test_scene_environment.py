@@ -19,7 +19,7 @@ from clairvoy.qlearning.stretch import record
 from clairvoy.scenarios.own.met_rows import MetRows
 from clairvoy.scenarios.own.scene_environment import Rules, SceneEnvironment, scenes_acted_in
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 def count_to(scene, state, action):

@@ -12,7 +12,7 @@ from clairvoy.scenarios.own.file import load_scenario, save_scenario
 from clairvoy.scenarios.own.scenario import Scenario, ScenarioSettings
 from clairvoy.scenarios.own.scene_environment import SceneEnvironment
 
-OWN = runpy.run_path(str(Path(__file__).parents[2] / "examples/own_scenario.py"))
+OWN = runpy.run_path(str(Path(__file__).parents[3] / "examples/own_scenario.py"))
 
 
 def small(seed=0, **settings):

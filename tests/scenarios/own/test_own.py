@@ -21,7 +21,7 @@ from clairvoy.qlearning.transitions import GENERATED, REAL, Transitions
 from clairvoy.scenarios.own.scenario import Scenario, ScenarioSettings
 from clairvoy.scenarios.own.scene_environment import SceneEnvironment
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 EXAMPLE = ROOT / "examples/own_scenario.py"
 OWN = runpy.run_path(str(EXAMPLE))
 DOCUMENT = (ROOT / "docs/scenarios.md").read_text()
