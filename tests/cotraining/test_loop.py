@@ -55,6 +55,7 @@ def weights(run):
     ]
 
 
+@pytest.mark.slow
 def test_resume_equals_uninterrupted(scenario, tmp_path):
     whole = cotrain(scenario(), SETTINGS, budget=4)
     seen = []
@@ -73,6 +74,7 @@ def test_resume_equals_uninterrupted(scenario, tmp_path):
         assert torch.equal(one, other)
 
 
+@pytest.mark.slow
 def test_each_feedback_path_changes_the_run(scenario):
     reference = weights(cotrain(scenario(), SETTINGS, budget=4))
     for path in ("agent_to_generator", "generated_scenes", "beliefs", "gate"):

@@ -32,6 +32,7 @@ def both(dehazer, function):
     return found
 
 
+@pytest.mark.slow
 @settings(max_examples=25, deadline=None)
 @given(
     st.integers(1, 150), st.integers(1, 150), st.integers(1, 9), st.integers(1, 9),
