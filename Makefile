@@ -13,7 +13,7 @@ API := clairvoy $(addprefix clairvoy.,storage imaging generative qlearning searc
 	cotraining evaluation drawing scenarios errors)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint format bench weights docs clean
+.PHONY: help run test quick lint format bench weights docs clean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -29,6 +29,9 @@ run: $(INSTALLED)  ## restore the hazy photograph in examples/ (another one: mak
 
 test: $(INSTALLED)  ## run the tests (some of them: make test ARGS="tests/apps -x")
 	$(BIN)/python -m pytest $(ARGS)
+
+quick: $(INSTALLED)  ## run the tests that take no time: for in between, not instead of `make test`
+	$(BIN)/python -m pytest -m "not slow" $(ARGS)
 
 lint: $(INSTALLED)  ## check style, format and types
 	$(BIN)/ruff check .

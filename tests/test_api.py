@@ -99,6 +99,7 @@ def test_import_loads_no_heavy_package():
     assert python(f"import sys, clairvoy; print({heavy} & set(sys.modules))") == "set()"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "before",
     ["pass", "import clairvoy.cotraining.loop", "from clairvoy import cotrain"],

@@ -152,6 +152,7 @@ def test_worlds_and_own_scenarios_need_nothing_of_haze(module):
     assert not {name for name in reached(f"clairvoy.{module}") if within(name, *HAZE_ONLY)}
 
 
+@pytest.mark.slow
 def test_cartpole_loads_no_squeezenet_and_no_density_vae():
     program = "import sys, clairvoy.apps.train.world; print(*sys.modules)"
     loaded = subprocess.run(

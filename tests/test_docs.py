@@ -117,6 +117,7 @@ def code_in(document):
     return re.findall(r"```python\n(.*?)```", document.read_text(), re.DOTALL)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(find_spec("mypy") is None, reason="mypy is not installed: clairvoy[lint]")
 def test_code_in_the_documents_types(tmp_path):
     """With the settings and the cache of `make lint`, which is as much the faster for it."""

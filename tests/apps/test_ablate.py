@@ -44,6 +44,7 @@ def call(photographs, out, *more):
     return main(["ablate", "haze", "--clear", str(photographs), "--out", str(out), *short, *more])
 
 
+@pytest.mark.slow
 def test_four_arms_table_json_and_figure_and_no_run_is_done_twice(photographs, tmp_path, capsys, monkeypatch):
     assert call(photographs, tmp_path / "a") == 0
     table = capsys.readouterr().out

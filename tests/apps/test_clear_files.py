@@ -224,6 +224,7 @@ def test_a_link_to_a_photograph_is_never_written_through_to_it(clear, image, fol
     assert (folder / "foggy.png").read_bytes() == before
 
 
+@pytest.mark.slow
 def test_warnings_of_libraries_do_not_reach_the_user(folder, image):
     """libtiff prints by itself, OpenCV has a logger, Pillow warns: none of it is said, with -q nothing but errors is."""
     Image.new("1", (64, 64)).save("fax.tif", compression="group4")

@@ -55,6 +55,7 @@ def test_refusals(change, told, capsys):
     assert told in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_recognition(folders, capsys):
     assert main(["evaluate", "recognition", *folders, "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
@@ -66,6 +67,7 @@ def test_recognition(folders, capsys):
     assert "balanced accuracy" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_tau(folders, capsys):
     photographs = ["--photographs", folders[3], "--scenes", "20"]
     assert main(["evaluate", "tau", *photographs, "--json"]) == 0

@@ -5,6 +5,7 @@ import pytest
 from clairvoy.apps.cli import main
 
 
+@pytest.mark.slow
 def test_a_file_is_written_once_and_replaced_when_asked(tmp_path, capsys):
     pytest.importorskip("onnx")
     pytest.importorskip("onnxruntime")

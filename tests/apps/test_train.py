@@ -50,6 +50,7 @@ def tensors(path):
     ]
 
 
+@pytest.mark.slow
 def test_it_trains_stops_and_resumes_to_the_same_weights(photographs, tmp_path, capsys, monkeypatch):
     whole, parted = tmp_path / "whole", tmp_path / "parted"
     assert call(photographs, whole) == 0
@@ -113,11 +114,13 @@ def test_refusals(photographs, tmp_path, capsys):
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.slow
 def test_each_path_can_be_switched_off(photographs, tmp_path):
     without = [word for path in train.PATHS for word in ("--without", path)]
     assert call(photographs, tmp_path / "off", *without) == 0
 
 
+@pytest.mark.slow
 def test_pairs_of_real_haze(photographs, tmp_path):
     assert call(photographs, tmp_path / "paired", "--pairs", str(photographs), str(photographs)) == 0
 
@@ -134,6 +137,7 @@ def test_pairs_of_two_sizes_are_refused(photographs, tmp_path, capsys):
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.slow
 def test_it_goes_on_from_given_weights(photographs, tmp_path, some_weights):
     assert call(photographs, tmp_path / "tuned", "--start", str(some_weights), "--rooms", "0.8") == 0
     before, after = tensors(some_weights), tensors(tmp_path / "tuned" / "weights.safetensors")
@@ -200,6 +204,7 @@ def test_a_depth_network_of_ones_own_is_one_of_the_runs_files(photographs):
         assert "depth_model" not in train._files(Namespace(**options, depth_model=model))
 
 
+@pytest.mark.slow
 def test_a_run_says_how_it_is_repeated(photographs, tmp_path, capsys):
     assert call(photographs, tmp_path / "run", "--seed", "3", "--without", "gate") == 0
     said = json.loads((tmp_path / "run" / "settings.json").read_text())
@@ -215,6 +220,7 @@ def test_a_run_says_how_it_is_repeated(photographs, tmp_path, capsys):
     assert said["data"]["clear"] == {"files": 3, "sha256": together}
 
 
+@pytest.mark.slow
 def test_a_run_is_not_resumed_on_other_photographs(photographs, tmp_path, capsys):
     mine = tmp_path / "mine"
     shutil.copytree(photographs, mine)
@@ -224,6 +230,7 @@ def test_a_run_is_not_resumed_on_other_photographs(photographs, tmp_path, capsys
     assert "not the files that" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_pictures_of_the_run(photographs, tmp_path):
     assert call(photographs, tmp_path / "run") == 0
     with Image.open(tmp_path / "run" / "pictures" / "sample.png") as sample:

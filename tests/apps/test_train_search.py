@@ -46,6 +46,7 @@ def agent(out):
     )
 
 
+@pytest.mark.slow
 def test_a_stopped_run_resumes_to_the_same_weights(photo, folder, capsys, monkeypatch):
     assert train(photo, "whole") == 0
     assert "of hazy windows recognised" in capsys.readouterr().err

@@ -94,6 +94,7 @@ def lines(out):
     return [(line["update"], line["metrics"]) for line in read_metrics(out)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("env", ["CartPole-v1", "MinAtar/Breakout"])
 def test_it_trains_writes_and_resumes_to_the_bit(env, tmp_path, capsys, monkeypatch):
     whole, parted = tmp_path / "whole", tmp_path / "parted"
@@ -298,6 +299,7 @@ def circle():
     del gymnasium.registry["Circle-v0"]
 
 
+@pytest.mark.slow
 def test_episodes_without_an_end_are_cut_and_it_is_said(circle, tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(train_world, "LEAST_LONGEST", 30)
     out = tmp_path / "run"
@@ -311,6 +313,7 @@ def test_episodes_without_an_end_are_cut_and_it_is_said(circle, tmp_path, capsys
     assert "return 7.0 over 4 fresh episodes" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("where", ["an evaluation", "the last measurement"])
 def test_an_interrupt_reaches_into_episodes_without_an_end(circle, tmp_path, capsys, monkeypatch, where):
     out, calls, step = tmp_path / "run", [], Circle.step

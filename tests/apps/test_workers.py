@@ -54,6 +54,7 @@ def test_two_workers_give_what_one_gives_and_the_report_keeps_its_order(folder):
     assert str(os.getpid()) not in processes
 
 
+@pytest.mark.slow
 def test_a_crash_costs_one_photograph(folder, capsys):
     photographs("a.png", "crash.png", "m.png", "once.png", "z.png")
     assert run("--jobs", "2", "--report", "report.json") == 2
@@ -87,6 +88,7 @@ def test_what_is_about_the_run_ends_it(folder):
         run("--jobs", "2")
 
 
+@pytest.mark.slow
 def test_where_no_process_can_be_started_all_is_done_in_this_one(folder):
     photographs("a.png", "b.png", "c.png", "d.png")
     assert run("--jobs", "2", load=stand_in.load_only_at_home) == 0
@@ -117,6 +119,7 @@ def parts() -> list[Path]:
     return list(Path("out").glob(".clairvoy-*")) if Path("out").exists() else []
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name != "posix", reason="kills processes")
 def test_a_run_that_is_killed_leaves_nothing_half_written_and_resumes_to_the_same_bytes(folder):
     photographs(*(f"{number:02}.{'jpg' if number % 2 else 'png'}" for number in range(12)), size=(300, 400))

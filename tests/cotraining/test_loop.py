@@ -58,6 +58,7 @@ def weights(run):
     ]
 
 
+@pytest.mark.slow
 def test_resume_equals_uninterrupted(scenario, tmp_path):
     whole = cotrain(scenario(), SETTINGS, budget=4)
     seen = []
@@ -98,6 +99,7 @@ def test_the_same_seed_is_the_same_run_for_twenty_updates(scenario):
     assert other != told
 
 
+@pytest.mark.slow
 def test_each_feedback_path_changes_the_run(scenario):
     # So many that the agent has recognised haze somewhere: before that there is nothing that it could bring.
     reference = weights(cotrain(scenario(), SETTINGS, budget=12))

@@ -39,6 +39,7 @@ def test_frames_are_small_grey_and_stacked():
     assert before.float().std() > 1
 
 
+@pytest.mark.slow
 def test_the_seed_decides_everything():
     (first, one), (again, two), (other, _) = played(3), played(3), played(4)
     assert torch.equal(first["frames"], again["frames"])
@@ -62,6 +63,7 @@ def test_an_episode_that_is_cut_off_shows_its_end_and_the_next_begin():
     assert torch.equal(quiet.observation["frames"], quiet.final_observation["frames"])
 
 
+@pytest.mark.slow
 def test_points_are_not_clipped():
     """A match of Pong against nobody is lost by 21 points, whatever the seed."""
     games = AtariGames("Pong", 1)
@@ -74,10 +76,12 @@ def test_points_are_not_clipped():
     assert not (rewards % 5).any()  # 5 to 30 points for an alien
 
 
+@pytest.mark.slow
 def test_gymnasium_finds_nothing_wrong_with_it():
     check_env(GymnasiumEnv(AtariGames("Freeway", 1)), skip_render_check=True)
 
 
+@pytest.mark.slow
 def test_a_run_is_resumed_by_playing_it_again():
     games = Replayed(AtariGames("Pong", 2, SHORT))
     games.reset(torch.Generator().manual_seed(1))

@@ -107,6 +107,7 @@ def test_pixels_names_masks_and_trust_survive():
     assert_equal(load_minari("eyes/test-v0"), history)
 
 
+@pytest.mark.slow
 def test_longer_returns_are_formed_as_while_acting():
     def record(n):
         generator = torch.Generator().manual_seed(3)

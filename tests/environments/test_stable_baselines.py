@@ -50,6 +50,7 @@ def test_the_vec_env_shows_the_same_episodes_as_the_batch():
     assert ended >= 6
 
 
+@pytest.mark.slow
 def test_dqn_of_sb3_learns_our_corridor():
     model = sb3.DQN(
         "MultiInputPolicy", as_vec_env(Corridor(8), seed=1), learning_rate=3e-3, learning_starts=200, gamma=0.95,

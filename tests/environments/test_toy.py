@@ -67,6 +67,7 @@ def learn(seed, rounds=40):
     return agent, environment, gamma
 
 
+@pytest.mark.slow
 def test_dqn_learns_the_corridor_to_the_optimum():
     agent, environment, gamma = learn(seed=0)
     cells = torch.arange(1, 7)

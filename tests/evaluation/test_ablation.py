@@ -50,6 +50,7 @@ def test_the_table_names_all_arms_and_marks_what_excludes_zero():
     assert "| generator helps agent − apart | +0.00 [+0.00, +0.00] |" in table
 
 
+@pytest.mark.slow
 def test_the_figure_shows_every_arm_in_its_colour():
     from clairvoy.drawing.ablation_figure import COLOURS
 

@@ -48,6 +48,7 @@ def test_a_map_that_tells_where_is_seen():
     assert found.pooled_map_rank_correlation > 0.99
 
 
+@pytest.mark.slow
 def test_the_run_is_repeatable_and_complete(tmp_path):
     rng = np.random.default_rng(0)
     pixels = np.kron(rng.integers(0, 256, (20, 30, 3)), np.ones((8, 8, 1))).astype(np.uint8)

@@ -219,6 +219,7 @@ def chain_agent(seed, **settings):
     return DQN(network, DQNSettings(**({"learning_rate": 3e-3, "polyak": 0.05} | settings)))
 
 
+@pytest.mark.slow
 def test_history_alone_teaches_the_true_values_of_a_chain():
     agent, history = chain_agent(0), chain_history(1)
     learn_from_history(agent, history, updates=600, batch_size=64)

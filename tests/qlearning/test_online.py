@@ -49,6 +49,7 @@ def best_possible(seed):
     return float(corridor.optimal_return(corridor.cell).mean())
 
 
+@pytest.mark.slow
 @KINDS
 def test_it_learns_and_resumes_exactly(kind, tmp_path):
     whole = kind()

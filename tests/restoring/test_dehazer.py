@@ -173,9 +173,7 @@ def test_what_is_taken_away_grows_with_what_the_agent_believes(dehazer, photo, m
 
 def test_how_much_in_closed_form():
     middle = (RESTORE_FROM + SURE_FROM) / 2
-    assert [how_much(p) for p in (0, RESTORE_FROM, middle, SURE_FROM, 1)] == pytest.approx(
-        [0, 0, 0.5, 1, 1]
-    )
+    assert [how_much(p) for p in (0, RESTORE_FROM, middle, SURE_FROM, 1)] == pytest.approx([0, 0, 0.5, 1, 1])
 
 
 def cut_out(photo, colour):

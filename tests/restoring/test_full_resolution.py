@@ -31,6 +31,7 @@ def engines(monkeypatch):
         yield "compiled"
 
 
+@pytest.mark.slow
 @settings(max_examples=25, deadline=None)
 @given(
     st.integers(1, 150), st.integers(1, 150), st.integers(1, 9), st.integers(1, 9),

@@ -20,6 +20,7 @@ from clairvoy.errors import FileError
 from clairvoy.imaging.encoding import interleaved
 from clairvoy.imaging.files import MAX_PIXELS, Metadata, Picture, read
 from clairvoy.imaging.formats import exif, tiff
+from clairvoy.imaging.formats.quiet import quiet
 from clairvoy.imaging.formats.tiff_meaning import Meaning, interpret, needs_all, no_data_value
 from clairvoy.imaging.formats.tiff_page import Page, describe, find_pages
 from clairvoy.imaging.formats.tiff_segments import dtype_of, finer, place_segment, read_box, read_segment
@@ -156,7 +157,8 @@ class TiffScene:
                 found = page if found is None or size < found.height * found.width else found
         if found is None:
             return None
-        samples = read_box(found, 0, 0, found.height, found.width, no_data_value(self.page) or 0)
+        with quiet():
+            samples = read_box(found, 0, 0, found.height, found.width, no_data_value(self.page) or 0)
         # Overviews do not say again what stands for "no data".
         meaning = interpret(_with_tags_of(found, self.page), samples)
         return _eight_bits(shown(_rgb(meaning.colours), _hidden(meaning)))
@@ -187,7 +189,8 @@ class _Segments:
         if number in self.kept:
             self.kept.move_to_end(number)
             return self.kept[number]
-        segment = read_segment(self.page, number, no_data_value(self.page) or 0)
+        with quiet():
+            segment = read_segment(self.page, number, no_data_value(self.page) or 0)
         self.kept[number] = segment
         self.bytes += segment.nbytes
         while self.bytes > CACHE_BYTES and len(self.kept) > 1:

@@ -197,7 +197,8 @@ class Dehazer:
         tau, tau_db = parts.calibration.of_picture(seen.signs)
         thumbnail = (self._small(pixels, hidden, 256, 256) * 255).round().to(torch.uint8)
         found = search(parts.agent, cut_windows(thumbnail), pool_beliefs(perceiver, seen), budget=LOOK_BUDGET)
-        probability = parts.calibration.haze_probability(found.value, _mean_of_seen(seen.haze[0, 0], hidden))
+        haze = _mean_of_seen(seen.haze[0, 0], hidden)
+        probability = parts.calibration.haze_probability(found.value, haze)
         amount = strength * (1.0 if force else how_much(probability))
 
         grid, airlight = seen.grid, seen.airlight

@@ -42,6 +42,7 @@ def same(one, other):
     return all(torch.equal(a, b) for a, b in zip(weights_of(one), weights_of(other), strict=True))
 
 
+@pytest.mark.slow
 def test_it_learns_the_haze_of_a_toy(pairs):
     trained = learner(perceptual=0.0, adversarial=0.0)
     first = trained.update(pairs)

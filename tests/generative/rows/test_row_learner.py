@@ -27,6 +27,7 @@ def mixed(count, seed=0):
     return torch.stack([coin, category, 4 * coin - 2 + 0.5 * torch.randn(count, generator=rng)], dim=1)
 
 
+@pytest.mark.slow
 def test_it_learns_what_goes_together():
     rows = mixed(1000)
     learning = learner(table(rows, [1, 3, 0]))
@@ -68,6 +69,7 @@ def test_the_loss_bounds_the_surprise_of_the_best_model():
     assert entropy - 0.01 < loss < entropy + 0.15
 
 
+@pytest.mark.slow
 def test_pictures_are_learnt_by_convolutions():
     rng = torch.Generator().manual_seed(0)
     bright = torch.rand(256, 1, 1, 1, generator=rng).expand(-1, 3, 8, 8)

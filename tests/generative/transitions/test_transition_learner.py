@@ -9,6 +9,7 @@ from clairvoy.generative.transitions.learner import TransitionLearnerSettings
 from clairvoy.generative.transitions.vae import TransitionVAESettings
 
 
+@pytest.mark.slow
 def test_it_learns_a_world_of_numbers():
     world, unseen = turning(2000), turning(500, seed=5)
     learning = learner(world)
@@ -30,6 +31,7 @@ def test_it_learns_a_world_of_numbers():
     assert bool(((turn > 0) == (action == 1))[far].all())
 
 
+@pytest.mark.slow
 def test_it_learns_a_world_of_bits():
     world, unseen = dot(2000), dot(300, seed=5)
     learning = learner(world, members=1, learning_rate=3e-3)
@@ -43,6 +45,7 @@ def test_it_learns_a_world_of_bits():
     assert (paid - reward).abs().mean() < 0.1
 
 
+@pytest.mark.slow
 def test_it_draws_what_chance_decides_as_often_as_it_happens():
     world, unseen = coin(2000), coin(2000, seed=5)
     learning = learner(world, members=1)
@@ -59,6 +62,7 @@ def test_it_draws_what_chance_decides_as_often_as_it_happens():
     assert up[action == 1].float().mean() > up[action == 0].float().mean() + 0.2
 
 
+@pytest.mark.slow
 def test_noise_shrinks_to_what_is_left_and_can_grow_again():
     """The bound on it must not be a trap: a clamped parameter below it would never have a gradient again."""
     world = turning(500)
@@ -75,6 +79,7 @@ def test_noise_shrinks_to_what_is_left_and_can_grow_again():
     assert float(scale.min()) > -3
 
 
+@pytest.mark.slow
 def test_members_disagree_where_they_have_not_been():
     world = turning(1000, low=-1.0, high=0.0)
     learning = learner(world)

@@ -52,6 +52,7 @@ class NaiveEpisode:
 penalty = st.sampled_from([0.0, 0.1, 0.5])
 
 
+@pytest.mark.slow
 @settings(max_examples=25, deadline=None)
 @given(
     rows=st.integers(1, 4),

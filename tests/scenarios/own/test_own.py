@@ -61,6 +61,7 @@ def test_the_example_has_at_most_thirty_lines():
     assert 15 < len(code_lines(EXAMPLE)) <= 30
 
 
+@pytest.mark.slow
 def test_the_example_learns_to_drill_and_what_fields_look_like():
     scenario = OWN["drilling"]()
     run = cotrain(scenario, budget=300)

@@ -97,6 +97,7 @@ def test_more_knowledge_finds_more():
     assert score["random"] < score["raster"] < score["greedy"] <= score["oracle"]
 
 
+@pytest.mark.slow
 def test_with_time_the_oracle_finds_all_and_the_raster_scan_all_that_it_believes():
     scenes = synthetic_scenes(20, 4, 4, seed=2, noise=0.0)
     search = HazeSearch(scenes, 16, HazeSearchSettings(budget=5.0))
@@ -105,6 +106,7 @@ def test_with_time_the_oracle_finds_all_and_the_raster_scan_all_that_it_believes
     assert [found(search, policies[name]) for name in ("raster", "greedy", "oracle")] == [hazy] * 3
 
 
+@pytest.mark.slow
 def test_dqn_beats_the_raster_scan_at_half_the_budget():
     options = HazeSearchSettings(budget=0.5, preview=True)
     # Seeds 0 to 5 found 2.3 to 3.2 windows, 2.7 in the mean; the raster scan 2.1, the oracle 3.5.

@@ -109,6 +109,7 @@ def test_an_agent_is_judged_on_every_scene_with_and_without_a_thumbnail():
     assert found.score == pytest.approx(want, abs=1e-5)
 
 
+@pytest.mark.slow
 def test_it_learns_to_search():
     # Haze is one round patch here; docs/search.md has real scenes.
     training = SearchTraining(sets(0), sets(1), SETTINGS)
@@ -124,6 +125,7 @@ def test_it_learns_to_search():
 SHORT = replace(SETTINGS, steps=384, turn_every=1, judge_every=1)
 
 
+@pytest.mark.slow
 def test_the_same_seed_trains_the_same_agent_also_in_two_parts(tmp_path):
     """Scenes are turned in every round, and the run is stopped after the first: both must come back."""
 

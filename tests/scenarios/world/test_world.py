@@ -86,6 +86,7 @@ def same(first, second):
     return all(torch.equal(a, b) for a, b in zip(first, second, strict=True))
 
 
+@pytest.mark.slow
 def test_it_learns_the_corridor_and_the_agent():
     scenario = world(rollouts=64, batch=32, generate_after=60)
     run = cotrain(scenario, CotrainSettings(**RHYTHM), budget=300)
@@ -114,6 +115,7 @@ def test_it_learns_the_corridor_and_the_agent():
     assert (ended == ((after == 0) | (after == 7))).float().mean() > 0.95
 
 
+@pytest.mark.slow
 def test_every_batch_is_half_generated_once_there_is_something():
     scenario = trained()
     drawn = scenario.history.sample(20, batches=2)
@@ -130,6 +132,7 @@ def test_every_batch_is_half_generated_once_there_is_something():
     )  # begins with the fourth, at 16 steps of 4 environments
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("environment", [Corridor, Planes, Frames], ids=["numbers", "bits", "frames"])
 def test_a_resumed_run_is_the_uninterrupted_one(environment, tmp_path):
     whole = trained(world(environment(4)))
@@ -148,6 +151,7 @@ def test_a_resumed_run_is_the_uninterrupted_one(environment, tmp_path):
     assert same(whole_of(whole), whole_of(resumed))
 
 
+@pytest.mark.slow
 def test_the_same_seed_is_the_same_run_and_another_another(reference):
     assert same(whole_of(reference), whole_of(trained()))
     assert not same(agent_of(reference), agent_of(trained(world(seed=1))))
@@ -164,6 +168,7 @@ def test_resume_before_there_is_a_generator(reference, tmp_path):
     assert same(whole_of(reference), whole_of(trained(checkpoint=file, resume=True)))
 
 
+@pytest.mark.slow
 def test_train_online_drives_it_and_resumes_exactly(tmp_path):
     online = OnlineSettings(evaluate_every=80, episodes=16)
 
@@ -190,6 +195,7 @@ def test_train_online_drives_it_and_resumes_exactly(tmp_path):
     assert same(whole_of(whole.scenario), whole_of(resumed.scenario))
 
 
+@pytest.mark.slow
 def test_an_environment_that_cannot_tell_its_state_resumes_too(tmp_path):
     def cartpole():
         return world(FromGymnasium(gymnasium.make_vec("CartPole-v1", 4, vectorization_mode="sync")))
@@ -233,6 +239,7 @@ def test_without_the_gate_all_are_admitted():
     assert bool((scenario.history.generated.recent(10**6).tau < 0.99).any())
 
 
+@pytest.mark.slow
 def test_the_gate_and_its_shuffled_control_admit_alike():
     judged, rates = admitted(horizon=1)
     shuffled, control = admitted(horizon=1, shuffled_gate=True)
@@ -308,6 +315,7 @@ def test_errors():
             WorldSettings(**changes)
 
 
+@pytest.mark.slow
 def test_nothing_is_made_up_before_something_has_happened():
     """Rewards other than the usual one, and ends; the corridor has both."""
 
@@ -341,6 +349,7 @@ def test_an_environment_that_forbids_actions_is_refused():
     assert not left_of_second.any()
 
 
+@pytest.mark.slow
 def test_a_batch_of_the_generator_is_never_of_ends_and_surprises_alone():
     scenario = trained(world(batch=1, ends=0.6, surprising=0.3))
     _, place = scenario._lesson(Feedback())
@@ -403,6 +412,7 @@ class Chance:
         return torch.ones(8, 2, dtype=torch.bool)
 
 
+@pytest.mark.slow
 def test_generated_steps_end_as_often_as_real_ones():
     """An eighth of the generator's batch are ends, and yet it makes them as seldom as they are."""
     scenario = trained(world(Chance(), surprising=0.0, batch=64), budget=130)

@@ -86,6 +86,27 @@ def _whose(path: Path) -> str:
         return "it does not say which"
 
 
+def refuse_a_second_run(folder: Path, resume: bool, *held: Path) -> None:
+    """Refuse to begin a run where one has been, unless it is to go on.
+
+    Parameters
+    ----------
+    folder
+        Of the run.
+    resume
+        Whether it is to go on.
+    held
+        Files that only a run leaves there.
+
+    Raises
+    ------
+    FileError
+        One of them is there.
+    """
+    if not resume and any(path.exists() for path in held):
+        raise FileError(f"{folder}: holds a run already; add --resume to continue it, or name another folder")
+
+
 def keep_result(path: Path, write: Callable[[Path], None]) -> None:
     """Write what a training came to; where that fails, into another folder, so that it is not lost.
 

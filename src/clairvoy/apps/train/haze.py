@@ -14,9 +14,9 @@ from torch import Tensor
 
 from clairvoy.apps.outputs import check_writable
 from clairvoy.apps.train.between_rounds import interrupts_between_rounds, say_stopped
-from clairvoy.apps.train.folder import alone_in, keep_result
+from clairvoy.apps.train.folder import alone_in, keep_result, refuse_a_second_run
 from clairvoy.apps.train.log import RunLog
-from clairvoy.apps.train.options import add_clear, add_run, deadline_of
+from clairvoy.apps.train.options import add_clear, add_out, add_run, deadline_of
 from clairvoy.apps.train.recipe import follow
 from clairvoy.apps.train.record import asked, refuse_another_run, write_record
 from clairvoy.cotraining.loop import CotrainSettings, Feedback, cotrain
@@ -92,9 +92,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar=("HAZY", "CLEAR"),
         help="folders of real pairs to learn from as well",
     )
-    parser.add_argument(
-        "--out", type=Path, required=True, metavar="RUN", help="folder for checkpoint, weights and logs"
-    )
+    add_out(parser)
     parser.add_argument(
         "--updates",
         type=int,
@@ -145,7 +143,7 @@ def run(args: argparse.Namespace) -> int:
         )
     if args.learning_rate is not None and not 0 < args.learning_rate < 1:
         raise SettingsError(f"--learning-rate is {args.learning_rate}; it must lie between 0 and 1")
-    _refuse_a_second(args, checkpoint)
+    refuse_a_second_run(args.out, args.resume, checkpoint)
     check_writable([checkpoint])
     deadline = deadline_of(args)
     if args.resume:
@@ -168,7 +166,7 @@ def _calibrate(args: argparse.Namespace, scenario: HazeScenario, weights: Path) 
 
 def _train(args: argparse.Namespace, scenario: HazeScenario, weights: Path, deadline: float | None) -> int:
     checkpoint = args.out / "checkpoint.pt"
-    _refuse_a_second(args, checkpoint)  # another run may have begun meanwhile
+    refuse_a_second_run(args.out, args.resume, checkpoint)  # another run may have begun meanwhile
     settings = CotrainSettings(
         budget=args.updates, seed=args.seed, feedback=Feedback(**dict.fromkeys(args.without, False))
     )
@@ -193,13 +191,6 @@ def _train(args: argparse.Namespace, scenario: HazeScenario, weights: Path, dead
     keep_result(weights, lambda path: save_weights(path, scenario.parts, notes))
     print(f"trained: {weights}", file=sys.stderr)
     return 0
-
-
-def _refuse_a_second(args: argparse.Namespace, checkpoint: Path) -> None:
-    if not args.resume and checkpoint.exists():
-        raise FileError(
-            f"{args.out}: holds a run already; add --resume to continue it, or name another folder"
-        )
 
 
 SAME = (

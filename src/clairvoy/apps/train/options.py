@@ -23,6 +23,17 @@ def add_clear(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_out(parser: argparse.ArgumentParser) -> None:
+    """Where a run is kept."""
+    parser.add_argument(
+        "--out",
+        type=Path,
+        required=True,
+        metavar="RUN",
+        help="folder for checkpoint, weights, pictures and logs",
+    )
+
+
 def add_run(
     parser: argparse.ArgumentParser, paths: Sequence[str] = (), *, device: str, without: str = ""
 ) -> None:

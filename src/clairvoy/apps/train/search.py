@@ -10,9 +10,9 @@ from pathlib import Path
 from clairvoy.apps.outputs import check_writable
 from clairvoy.apps.progress import Progress
 from clairvoy.apps.train.between_rounds import interrupts_between_rounds, say_stopped
-from clairvoy.apps.train.folder import alone_in, keep_result
+from clairvoy.apps.train.folder import alone_in, keep_result, refuse_a_second_run
 from clairvoy.apps.train.log import RunLog
-from clairvoy.apps.train.options import add_clear, add_run, deadline_of
+from clairvoy.apps.train.options import add_clear, add_out, add_run, deadline_of
 from clairvoy.apps.train.record import asked, refuse_another_run, write_record
 from clairvoy.errors import FileError, SettingsError
 from clairvoy.imaging.files import find_photographs
@@ -39,9 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="NAME|FILE",
         help="weights whose generator and discriminator are kept, such as fast",
     )
-    parser.add_argument(
-        "--out", type=Path, required=True, metavar="RUN", help="folder for checkpoint, weights and logs"
-    )
+    add_out(parser)
     parser.add_argument(
         "--steps",
         type=int,
@@ -61,7 +59,7 @@ def run(args: argparse.Namespace) -> int:
     if args.steps < 1:
         raise SettingsError(f"--steps is {args.steps}; give at least 1")
     deadline, device = deadline_of(args), choose_device(args.device)
-    _refuse_a_second(args, checkpoint, weights)
+    refuse_a_second_run(args.out, args.resume, checkpoint, weights)
     check_writable([checkpoint, weights])
     paths = find_photographs(args.clear, recursive=True)
     if len(paths) < 2:
@@ -77,18 +75,13 @@ def run(args: argparse.Namespace) -> int:
     learn, held_out = _scenes(paths, parts, settings, args.quiet)
     training = SearchTraining(learn, held_out, settings, device)
     with alone_in(args.out):
-        _refuse_a_second(args, checkpoint, weights)  # another run may have begun meanwhile
+        refuse_a_second_run(
+            args.out, args.resume, checkpoint, weights
+        )  # another run may have begun meanwhile
         if not args.resume:
             made = {"search": asdict(settings), "device": str(device)}
             write_record(args.out, same | {"updates": training.planned_rounds}, made, files)
         return _train(args, training, parts, deadline)
-
-
-def _refuse_a_second(args: argparse.Namespace, checkpoint: Path, weights: Path) -> None:
-    if not args.resume and (checkpoint.exists() or weights.exists()):
-        raise FileError(
-            f"{args.out}: holds a run already; add --resume to continue it, or name another folder"
-        )
 
 
 def _train(args: argparse.Namespace, training: SearchTraining, parts: Parts, deadline: float | None) -> int:

@@ -14,14 +14,14 @@ import torch
 
 from clairvoy.apps.outputs import check_writable
 from clairvoy.apps.train.between_rounds import interrupts_between_rounds, say_stopped
-from clairvoy.apps.train.folder import alone_in, keep_result
+from clairvoy.apps.train.folder import alone_in, keep_result, refuse_a_second_run
 from clairvoy.apps.train.log import RunLog
-from clairvoy.apps.train.options import add_environment, add_run, deadline_of, environment_options
+from clairvoy.apps.train.options import add_environment, add_out, add_run, deadline_of, environment_options
 from clairvoy.apps.train.record import asked, refuse_other_settings, write_record
 from clairvoy.cotraining.loop import Cotraining, Feedback
 from clairvoy.environments.by_name import EnvironmentOptions
 from clairvoy.environments.handed_in import as_environment
-from clairvoy.errors import FileError, SettingsError
+from clairvoy.errors import SettingsError
 from clairvoy.qlearning.environment import BatchedEnvironment
 from clairvoy.qlearning.online import OnlineSettings, Trained, train_online
 from clairvoy.qlearning.rollout import LONGEST, evaluate
@@ -52,13 +52,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help="CartPole-v1 or another id of gymnasium with discrete actions, MinAtar/Breakout, ALE/Pong-v5",
     )
-    parser.add_argument(
-        "--out",
-        type=Path,
-        required=True,
-        metavar="RUN",
-        help="folder for checkpoint, weights, pictures and logs",
-    )
+    add_out(parser)
     parser.add_argument(
         "--steps", type=int, default=10_000, help="real steps of the environment (default: %(default)s)"
     )
@@ -99,10 +93,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _refuse_another(args: argparse.Namespace, checkpoint: Path) -> None:
-    if not args.resume and checkpoint.exists():
-        raise FileError(
-            f"{args.out}: holds a run already; add --resume to continue it, or name another folder"
-        )
+    refuse_a_second_run(args.out, args.resume, checkpoint)
     if args.resume:
         refuse_other_settings(args.out, asked(args, SAME))
 
