@@ -43,7 +43,7 @@ DEFAULT_WEIGHTS = "fast"
 PRESETS: dict[str, tuple[int, ...]] = {"fast": (), "fine": (320 * 320, 384 * 384)}
 """Areas, in pixels, of further looks at a picture beside the usual one, each as it is and mirrored: what one look gets
 wrong another may not."""
-SURE_FROM = 0.9
+SURE_FROM = 0.93
 """Probability of haze from which all of it is taken away; between `RESTORE_FROM` and this, a part."""
 
 
@@ -52,7 +52,7 @@ class Report:
     """What was found in a picture, and how far to trust what was made of it."""
 
     haze: bool
-    """Whether there may be haze: no if the agent is sure that there is none."""
+    """The agent recognised haze: what is found is taken away, the more the surer the agent is."""
     haze_probability: float
     """Calibrated probability in [0, 1] that there is haze."""
     mean_transmission: float
@@ -95,7 +95,7 @@ class Result:
 
     @property
     def transmission(self) -> np.ndarray:
-        """(H, W) float32 in (0, 1]."""
+        """What the generator believes, (H, W) float32 in (0, 1]; noise may have kept the restoration from using all of it."""
         return self._transmission()
 
     @property
@@ -201,18 +201,21 @@ class Dehazer:
         probability = parts.calibration.haze_probability(found.value, haze)
         amount = strength * (1.0 if force else how_much(probability))
 
-        grid, airlight = seen.grid, seen.airlight
+        believed = grid = seen.grid
+        airlight = seen.airlight
         if amount and samples > 1:
             chosen = best_restoration(
                 parts.generator, parts.discriminator, small, parts.generator.encode(small), samples,
                 torch.Generator().manual_seed(0),
             )  # fmt: skip
             if chosen.kept:
-                grid = parts.generator.decode(chosen.draw.z, chosen.draw.density)
+                believed = grid = parts.generator.decode(chosen.draw.z, chosen.draw.density)
                 airlight = chosen.draw.airlight
         if amount:
             grid = within_noise(within_signal(grid, small, airlight), noise_level(pixels))
         whole = FullResolution.of(parts.generator, grid[0], airlight)
+        # The map says where there is haze, also where too little is left behind it to be brought out.
+        seen_through = FullResolution.of(parts.generator, believed[0], airlight)
         threads = torch.get_num_threads()
         restored = whole.restore(pixels, amount, threads=threads) if amount else pixels
         if hidden is not None and amount:
@@ -240,7 +243,7 @@ class Dehazer:
             rebuild(restored),
             report,
             airlight.flatten().float().cpu().numpy(),
-            lambda: _seen_through(whole, own, hidden, threads),
+            lambda: _seen_through(seen_through, own, hidden, threads),
             perceiver.tau(seen)[0, 0].float().cpu().numpy(),
         )
 

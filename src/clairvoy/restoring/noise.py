@@ -20,7 +20,7 @@ from clairvoy.imaging.picture_kinds import peak
 
 VISIBLE = 0.05
 """Deviation, in a range of 1, that noise may reach in the restored picture."""
-FAINT = 0.01
+FAINT = 0.02
 """Distance of a colour from the airlight, in a range of 1, that may be doubled and no more: it is as much the error of
 the airlight as it is signal. Larger ones may grow in proportion."""
 TILE = 64
