@@ -20,10 +20,8 @@ help:  ## show this list
 
 run: $(INSTALLED)  ## restore the hazy photograph in examples/ (another one: make run PHOTO=mine.jpg)
 	@test -n "$$CLAIRVOY_PHOTO" || { echo "no photograph in examples/hazy; name one: make run PHOTO=mine.jpg" >&2; exit 2; }
-	@# The weights restore the example but do not recognise its mist by themselves (docs/benchmarks.md); others are not forced.
-	@case "$$CLAIRVOY_PHOTO" in examples/hazy/*) force=--force ;; *) force= ;; esac; \
-	name="$${CLAIRVOY_PHOTO##*/}"; beside="$$CLAIRVOY_OUT/$${name%.*}"; \
-	$(BIN)/clairvoy clear --overwrite $$force -o "$$CLAIRVOY_OUT/" \
+	@name="$${CLAIRVOY_PHOTO##*/}"; beside="$$CLAIRVOY_OUT/$${name%.*}"; \
+	$(BIN)/clairvoy clear --overwrite -o "$$CLAIRVOY_OUT/" \
 		--report "$$beside.report.json" --comparison "$$beside.comparison.png" -- "$$CLAIRVOY_PHOTO" && \
 	printf '%s\n' "before, haze, after, confidence $$beside.comparison.png" "report                          $$beside.report.json"
 

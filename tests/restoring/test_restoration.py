@@ -9,7 +9,7 @@ from clairvoy.imaging.files import read
 from clairvoy.imaging.haze import add_haze
 from clairvoy.restoring.dehazer import Dehazer
 
-EXAMPLE = "examples/hazy/tea-gardens.jpg"
+EXAMPLE = "examples/hazy/salcantay.jpg"
 
 
 @pytest.fixture(scope="module")

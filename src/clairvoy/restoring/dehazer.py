@@ -95,7 +95,7 @@ class Result:
 
     @property
     def transmission(self) -> np.ndarray:
-        """What the generator believes, (H, W) float32 in (0, 1]; noise may have kept the restoration from using all of it."""
+        """As believed, (H, W) float32 in (0, 1]; noise may have kept the restoration from using all of it."""
         return self._transmission()
 
     @property
