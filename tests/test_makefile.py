@@ -69,7 +69,7 @@ def test_a_name_from_the_environment_and_another_folder(run):
     assert told[-1] == "a $b.tif"
 
 
-def test_the_example_is_forced(run):
+def test_the_example_is_treated_as_any_other(run):
     told = run()
-    assert "--force" in told
+    assert "--force" not in told
     assert told[-1] == "examples/hazy/mist.jpg"
