@@ -95,6 +95,16 @@ def test_where_no_process_can_be_started_all_is_done_in_this_one(folder):
     assert sorted(written()) == ["a.png", "b.png", "c.png", "d.png"]
 
 
+def test_workers_that_are_all_lost_at_once_are_not_waited_for(folder, monkeypatch):
+    """Both pipes end in one round of waiting, which a slow start of one of them hides."""
+    photographs("a.png", "b.png", "c.png")
+    args = _parser(["clear"]).parse_args(["clear", "in", "-o", "out"])
+    jobs = plan(args.inputs, args.output, Extras()).jobs
+    crew = workers._Crew(jobs, None, lambda settings: lambda job: job.name, lambda job: None, 2)
+    monkeypatch.setattr(crew, "_failed_starts", workers._FAILED_STARTS)
+    assert dict(crew._pass(range(3), 2)) == {k: jobs[k].name for k in range(3)}
+
+
 def test_workers_are_as_many_as_cores_memory_and_photographs_allow(monkeypatch):
     monkeypatch.setattr(workers, "_cores", lambda: 8)
     monkeypatch.setattr(workers, "_free_memory", lambda: 64_000_000_000)

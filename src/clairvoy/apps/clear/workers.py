@@ -130,6 +130,10 @@ class _Crew:
         waiting = deque(numbers)
         while waiting or self._busy():
             useless = self._failed_starts >= _FAILED_STARTS
+            if useless and not self._workers:
+                # Asked before anything is waited for: all may have been lost at once, and nobody would answer.
+                yield from self._do_without(waiting)
+                continue
             while not useless and len(self._workers) < min(count, len(waiting) + len(self._busy())):
                 self._workers.append(self._hire())
             for worker in self._workers:
@@ -150,8 +154,6 @@ class _Crew:
                 worker.ready, self._failed_starts = True, 0
                 if number is not None:
                     yield number, outcome
-            if useless and not self._workers:
-                yield from self._do_without(waiting)
 
     def _busy(self) -> list[_Worker]:
         return [worker for worker in self._workers if worker.number is not None]
