@@ -11,8 +11,8 @@ from clairvoy.errors import SettingsError
 from clairvoy.qlearning.dqn import DQN, DQNSettings
 from clairvoy.qlearning.encoders import network_for
 from clairvoy.qlearning.environment import ObservationSpec
+from clairvoy.qlearning.evaluated import EvaluatedTraining
 from clairvoy.qlearning.qnetwork import initialise
-from clairvoy.qlearning.rounds import EvaluatedTraining
 from clairvoy.qlearning.transitions import Transitions
 from clairvoy.qlearning.units import settle
 
@@ -152,7 +152,7 @@ def test_evaluation_keeps_the_weights_that_acted():
     """What is evaluated is the average, so that is what must be kept."""
     learner = agent(average=SHARE)
     learner.update(batch())
-    training = SimpleNamespace(agent=learner, steps=8, budget=8, round=dict)
+    training = SimpleNamespace(agent=learner, steps=8, budget=8, over=True, round=dict)
     run = EvaluatedTraining(training, lambda: (1.0, {}), every=8)
     run.round()
     assert torch.equal(run.best.network["values"], learner.averaged.values)

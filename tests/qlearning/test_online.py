@@ -58,8 +58,8 @@ def test_it_learns_and_resumes_exactly(kind, tmp_path):
         whole, Corridor(64), SETTINGS, report=lambda steps, told: reports.append((steps, told))
     )
     assert done.finished
-    assert done.best.mean_return == pytest.approx(best_possible(SETTINGS.seed), abs=0.03)
-    assert done.best.mean_return == max(value for _, value in done.evaluations)
+    assert done.best.score == pytest.approx(best_possible(SETTINGS.seed), abs=0.03)
+    assert done.best.score == max(value for _, value in done.evaluations)
     assert [steps for steps, told in reports if "evaluation/return" in told] == [
         s for s, _ in done.evaluations
     ]
@@ -100,7 +100,7 @@ def test_the_best_weights_are_kept_though_later_ones_are_worse():
 
     training = Spoilt(pqn().agent, Corridor(16), 6_000)
     done = train_online(training, Corridor(64), SETTINGS)
-    assert done.evaluations[-1][1] < done.best.mean_return - 0.1
+    assert done.evaluations[-1][1] < done.best.score - 0.1
     assert done.best.steps <= 3200
     held = training.agent.network.state_dict()
     assert all(torch.equal(held[name], value) for name, value in done.best.network.items())
@@ -112,7 +112,7 @@ def test_it_stops_at_the_return_wanted():
     done = train_online(training, Corridor(64), OnlineSettings(1000, 64, stop_at=0.4))
     assert done.finished
     assert training.steps < 20_000
-    assert done.best.mean_return >= 0.4 > max([value for _, value in done.evaluations[:-1]], default=-1)
+    assert done.best.score >= 0.4 > max([value for _, value in done.evaluations[:-1]], default=-1)
 
 
 def test_warm_up_acts_at_random_and_learns_nothing():

@@ -11,6 +11,7 @@ each half helps the other.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -149,6 +150,7 @@ def cotrain(
     resume: bool = False,
     report: Report | None = None,
     deadline: float | None = None,
+    pause: Callable[[], None] | None = None,
 ) -> Run:
     """Train all parts of a scenario together.
 
@@ -166,6 +168,8 @@ def cotrain(
         Called after each update with its number and its metrics. The training stops where it gives False.
     deadline
         `time.monotonic()` at which to stop as if interrupted.
+    pause
+        Called before every update; it may raise KeyboardInterrupt, which stops as Ctrl-C does.
 
     Returns
     -------
@@ -176,7 +180,7 @@ def cotrain(
     loop = Cotraining(scenario, settings, budget)
     finished = run_rounds(
         loop,
-        Limits(deadline),
+        Limits(deadline, pause),
         checkpoint=checkpoint,
         resume=resume,
         report=report,

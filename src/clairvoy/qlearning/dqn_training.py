@@ -85,6 +85,11 @@ class DQNTraining:
         self.settling = Settling()
         self.observation: Observation = environment.reset(self.episodes)
 
+    @property
+    def over(self) -> bool:
+        """Whether the budget is spent."""
+        return self.steps >= self.budget
+
     def round(self) -> dict[str, float]:
         """Act, then learn; returns the metrics of `learn_from_history`, none during the warm-up."""
         settings = self.settings

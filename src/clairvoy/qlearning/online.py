@@ -14,8 +14,9 @@ import torch
 
 from clairvoy.errors import at_least
 from clairvoy.qlearning.environment import BatchedEnvironment
+from clairvoy.qlearning.evaluated import EvaluatedTraining, Trained, Training
 from clairvoy.qlearning.rollout import LONGEST, evaluate
-from clairvoy.qlearning.rounds import Best, EvaluatedTraining, Limits, Report, Training, run_rounds
+from clairvoy.qlearning.rounds import Limits, Report, run_rounds
 
 
 @dataclass(frozen=True)
@@ -37,17 +38,6 @@ class OnlineSettings:
 
     def __post_init__(self) -> None:
         at_least(self, 1, "evaluate_every", "episodes", "longest")
-
-
-@dataclass
-class Trained:
-    """What `train_online` gave."""
-
-    best: Best
-    evaluations: list[tuple[int, float]]
-    """Steps and mean return of all of them, in order."""
-    finished: bool
-    """False if it was interrupted before the budget was spent; resume it then."""
 
 
 def train_online(
@@ -82,7 +72,8 @@ def train_online(
         `time.monotonic()` at which to stop as if interrupted; also in an evaluation, which is then done again when the
         run is resumed.
     pause
-        Called before every step of an evaluation; it may raise KeyboardInterrupt, which stops as Ctrl-C does.
+        Called before every round and every step of an evaluation; it may raise KeyboardInterrupt, which stops as Ctrl-C
+        does.
 
     Raises
     ------
@@ -119,5 +110,4 @@ def train_online(
         report=report,
         save_seconds=settings.save_seconds,
     )
-    run.take_best()
-    return Trained(run.best, run.evaluations, finished)
+    return run.result(finished)

@@ -252,6 +252,11 @@ class PQNTraining:
         self.running = torch.zeros(environment.num_envs)
         self._stretch: Stretch | None = None
 
+    @property
+    def over(self) -> bool:
+        """Whether the budget is spent."""
+        return self.steps >= self.budget
+
     def round(self) -> dict[str, float]:
         """One stretch and what is learnt from it; returns the metrics of `PQN.learn`, and of the episodes ended."""
         settings, agent = self.agent.settings, self.agent

@@ -7,6 +7,7 @@ import torch
 
 from clairvoy.errors import SettingsError
 from clairvoy.qlearning.pqn import PQNSettings
+from clairvoy.qlearning.rounds import Limits
 from clairvoy.scenarios.haze.search import HazeSearch, HazeSearchSettings
 from clairvoy.scenarios.haze.synthetic_scenes import synthetic_scenes
 from clairvoy.scenarios.search_agent.baselines import explorer
@@ -119,7 +120,7 @@ def test_it_learns_to_search():
     assert after.score > before.score + 0.3, (before, after)
     assert after.found > 0.5
     assert trained.finished
-    assert trained.best.metrics["held_out/score"] == trained.best.mean_return == training.judge().score
+    assert trained.best.metrics["held_out/score"] == trained.best.score == training.judge().score
 
 
 SHORT = replace(SETTINGS, steps=384, turn_every=1, judge_every=1)
@@ -147,6 +148,25 @@ def test_the_same_seed_trains_the_same_agent_also_in_two_parts(tmp_path):
     assert second.ways == whole.ways
     with pytest.raises(SettingsError, match="seed is 1, the saved run had 0"):
         train_search(training(seed=1), checkpoint=file, resume=True)
+
+
+def test_an_evaluation_that_is_stopped_is_done_again_and_nothing_else(tmp_path):
+    def stop_in_the_second_evaluation():
+        calls.append(first.rounds)
+        if calls.count(2) == 3:
+            raise KeyboardInterrupt
+
+    def training():
+        return SearchTraining(sets(0), sets(1), SHORT)
+
+    whole, first, second, calls, file = training(), training(), training(), [], tmp_path / "run.pt"
+    done = train_search(whole)
+    part = train_search(first, Limits(pause=stop_in_the_second_evaluation), checkpoint=file)
+    assert (part.finished, first.rounds, len(part.evaluations)) == (False, 2, 1)
+    rest = train_search(second, checkpoint=file, resume=True)
+    assert rest.evaluations == done.evaluations
+    for name, value in whole.agent.network.state_dict().items():
+        assert torch.equal(value, second.agent.network.state_dict()[name]), name
 
 
 def test_bad_settings_are_named():

@@ -181,7 +181,7 @@ def test_train_online_drives_it_and_resumes_exactly(tmp_path):
     assert done.finished
     assert reports == [4 * round for round in range(1, BUDGET + 1)]
     assert [steps for steps, _ in done.evaluations] == [80, 160, 240]
-    assert done.best.mean_return == max(value for _, value in done.evaluations)
+    assert done.best.score == max(value for _, value in done.evaluations)
 
     def stop(steps, told):
         if steps == 4 * 47:
@@ -193,6 +193,15 @@ def test_train_online_drives_it_and_resumes_exactly(tmp_path):
     again = train_online(resumed, Corridor(16), online, checkpoint=file, resume=True)
     assert again.evaluations == done.evaluations
     assert same(whole_of(whole.scenario), whole_of(resumed.scenario))
+
+
+def test_train_online_does_all_updates_also_where_the_agent_acts_in_few_of_them():
+    loop = Cotraining(world(), CotrainSettings(**RHYTHM, act_every=4), 10)
+    done = train_online(loop, Corridor(4), OnlineSettings(evaluate_every=4, episodes=4))
+    assert done.finished
+    assert (loop.update, loop.acted) == (10, 3)
+    # After each time it acted, and at the end.
+    assert [steps for steps, _ in done.evaluations] == [4, 8, 12, 12]
 
 
 @pytest.mark.slow

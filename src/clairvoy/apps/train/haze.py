@@ -174,13 +174,14 @@ def _train(args: argparse.Namespace, scenario: HazeScenario, weights: Path, dead
         write_record(args.out, asked(args, SAME), _settings(scenario, settings), _files(args))
     log = RunLog(args.out, args.updates, args.quiet, lambda: pictures(scenario))
     with interrupts_between_rounds() as interrupts:
-
-        def report(update: int, metrics: dict[str, float]) -> None:
-            log(update, metrics)
-            interrupts.check()
-
         done = cotrain(
-            scenario, settings, checkpoint=checkpoint, resume=args.resume, report=report, deadline=deadline
+            scenario,
+            settings,
+            checkpoint=checkpoint,
+            resume=args.resume,
+            report=log,
+            deadline=deadline,
+            pause=interrupts.check,
         )
     log.close()
     if done.interrupted:

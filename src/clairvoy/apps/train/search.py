@@ -70,7 +70,7 @@ def run(args: argparse.Namespace) -> int:
     files = {"clear": paths} | ({"start": [Path(args.start)]} if Path(args.start).is_file() else {})
     if args.resume:
         refuse_another_run(args.out, same, files)
-    parts = load_weights(args.start, fresh_agent=True)
+    parts = load_weights(args.start, fresh_agent=True).to(device)
     settings = SearchTrainingSettings(seed=args.seed, steps=args.steps)
     learn, held_out = _scenes(paths, parts, settings, args.quiet)
     training = SearchTraining(learn, held_out, settings, device)
@@ -92,7 +92,6 @@ def _train(args: argparse.Namespace, training: SearchTraining, parts: Parts, dea
 
         def report(steps: int, metrics: dict[str, float]) -> None:
             log(training.rounds, metrics | {"agent/steps": float(steps)})
-            interrupts.check()
 
         trained = train_search(
             training,

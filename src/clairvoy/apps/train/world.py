@@ -23,7 +23,8 @@ from clairvoy.environments.by_name import EnvironmentOptions
 from clairvoy.environments.handed_in import as_environment
 from clairvoy.errors import SettingsError
 from clairvoy.qlearning.environment import BatchedEnvironment
-from clairvoy.qlearning.online import OnlineSettings, Trained, train_online
+from clairvoy.qlearning.evaluated import Trained
+from clairvoy.qlearning.online import OnlineSettings, train_online
 from clairvoy.qlearning.rollout import LONGEST, evaluate
 from clairvoy.restoring.device import choose_device
 from clairvoy.scenarios.world.dream_pictures import dream_pictures
@@ -116,7 +117,6 @@ def _train(
 
         def report(steps: int, metrics: Mapping[str, float]) -> None:
             log(loop.update, {**metrics, "agent/steps": float(steps)})
-            interrupts.check()
 
         def pause() -> None:
             interrupts.check()

@@ -17,10 +17,10 @@ import torch
 from torch import Tensor, nn
 
 from clairvoy.errors import SettingsError, between
-from clairvoy.qlearning.online import Trained
+from clairvoy.qlearning.evaluated import EvaluatedTraining, Trained
 from clairvoy.qlearning.policy import greedy, linear_schedule
 from clairvoy.qlearning.pqn import PQN, PQNSettings, PQNTraining
-from clairvoy.qlearning.rounds import EvaluatedTraining, Limits, Report, run_rounds
+from clairvoy.qlearning.rounds import Limits, Report, run_rounds
 from clairvoy.restoring.parts import Parts, new_agent
 from clairvoy.scenarios.haze.scene_set import SceneSet
 from clairvoy.scenarios.haze.search import HazeSearch, HazeSearchSettings
@@ -180,6 +180,7 @@ def judge(
     search: HazeSearchSettings,
     seed: int = 0,
     device: str | torch.device = "cpu",
+    pause: Callable[[], None] | None = None,
 ) -> Judgement:
     """Let an agent search each scene once, half of the episodes with a thumbnail, without exploration.
 
@@ -195,6 +196,8 @@ def judge(
         Of the starts.
     device
         Where the agent lies.
+    pause
+        Called before every step; what it raises ends the evaluation.
     """
     scores, found, read = [], [], []
     for scenes in sets:
@@ -211,6 +214,8 @@ def judge(
             running = torch.ones(len(hazy), dtype=torch.bool, device=device)
             last: dict[str, Tensor] = {}
             while bool(running.any()):
+                if pause is not None:
+                    pause()
                 step = environment.step(greedy(agent(observation), environment.action_mask()))
                 earned += step.reward * running
                 last = {
@@ -226,7 +231,7 @@ def judge(
 
 
 class SearchTraining:
-    """A training of the search agent, in rounds; a `qlearning.rounds.Training`. `train_search` drives it.
+    """A training of the search agent, in rounds; a `qlearning.evaluated.Training`. `train_search` drives it.
 
     Parameters
     ----------
@@ -282,6 +287,11 @@ class SearchTraining:
         return self.loop.budget
 
     @property
+    def over(self) -> bool:
+        """Whether the budget is spent."""
+        return self.loop.over
+
+    @property
     def steps_of_a_round(self) -> int:
         """Steps of all episodes together in one round."""
         return self.settings.pqn.stretch * self.environment.num_envs
@@ -303,9 +313,9 @@ class SearchTraining:
             self._turn([int(self.turns.integers(8)) for _ in self.ways])
         return {f"agent/{name}": value for name, value in metrics.items()}
 
-    def judge(self) -> Judgement:
-        """What the agent as it is now earns on the scenes held out."""
-        return judge(self.agent.network, self.held_out, self.settings.search, device=self.device)
+    def judge(self, pause: Callable[[], None] | None = None) -> Judgement:
+        """What the agent as it is now earns on the scenes held out; for `pause` see `judge`."""
+        return judge(self.agent.network, self.held_out, self.settings.search, device=self.device, pause=pause)
 
     def state_dict(self) -> dict[str, Any]:
         """Everything that later rounds depend on, but for the scenes: make the training on the same ones."""
@@ -352,13 +362,13 @@ def train_search(
     Trained
         ``best.metrics`` holds ``held_out/score``, ``held_out/found`` and ``held_out/read``, see `Judgement`.
     """
+    limits = limits or Limits()
 
     def judged() -> tuple[float, dict[str, float]]:
-        found = training.judge()
+        found = training.judge(limits.check)
         return found.score, {f"held_out/{name}": value for name, value in asdict(found).items()}
 
     every = training.settings.judge_every * training.steps_of_a_round
     run = EvaluatedTraining(training, judged, every, same={"seed": training.settings.seed})
     finished = run_rounds(run, limits, checkpoint=checkpoint, resume=resume, report=report)
-    run.take_best()
-    return Trained(run.best, run.evaluations, finished)
+    return run.result(finished)
