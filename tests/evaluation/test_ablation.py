@@ -52,11 +52,11 @@ def test_the_table_names_all_arms_and_marks_what_excludes_zero():
 
 @pytest.mark.slow
 def test_the_figure_shows_every_arm_in_its_colour():
-    from clairvoy.drawing.ablation_figure import COLOURS
+    from clairvoy.drawing.palette import PAPER_SERIES
 
     picture = draw(ablation(0.5))
     colours = {tuple(colour) for colour in picture.reshape(-1, 3)[::1].tolist()}
-    assert set(COLOURS[: len(ARMS)]) <= colours
+    assert set(PAPER_SERIES[: len(ARMS)]) <= colours
 
 
 def test_ticks_are_round_and_few():
