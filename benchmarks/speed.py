@@ -27,7 +27,7 @@ from peers import AODNet, dark_channel_opencv
 
 from clairvoy import Dehazer
 from clairvoy.imaging.files import read
-from clairvoy.restoring import dehazer
+from clairvoy.restoring import full_resolution
 
 EXAMPLE = Path(__file__).parent.parent / "examples" / "hazy"
 LARGEST_AOD = 9e6
@@ -76,11 +76,11 @@ def _methods(clairvoy: Dehazer) -> dict[str, Callable[[Bytes], object]]:
     aod = AODNet().eval()
 
     def by_torch(picture: Bytes) -> object:
-        kept, dehazer.FUSED_FROM = dehazer.FUSED_FROM, sys.maxsize
+        kept, full_resolution.COMPILED_FROM = full_resolution.COMPILED_FROM, sys.maxsize
         try:
             return clairvoy(picture, force=True).image
         finally:
-            dehazer.FUSED_FROM = kept
+            full_resolution.COMPILED_FROM = kept
 
     @torch.inference_mode()
     def aod_eager(picture: Bytes) -> object:
