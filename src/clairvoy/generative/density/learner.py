@@ -7,8 +7,6 @@ resolution, and reading it is what costs.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from clairvoy.generative import losses
+from clairvoy.generative.adversary import frozen
 from clairvoy.generative.density.bilateral_grid import slice_grid
 from clairvoy.generative.density.discriminator import CLEAR, HAZY, Discriminator
 from clairvoy.generative.density.vae import DensityVAE, Field, density_of
@@ -66,20 +65,7 @@ class LearnerSettings:
     average: float = 0.999
     """Decay of the exponential moving average of the generator's weights, which is what is saved and used."""
     bf16: bool = False
-    """Compute convolutions in bfloat16 (on a GPU)."""
-
-
-@contextmanager
-def frozen(*modules: nn.Module) -> Iterator[None]:
-    """Let gradients flow through the modules but not into them."""
-    parameters = [p for module in modules for p in module.parameters() if p.requires_grad]
-    for parameter in parameters:
-        parameter.requires_grad_(False)
-    try:
-        yield
-    finally:
-        for parameter in parameters:
-            parameter.requires_grad_(True)
+    """Compute convolutions in bfloat16."""
 
 
 def _half(picture: Tensor) -> Tensor:
