@@ -5,7 +5,7 @@ import os
 import pytest
 
 from clairvoy.errors import FileError
-from clairvoy.imaging.folders import look_through
+from clairvoy.imaging.folders import contents_of
 
 
 def test_photographs_and_others(tmp_path):
@@ -14,7 +14,7 @@ def test_photographs_and_others(tmp_path):
         (tmp_path / name).touch()
     (tmp_path / "dangling.png").symlink_to("nowhere")
     os.mkfifo(tmp_path / "pipe.jpg")
-    found = look_through(tmp_path, recursive=True)
+    found = contents_of(tmp_path, recursive=True)
     assert [path.name for path in found.photographs] == ["a.dng", "b.HEIC", "c.avif"]
     assert [path.name for path in found.others] == [
         "clip.mp4",
@@ -23,7 +23,7 @@ def test_photographs_and_others(tmp_path):
         "pipe.jpg",
         "notes.txt",
     ]
-    assert [path.name for path in look_through(tmp_path).photographs] == ["a.dng", "b.HEIC"]
+    assert [path.name for path in contents_of(tmp_path).photographs] == ["a.dng", "b.HEIC"]
 
 
 def test_folders_that_cannot_be_listed(tmp_path, monkeypatch):
@@ -37,7 +37,7 @@ def test_folders_that_cannot_be_listed(tmp_path, monkeypatch):
 
     monkeypatch.setattr(os, "scandir", refuse)
     refused = str(tmp_path / "locked")
-    assert [path for path, _ in look_through(tmp_path, recursive=True).unreadable] == [tmp_path / "locked"]
+    assert [path for path, _ in contents_of(tmp_path, recursive=True).unreadable] == [tmp_path / "locked"]
     refused = str(tmp_path)
     with pytest.raises(FileError, match="cannot be looked into"):
-        look_through(tmp_path)
+        contents_of(tmp_path)

@@ -33,7 +33,7 @@ def test_strength_zero_is_the_identity(dehazer, photo):
 def unlimited(monkeypatch):
     """As if no picture held any noise, nor an airlight any error."""
     monkeypatch.setattr("clairvoy.restoring.dehazer.within_noise", lambda grid, level: grid)
-    monkeypatch.setattr("clairvoy.restoring.dehazer.within_signal", lambda grid, look, airlight: grid)
+    monkeypatch.setattr("clairvoy.restoring.dehazer.within_signal", lambda grid, picture, airlight: grid)
 
 
 def test_restoration_is_the_inverse_of_the_physics_that_it_reports(dehazer, photo, unlimited):

@@ -65,10 +65,10 @@ def test_the_gain_never_makes_noise_visible_and_thin_haze_is_left_alone():
 
 def test_an_even_sky_of_the_colour_of_the_airlight_is_not_torn():
     airlight = torch.tensor([0.9, 0.9, 0.9]).view(1, 3, 1, 1)
-    look = airlight.expand(1, 3, 64, 64).clone()
-    look[..., :32] -= FAINT  # a sky whose tint is as faint as the error of an airlight
-    look[..., 32:] -= 0.4  # a hill
-    bent = within_signal(torch.full((1, 8, 32, 32), 2.5), look, airlight)
+    picture = airlight.expand(1, 3, 64, 64).clone()
+    picture[..., :32] -= FAINT  # a sky whose tint is as faint as the error of an airlight
+    picture[..., 32:] -= 0.4  # a hill
+    bent = within_signal(torch.full((1, 8, 32, 32), 2.5), picture, airlight)
     sky, hill = bent[..., :8].max(), bent[..., -8:]
     assert float(torch.exp(sky)) <= 2.0 + 1e-4  # doubled at most: log(1 + FAINT / FAINT)
     torch.testing.assert_close(hill, torch.full_like(hill, 2.5), atol=0.1, rtol=0)

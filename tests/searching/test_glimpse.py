@@ -52,7 +52,7 @@ def random_scene(scenes, rows, cols, seed):
     memory = Memory.empty(scenes, rows, cols, preview=preview, shown=torch.arange(scenes) < scenes // 2)
     for _ in range(rows * cols // 2):
         place = torch.stack([torch.randint(n, (scenes,), generator=generator) for n in (rows, cols)], dim=1)
-        glimpse.look(memory, place, torch.rand(scenes, 4, generator=generator))
+        glimpse.remember(memory, place, torch.rand(scenes, 4, generator=generator))
     memory.recognised[:] = torch.rand(scenes, rows, cols, generator=generator) < 0.3
     windows = torch.randint(0, 256, (scenes, rows, cols, 3, 32, 32), dtype=torch.uint8, generator=generator)
     beliefs = torch.rand(scenes, 4, rows, cols, generator=generator)
@@ -101,7 +101,7 @@ def test_looking_changes_one_window_of_each_memory():
     memory = Memory.empty(2, 3, 3)
     position = torch.tensor([[0, 1], [2, 2]])
     belief = torch.tensor([[0.1, 0.2, 0.3, 0.4], [0.5, 0.6, 0.7, 0.8]])
-    glimpse.look(memory, position, belief)
+    glimpse.remember(memory, position, belief)
     assert memory.visited.nonzero().tolist() == [[0, 0, 1], [1, 2, 2]]
     assert not memory.recognised.any()
     assert torch.equal(memory.belief[0, :, 0, 1], belief[0])
@@ -115,7 +115,7 @@ def test_expected_haze_is_the_prior_corrected_by_looks_nearby():
     torch.testing.assert_close(memory.expected()[:, 0, 0], torch.tensor([0.4, glimpse.UNSEEN]))
     for column, haze in ((1, 0.9), (4, 0.2), (1, 0.1)):  # looking twice at a window teaches nothing new
         place = torch.tensor([[0, column]]).repeat(2, 1)
-        glimpse.look(memory, place, torch.tensor([[haze, 0.0, 0.0, 0.0]]).repeat(2, 1))
+        glimpse.remember(memory, place, torch.tensor([[haze, 0.0, 0.0, 0.0]]).repeat(2, 1))
     fall = math.exp(-1 / (1.5 + 6 / 32))
     for scene, (prior, trust) in enumerate(((0.4, 12.0), (glimpse.UNSEEN, 0.5))):
         for column in range(6):
@@ -132,7 +132,7 @@ def test_tau_of_actions_is_that_of_the_window_reached():
     for place, value in (((1, 1), 0.5), ((1, 2), 0.9), ((0, 1), 0.1)):
         belief = torch.zeros(1, 4)
         belief[0, tau] = value
-        glimpse.look(memory, torch.tensor([place]), belief)
+        glimpse.remember(memory, torch.tensor([place]), belief)
     found = glimpse.tau_of_actions(memory, torch.tensor([[1, 1]]))[0]
     torch.testing.assert_close(
         found, torch.tensor([0.9, 0.5, 0.1, 0.5, 0.5])

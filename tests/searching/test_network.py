@@ -20,7 +20,7 @@ def no_gradient():
 def memory_of(looks, recognised):
     memory = glimpse.Memory.empty(1, SIDE, SIDE)
     for row, column, haze in looks:
-        glimpse.look(memory, torch.tensor([[row, column]]), torch.tensor([[haze, 0.1, 0.2, 0.3]]))
+        glimpse.remember(memory, torch.tensor([[row, column]]), torch.tensor([[haze, 0.1, 0.2, 0.3]]))
     for row, column in recognised:
         memory.recognised[0, row, column] = True
     return memory

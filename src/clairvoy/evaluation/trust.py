@@ -135,7 +135,7 @@ def measure_trust(
             progress(done, scenes, f"scenes {done + 1} to {min(done + BATCH, scenes)}")
         pool.extend(BATCH)
         drawn = pool.draw(min(BATCH, scenes - done), rng, settings)
-        seen = perceiver.look(drawn.hazy, rng)
+        seen = perceiver.perceive(drawn.hazy, rng)
         restored = perceiver.restore(drawn.hazy, seen)
         signs.append(seen.signs)
         errors.append(F.avg_pool2d((restored - drawn.clear).square().mean(dim=1, keepdim=True), CELL))

@@ -22,7 +22,7 @@ class Contents:
     """Folders that could not be looked into, and why."""
 
 
-def look_through(folder: str | Path, *, recursive: bool = False) -> Contents:
+def contents_of(folder: str | Path, *, recursive: bool = False) -> Contents:
     """Sort what lies in a folder.
 
     Parameters
@@ -71,7 +71,7 @@ def find_photographs(folder: str | Path, *, recursive: bool = False) -> list[Pat
     Parameters
     ----------
     folder, recursive
-        As for `look_through`.
+        As for `contents_of`.
 
     Returns
     -------
@@ -83,7 +83,7 @@ def find_photographs(folder: str | Path, *, recursive: bool = False) -> list[Pat
     FileError
         When there is no such folder or no photograph in it.
     """
-    found = look_through(folder, recursive=recursive).photographs
+    found = contents_of(folder, recursive=recursive).photographs
     if not found:
         raise FileError(nothing_found(Path(folder), recursive))
     return found

@@ -135,7 +135,7 @@ def record(
     explores, keys = (draws[..., 0] < epsilon).to(device), draws[..., 1:].to(device)
     cut: list[tuple[int, Tensor, Observation, Tensor]] = []
     for t in range(steps):
-        value, best, mask, shown = _look(agent, environment, observation)
+        value, best, mask, shown = _evaluate(agent, environment, observation)
         if t:
             stretch.next_value[t - 1] = value
         action = torch.where(explores[t], keys[t].masked_fill(~mask, -1.0).argmax(dim=1), best)
@@ -151,7 +151,7 @@ def record(
             cut.append((t, rows, last, step.final_action_mask[rows]))
         _note(stretch, step, t, device)
         observation = step.observation
-    stretch.next_value[-1] = _look(agent, environment, observation)[0]
+    stretch.next_value[-1] = _evaluate(agent, environment, observation)[0]
     if cut:
         last = {name: torch.cat([part[2][name] for part in cut]) for name in observation}
         mask = torch.cat([part[3] for part in cut]).to(device)
@@ -165,7 +165,7 @@ def record(
     return stretch, observation
 
 
-def _look(
+def _evaluate(
     agent: Agent, environment: BatchedEnvironment, observation: Observation
 ) -> tuple[Tensor, Tensor, Tensor, Observation]:
     """Best Q-value, best action, mask and observation, all on the agent's device."""

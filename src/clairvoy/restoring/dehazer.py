@@ -36,13 +36,13 @@ from clairvoy.restoring.full_resolution import FullResolution
 from clairvoy.restoring.noise import noise_level, within_noise, within_signal
 from clairvoy.restoring.parts import Parts, load_weights
 from clairvoy.searching.beliefs import pool_beliefs
-from clairvoy.searching.explore import LOOK_BUDGET, cut_windows, search
+from clairvoy.searching.explore import PHOTOGRAPH_BUDGET, cut_windows, search
 
 DEFAULT_WEIGHTS = "fast"
 """The weights that the presets share."""
 PRESETS: dict[str, tuple[int, ...]] = {"fast": (), "fine": (320 * 320, 384 * 384)}
-"""Areas, in pixels, of further looks at a picture beside the usual one, each as it is and mirrored: what one look gets
-wrong another may not."""
+"""Areas, in pixels, at which a picture is perceived besides the usual one, each as it is and mirrored: what is wrong at
+one size may be right at another."""
 SURE_FROM = 0.93
 """Probability of haze from which all of it is taken away; between `RESTORE_FROM` and this, a part."""
 
@@ -189,14 +189,16 @@ class Dehazer:
         pixels, rebuild, hidden = unpack(photo)
         height, width = pixels.shape[:2]
         small = self._small(pixels, hidden, *working_size(height, width))
-        looks = [
+        other_sizes = [
             self._small(pixels, hidden, *working_size(height, width, area)) for area in PRESETS[self.preset]
         ]
         parts, perceiver = self.parts, self.parts.perceiver
-        seen = perceiver.look(small, looks=looks)
+        seen = perceiver.perceive(small, other_sizes=other_sizes)
         tau, tau_db = parts.calibration.of_picture(seen.signs)
         thumbnail = (self._small(pixels, hidden, 256, 256) * 255).round().to(torch.uint8)
-        found = search(parts.agent, cut_windows(thumbnail), pool_beliefs(perceiver, seen), budget=LOOK_BUDGET)
+        found = search(
+            parts.agent, cut_windows(thumbnail), pool_beliefs(perceiver, seen), budget=PHOTOGRAPH_BUDGET
+        )
         haze = _mean_of_seen(seen.haze[0, 0], hidden)
         probability = parts.calibration.haze_probability(found.value, haze)
         amount = strength * (1.0 if force else how_much(probability))

@@ -75,15 +75,15 @@ def within_noise(grid: Tensor, level: float) -> Tensor:
     return _bent(grid, torch.full_like(grid, max(0.3, float(np.log(VISIBLE / level)))))
 
 
-def within_signal(grid: Tensor, look: Tensor, airlight: Tensor) -> Tensor:
+def within_signal(grid: Tensor, picture: Tensor, airlight: Tensor) -> Tensor:
     """The same optical depth, bent where what is seen hardly differs from the airlight.
 
     Parameters
     ----------
     grid
         Optical depth >= 0, (B, bins, h, w).
-    look
-        What the grid was told from, (B, 3, H, W) in [0, 1].
+    picture
+        What the grid was estimated from, (B, 3, H, W) in [0, 1].
     airlight
         (B, 3, 1, 1) in [0, 1].
 
@@ -92,7 +92,7 @@ def within_signal(grid: Tensor, look: Tensor, airlight: Tensor) -> Tensor:
     Tensor
         Bent towards log(1 + distance / FAINT), the distance from the airlight taken over cells of 16 pixels.
     """
-    distance = F.avg_pool2d((look - airlight).square().mean(dim=1, keepdim=True), 16).sqrt()
+    distance = F.avg_pool2d((picture - airlight).square().mean(dim=1, keepdim=True), 16).sqrt()
     limit = torch.log1p(distance / FAINT)
     return _bent(grid, F.interpolate(limit, size=grid.shape[-2:], mode="bilinear", align_corners=False))
 

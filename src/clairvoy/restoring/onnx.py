@@ -1,12 +1,12 @@
-"""The restoration as one ONNX file: any size in, look, density field, full-resolution pass and all, no Python needed.
+"""The restoration as one ONNX file: any size in; perception, density field, full-resolution pass and all, no Python needed.
 
 Input `picture` (1, 3, H, W) float32 RGB in [0, 1], H and W at least 16, and `strength` (1,) in [0, 1]. Outputs `restored`
 (1, 3, H, W) in [0, 1], `optical_depth` (1, 1, H, W) and `airlight` (1, 3). The file always restores: whether there is
 haze is the agent's word, and the agent stays behind.
 
-The look at low resolution is part of the graph. A mean over fractions of pixels, and linear interpolation where a
+Perception at low resolution is part of the graph. A mean over fractions of pixels, and linear interpolation where a
 small picture is enlarged, are both a product with a matrix on either side, and the matrices are computed from H and W;
-so the file looks at what `Dehazer` looks at, but for the rounding of 8-bit pixels there.
+so the file perceives what `Dehazer` does, but for the rounding of 8-bit pixels there.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ TOLERANCE = 1e-4
 """Largest difference from PyTorch that a file may show and still be kept."""
 CHECKED = ((64, 64), (40, 150), (333, 200))
 """Heights and widths that every file is checked at; another is exported with."""
-LOOK = (256 * 256, 64, 1024)
-"""Area and least and largest side of the look, as in `working_size`."""
+WORKING = (256 * 256, 64, 1024)
+"""Area and least and largest side that a picture is perceived at, as in `working_size`."""
 
 
 class ExportedRestorer(nn.Module):
@@ -45,12 +45,12 @@ class ExportedRestorer(nn.Module):
 
     def forward(self, picture: Tensor, strength: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Restored picture, optical depth and airlight; shapes as in the module's docstring."""
-        area, least, most = LOOK
+        area, least, most = WORKING
         size = torch._shape_as_tensor(picture)[2:].float()
         scale = torch.sqrt(area / (size[0] * size[1]))
-        look = (torch.round(size * scale / STRIDE) * STRIDE).clamp(least, most)
-        shrinks = (size >= look).all()
-        rows, columns = (resampling(size[k], look[k], shrinks) for k in (0, 1))
+        small = (torch.round(size * scale / STRIDE) * STRIDE).clamp(least, most)
+        shrinks = (size >= small).all()
+        rows, columns = (resampling(size[k], small[k], shrinks) for k in (0, 1))
         generator, seen = self.generator, rows @ picture @ columns.T
         posterior = generator.encode(seen)
         airlight, grid = posterior.airlight, generator.decode(posterior.mean, posterior.density)

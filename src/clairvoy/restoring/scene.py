@@ -1,7 +1,7 @@
 """The search at work on one large scene: what it reads, where it recognises haze, and those windows restored.
 
 Windows are read when the agent comes to stand on them, once each. What is known of the scene afterwards, a thumbnail or
-the windows read, is looked at once as a whole: one airlight and one grid of optical depth for all recognised windows,
+the windows read, is perceived once, as a whole: one airlight and one grid of optical depth for all recognised windows,
 so that they fit together. Towards windows that were not recognised the restoration fades out.
 """
 
@@ -22,7 +22,7 @@ from clairvoy.imaging.scenes import Scene
 from clairvoy.imaging.windows import window_grid
 from clairvoy.restoring.full_resolution import Box, FullResolution, places
 from clairvoy.restoring.parts import Parts
-from clairvoy.searching.beliefs import LOOK, beliefs_of_thumbnail, beliefs_of_windows
+from clairvoy.searching.beliefs import PERCEIVED_SIDE, beliefs_of_thumbnail, beliefs_of_windows
 from clairvoy.searching.explore import SearchResult, explore
 from clairvoy.searching.glimpse import WINDOW
 
@@ -76,7 +76,7 @@ class SceneSearcher:
     rows, cols
         The grid of windows.
     thumbnail
-        Whether to look at a thumbnail first; None: if the scene has one at hand.
+        Whether to perceive a thumbnail first; None: if the scene has one at hand.
 
     Raises
     ------
@@ -113,12 +113,12 @@ class SceneSearcher:
         if self.preview is not None:
             beliefs = beliefs_of_thumbnail(perceiver, _tensor(self.preview), self.rows, self.cols).to(device)
         found = explore(
-            parts.agent, self._look, self.rows, self.cols,
+            parts.agent, self._read, self.rows, self.cols,
             preview=beliefs, budget=budget, difficulty=difficulty, device=device,
         )  # fmt: skip
         sketch, known = self._sketch()
         size = working_size(self.scene.height, self.scene.width)
-        seen = perceiver.look(_resized(_tensor(sketch), size))
+        seen = perceiver.perceive(_resized(_tensor(sketch), size))
         haze = F.interpolate(seen.haze, size=sketch.shape[:2], mode="bilinear", align_corners=False)
         tau = F.interpolate(perceiver.tau(seen), size=(self.rows, self.cols), mode="area")
         chosen = tau[0, 0].cpu()[found.recognised.cpu()]
@@ -134,18 +134,18 @@ class SceneSearcher:
             used_thumbnail=self.preview is not None,
         )
 
-    def _look(self, row: int, column: int) -> tuple[Tensor, Tensor]:
+    def _read(self, row: int, column: int) -> tuple[Tensor, Tensor]:
         """Read a window: as the agent sees it, and what generator and discriminator believe of it."""
         box = tuple(int(edge) for edge in self.boxes[row, column])
         pixels, hidden = self.scene.window(*box), self.scene.hidden(*box)
         if pixels.dtype != np.uint8:
             pixels = (pixels >> 8).astype(np.uint8)
-        shrinks = min(pixels.shape[:2]) >= LOOK
+        shrinks = min(pixels.shape[:2]) >= PERCEIVED_SIDE
         how = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
-        looked = _tensor(resized(pixels, (LOOK, LOOK), how, hidden))
-        small = (F.avg_pool2d(looked, LOOK // WINDOW)[0] * 255).round().to(torch.uint8)
+        enlarged = _tensor(resized(pixels, (PERCEIVED_SIDE, PERCEIVED_SIDE), how, hidden))
+        small = (F.avg_pool2d(enlarged, PERCEIVED_SIDE // WINDOW)[0] * 255).round().to(torch.uint8)
         self._seen[row, column] = small
-        return small, beliefs_of_windows(self.parts.perceiver, looked)[0]
+        return small, beliefs_of_windows(self.parts.perceiver, enlarged)[0]
 
     def _sketch(self) -> tuple[np.ndarray, np.ndarray]:
         """Pixels (h, w, 3) uint8 and what of them is known, (h, w) bool."""

@@ -1,6 +1,6 @@
 """What generator and discriminator believe of windows: the same code in training and in use.
 
-Of a window that is looked at, from its own pixels alone; of all windows at once, from a thumbnail of the scene. The
+Of a window that is read, from its own pixels alone; of all windows at once, from a thumbnail of the scene. The
 latter sees less detail and more context.
 """
 
@@ -14,8 +14,8 @@ from clairvoy.generative.density.perception import Perceiver, Perception
 from clairvoy.generative.density.vae import working_size
 from clairvoy.searching.glimpse import WINDOW
 
-LOOK = 64
-"""Side of a window as the generator looks at it, in pixels; smaller ones are enlarged."""
+PERCEIVED_SIDE = 64
+"""Side of a window as the generator perceives it, in pixels; smaller ones are enlarged."""
 
 
 def pool_beliefs(perceiver: Perceiver, seen: Perception, rows: int = 8, cols: int = 8) -> Tensor:
@@ -26,19 +26,21 @@ def pool_beliefs(perceiver: Perceiver, seen: Perception, rows: int = 8, cols: in
 
 
 def beliefs_of_windows(perceiver: Perceiver, windows: Tensor) -> Tensor:
-    """Look at windows one by one: (n, 3, h, w) in [0, 1] or uint8 to (n, 4), see `glimpse.BELIEF_CHANNELS`."""
+    """Perceive windows one by one: (n, 3, h, w) in [0, 1] or uint8 to (n, 4), see `glimpse.BELIEF_CHANNELS`."""
     pixels = windows.float() / 255 if windows.dtype == torch.uint8 else windows
-    if pixels.shape[-2:] != (LOOK, LOOK):
-        pixels = F.interpolate(pixels, size=(LOOK, LOOK), mode="bilinear", antialias=True).clamp(0, 1)
-    return pool_beliefs(perceiver, perceiver.look(pixels), 1, 1).flatten(1).cpu()
+    if pixels.shape[-2:] != (PERCEIVED_SIDE, PERCEIVED_SIDE):
+        pixels = F.interpolate(
+            pixels, size=(PERCEIVED_SIDE, PERCEIVED_SIDE), mode="bilinear", antialias=True
+        ).clamp(0, 1)
+    return pool_beliefs(perceiver, perceiver.perceive(pixels), 1, 1).flatten(1).cpu()
 
 
 def beliefs_of_thumbnail(perceiver: Perceiver, thumbnail: Tensor, rows: int, cols: int) -> Tensor:
-    """Look at a whole scene once: (B, 3, h, w) in [0, 1] to (B, 4, rows, cols)."""
+    """Perceive a whole scene at once: (B, 3, h, w) in [0, 1] to (B, 4, rows, cols)."""
     size = working_size(*thumbnail.shape[-2:])
     if thumbnail.shape[-2:] != size:
         thumbnail = F.interpolate(thumbnail, size=size, mode="bilinear", antialias=True).clamp(0, 1)
-    return pool_beliefs(perceiver, perceiver.look(thumbnail), rows, cols).cpu()
+    return pool_beliefs(perceiver, perceiver.perceive(thumbnail), rows, cols).cpu()
 
 
 def small_windows(picture: Tensor, rows: int, cols: int) -> Tensor:

@@ -21,7 +21,7 @@ from clairvoy.searching import glimpse
 __all__ = ["GRID", "ReadWindow", "SearchResult", "cut_windows", "explore", "search"]
 
 GRID = 8
-"""Windows along each side of a scene that one look covers."""
+"""Windows along each side of a scene that is perceived at once."""
 STEPS_PER_WINDOW = 2.5
 """An exploration ends after this many steps for each window that it may read."""
 
@@ -29,9 +29,9 @@ ReadWindow: TypeAlias = Callable[[int, int], tuple[Tensor, Tensor]]
 """Reads the window in a row and column: its pixels (3, 32, 32) uint8 and the beliefs about it (4,)."""
 
 
-LOOK_BUDGET = 0.25
-"""Steps of the agent over one look at a picture, as a part of its windows. All beliefs are known there, and the value of
-a picture, by which haze is recognised, is told in the first steps: most is to be found while nothing is."""
+PHOTOGRAPH_BUDGET = 0.25
+"""Steps of the agent over a photograph that is perceived at once, as a part of its windows. All beliefs are known there.
+The value of a photograph, by which haze is recognised, shows in the first steps: most is to be found while nothing is."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ def search(
     budget: float = 1.0,
     difficulty: float = 0.0,
 ) -> SearchResult:
-    """Search a scene that one look has covered, from its middle until the agent is done or the budget is spent.
+    """Search a scene that was perceived at once, from its middle until the agent is done or the budget is spent.
 
     Parameters
     ----------
@@ -162,7 +162,7 @@ def _walk(
         if (row, column) not in kept:
             kept[row, column] = read(row, column)
         window, belief = kept[row, column]
-        glimpse.look(memory, position, belief[None].to(device))
+        glimpse.remember(memory, position, belief[None].to(device))
         left = 1.0 - step / steps
         if counts_reads:
             left = min(left, 1.0 - (len(kept) - 1) / reads)

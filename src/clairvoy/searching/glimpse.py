@@ -32,7 +32,7 @@ POSITION_NUMBERS = (
 UNSEEN = 0.15
 """Haze expected of a window of which nothing is known."""
 _TRUST = (0.5, 12.0)
-"""How many looks the expectation before any look counts as much as: without a thumbnail, and with one."""
+"""How many windows read the expectation before any counts as much as: without a thumbnail, and with one."""
 
 _ROW_STEP = (0, 0, -1, 1, 0)
 _COLUMN_STEP = (1, -1, 0, 0, 0)
@@ -51,9 +51,9 @@ class Memory:
     thumbnail
         Whether the beliefs of all windows were known from the start, ``(N,)`` bool.
     prior
-        Haze expected before any look: the thumbnail's, or `UNSEEN`, ``(N, R, C)`` float32.
+        Haze expected before any window is read: the thumbnail's, or `UNSEEN`, ``(N, R, C)`` float32.
     correction, weight
-        Sums over the looks, each counted less the further away: of belief - prior, and of 1; ``(N, R, C)`` float32.
+        Sums over the windows read, each counted less the further away: of belief - prior, and of 1; ``(N, R, C)`` float32.
     distance
         Moves to the nearest visited window, ``(N, R, C)`` int32.
     """
@@ -103,7 +103,7 @@ class Memory:
         return cls(seen, seen.clone(), belief, thumbnail, prior.clone(), nothing, nothing.clone(), far)
 
     def expected(self) -> Tensor:
-        """Haze expected of each window: what was known before, corrected by looks nearby, ``(N, R, C)`` in [0, 1]."""
+        """Haze expected of each window: what was known before, corrected by windows read nearby, ``(N, R, C)`` in [0, 1]."""
         trust = torch.where(self.thumbnail, _TRUST[1], _TRUST[0])[:, None, None]
         return (self.prior + self.correction / (self.weight + trust)).clamp(0, 1)
 
@@ -148,7 +148,7 @@ def open_directions(position: Tensor, rows: int, cols: int) -> Tensor:
     return torch.stack((column < cols - 1, column > 0, row > 0, row < rows - 1, stay), dim=1)
 
 
-def look(memory: Memory, position: Tensor, belief: Tensor) -> None:
+def remember(memory: Memory, position: Tensor, belief: Tensor) -> None:
     """Write into ``memory`` that the window at ``position`` was seen, and its belief ``(N, B)``."""
     scene, row, column = _at(position)
     rows, cols = memory.visited.shape[1:]
@@ -193,7 +193,7 @@ def must_go_on(memory: Memory, position: Tensor, idle: Tensor) -> Tensor:
     Parameters
     ----------
     memory, position
-        See `look`.
+        See `remember`.
     idle
         Steps since a window was newly read or recognised, ``(N,)`` int64. From `PATIENCE` on only the moves that lead
         nearer to an unread window are allowed, and `STAY`, which recognises or ends the search.
@@ -206,7 +206,7 @@ def must_go_on(memory: Memory, position: Tensor, idle: Tensor) -> Tensor:
 def observe_window(
     window: Tensor, belief: Tensor, memory: Memory, position: Tensor, budget_left: Tensor
 ) -> Observation:
-    """Tell what the agent sees, given the one window that it looks at. Changes nothing.
+    """Tell what the agent sees, given the one window that it stands on. Changes nothing.
 
     Parameters
     ----------
@@ -215,7 +215,7 @@ def observe_window(
     belief
         The generator's belief of this window, ``(N, B)`` float32 in [0, 1].
     memory
-        What was seen before; see `look`.
+        What was seen before; See `remember`.
     position
         Row and column, ``(N, 2)`` int64.
     budget_left

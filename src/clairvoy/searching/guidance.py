@@ -8,7 +8,7 @@ told in two ways, both independent of the size of the grid:
 - *pulls*: what lies in each direction altogether, counted less the further away it is.
 
 What is expected of unread windows is interpolated: a thumbnail's word, or a constant where there is none, corrected by
-what nearby looks showed (Nadaraya 1964, with a kernel that falls off exponentially).
+what windows read nearby showed (Nadaraya 1964, with a kernel that falls off exponentially).
 """
 
 from __future__ import annotations

@@ -27,7 +27,7 @@ def test_the_fit_finds_a_linear_truth():
     calibration.fit(signs, (10 ** (-db / 10))[:, None], ridge=1e-6)
     _, told = calibration.of_picture(signs)
     torch.testing.assert_close(told, db.flatten(), atol=0.01, rtol=0)
-    # No smaller than half a dB: what looks certain on few scenes is not.
+    # No smaller than half a dB: what sizes certain on few scenes is not.
     assert float(calibration.deviation[0]) == 0.5
 
 
@@ -71,7 +71,9 @@ def test_db_is_psnr():
 
 def test_perception_is_what_the_posterior_says(generator, discriminator):
     picture = torch.rand(2, 3, 64, 96, generator=torch.Generator().manual_seed(3))
-    seen = Perceiver(generator, discriminator, Calibration()).look(picture, torch.Generator().manual_seed(0))
+    seen = Perceiver(generator, discriminator, Calibration()).perceive(
+        picture, torch.Generator().manual_seed(0)
+    )
     with torch.no_grad():
         posterior = generator.encode(picture)
         grid = generator.decode(posterior.mean, posterior.density)
@@ -89,7 +91,9 @@ def test_perception_is_what_the_posterior_says(generator, discriminator):
 
 def test_the_signs_are_what_they_are_called(generator, discriminator):
     picture = torch.rand(2, 3, 64, 96, generator=torch.Generator().manual_seed(3))
-    seen = Perceiver(generator, discriminator, Calibration()).look(picture, torch.Generator().manual_seed(0))
+    seen = Perceiver(generator, discriminator, Calibration()).perceive(
+        picture, torch.Generator().manual_seed(0)
+    )
     sign = dict(zip(SIGNS, seen.signs.split(1, dim=1), strict=True))
     with torch.no_grad():
         restored = generator.restore_along(picture, seen.grid, seen.airlight)[0].clamp(0, 1)
@@ -113,16 +117,16 @@ def test_the_signs_are_what_they_are_called(generator, discriminator):
         torch.testing.assert_close(sign[name], value, atol=1e-4, rtol=1e-4, msg=name)
 
 
-def test_many_looks_see_a_mirrored_picture_mirrored(generator, discriminator):
-    """Each size is seen as it is and mirrored, so the mean cannot know left from right; one look can."""
+def test_many_sizes_see_a_mirrored_picture_mirrored(generator, discriminator):
+    """Each size is seen as it is and mirrored, so the mean cannot know left from right; one size can."""
     rng = torch.Generator().manual_seed(3)
     picture, other = torch.rand(1, 3, 64, 80, generator=rng), torch.rand(1, 3, 96, 128, generator=rng)
 
-    def see(flip, looks):
+    def see(flip, sizes):
         pictures = [x.flip(-1) if flip else x for x in (picture, other)]
         noise = torch.Generator().manual_seed(0)
-        return Perceiver(generator, discriminator, Calibration()).look(
-            pictures[0], noise, looks=pictures[1:] if looks else ()
+        return Perceiver(generator, discriminator, Calibration()).perceive(
+            pictures[0], noise, other_sizes=pictures[1:] if sizes else ()
         )
 
     there, back = see(False, True), see(True, True)
@@ -177,7 +181,7 @@ def test_the_spread_is_that_of_many_draws(generator, discriminator, unsure, cert
     if "field" in certain:
         posterior = posterior._replace(log_variance=torch.full_like(posterior.log_variance, -40))
     noise = torch.Generator().manual_seed(0)
-    seen = Perceiver(generator, discriminator, Calibration()).look(
+    seen = Perceiver(generator, discriminator, Calibration()).perceive(
         picture, noise, samples=1000, posterior=posterior
     )
     colour, transmission = drawn_spread(generator, posterior, picture)
@@ -197,7 +201,7 @@ def test_each_part_of_the_posterior_adds_to_the_spread(generator, discriminator,
 
     def doubt(about):
         noise = torch.Generator().manual_seed(0)
-        seen = Perceiver(generator, discriminator, Calibration()).look(
+        seen = Perceiver(generator, discriminator, Calibration()).perceive(
             picture, noise, samples=50, posterior=about
         )
         return float((torch.exp(seen.signs[:, 0]) - 1e-5).mean()), float(seen.spread.mean())

@@ -151,7 +151,7 @@ def test_met_rows_are_drawn_by_what_there_is_to_learn_and_the_oldest_go():
         torch.exp(torch.tensor(-1.0)) + 2 * torch.exp(torch.tensor(-2.0))
     )
     assert (drawn == 3).float().mean() == pytest.approx(float(share), abs=0.07)
-    met.look_again(lambda rows: rows[:, 0])
+    met.weigh_again(lambda rows: rows[:, 0])
     assert met.misunderstood.tolist() == met.rows[:, 0].tolist()
 
 

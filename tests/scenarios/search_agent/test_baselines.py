@@ -44,10 +44,10 @@ def test_raster_scan_reads_everything_from_any_start(rows, cols):
     windows = rows * cols
     position = torch.cartesian_prod(torch.arange(rows), torch.arange(cols))
     memory, nothing = Memory.empty(windows, rows, cols), torch.zeros(windows, 4)
-    glimpse.look(memory, position, nothing)
+    glimpse.remember(memory, position, nothing)
     for _ in range(round(1.6 * windows)):
         position, _ = glimpse.move(position, raster_scan(position, memory), rows, cols)
-        glimpse.look(memory, position, nothing)
+        glimpse.remember(memory, position, nothing)
     assert memory.visited.all()
 
 

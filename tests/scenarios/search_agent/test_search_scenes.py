@@ -149,7 +149,7 @@ def test_beliefs_are_those_of_the_code_in_use(parts):
     torch.testing.assert_close(made.previews[0, 0], shown)
     assert not torch.allclose(made.previews[0, 1], shown)
     assert not bool(made.hazy[1].any())
-    one_look = scene_set([view], parts, 4, one_look=True)
-    assert torch.equal(one_look.beliefs, one_look.previews[:, 0])
+    perceived_whole = scene_set([view], parts, 4, perceived_whole=True)
+    assert torch.equal(perceived_whole.beliefs, perceived_whole.previews[:, 0])
     with pytest.raises(InputError, match="4 windows need 128"):
         scene_set([HazyView(view.picture[:, :64, :64], view.lost)], parts, 4)

@@ -12,7 +12,7 @@ from clairvoy.apps.clear.output_names import FORMATS, PIPE, Extras, OutputNames,
 from clairvoy.apps.outputs import check_writable
 from clairvoy.errors import FileError, SettingsError
 from clairvoy.imaging import files
-from clairvoy.imaging.folders import look_through, nothing_found
+from clairvoy.imaging.folders import contents_of, nothing_found
 from clairvoy.imaging.formats.recognition import WRITTEN_SUFFIXES
 
 __all__ = ["PIPE", "Extras", "Job", "Plan", "is_many", "plan"]
@@ -158,7 +158,7 @@ def _photographs(inputs: Sequence[str], output: str | None, recursive: bool, fou
         elif path not in below:
             yield Source(path, Path(path.name))
         else:
-            contents = look_through(path, recursive=recursive)
+            contents = contents_of(path, recursive=recursive)
             mine = [item for item in contents.photographs if not _is_own_output(item, path, output)]
             found.not_read += [item for item in contents.others if not _is_own_output(item, path, output)]
             found.jobs += [

@@ -21,9 +21,9 @@ from clairvoy.generative.density.discriminator import CLEAR, Discriminator
 from clairvoy.generative.density.vae import DensityVAE, Posterior
 
 CELL = 16
-"""Side of the cells that tau is told for, in pixels of the working size."""
+"""Side of the cells that tau is given for, in pixels of the working size."""
 BATCH = 16
-"""Pictures that are looked at together."""
+"""Pictures that are perceived together."""
 SEED = 0
 """Of the draws, where no source of noise is given: the same picture is seen the same way."""
 
@@ -54,7 +54,7 @@ class Perception(NamedTuple):
 
 
 class Perceiver:
-    """Generator, discriminator and calibration, trained together, as they look at pictures.
+    """Generator, discriminator and calibration, trained together, as they perceive pictures.
 
     Parameters
     ----------
@@ -71,16 +71,16 @@ class Perceiver:
         return next(self.generator.parameters()).device
 
     @torch.no_grad()
-    def look(
+    def perceive(
         self,
         pictures: Tensor,
         noise: torch.Generator | None = None,
         *,
         samples: int = 2,
-        looks: Sequence[Tensor] = (),
+        other_sizes: Sequence[Tensor] = (),
         posterior: Posterior | None = None,
     ) -> Perception:
-        """Look at pictures: haze, airlight, spread, and the signs of confidence.
+        """Perceive haze, airlight, spread, and the signs of confidence.
 
         Parameters
         ----------
@@ -90,7 +90,7 @@ class Perceiver:
             Source of the field's draws; always the same ones if not given.
         samples
             Draws that the field's part of the spread is taken over, at least 2.
-        looks
+        other_sizes
             The same pictures at other sizes, multiples of 16. With any, optical depth and airlight are means over all
             sizes, each seen as it is and mirrored: their errors are partly each one's own.
         posterior
@@ -106,8 +106,8 @@ class Perceiver:
         for begin in range(0, len(pictures), BATCH):
             at = slice(begin, begin + BATCH)
             about = None if posterior is None else Posterior(*(part[at] for part in posterior))
-            others = [look[at].to(self.device) for look in looks]
-            found.append(self._look(pictures[at].to(self.device), noise, max(2, samples), others, about))
+            others = [size[at].to(self.device) for size in other_sizes]
+            found.append(self._perceive(pictures[at].to(self.device), noise, max(2, samples), others, about))
         return (
             found[0]
             if len(found) == 1
@@ -129,12 +129,12 @@ class Perceiver:
             ]
         return torch.cat(restored).clamp(0, 1)
 
-    def _look(
+    def _perceive(
         self,
         picture: Tensor,
         noise: torch.Generator,
         samples: int,
-        looks: Sequence[Tensor],
+        other_sizes: Sequence[Tensor],
         posterior: Posterior | None,
     ) -> Perception:
         generator, discriminator = self.generator, self.discriminator
@@ -143,8 +143,8 @@ class Perceiver:
         features = generator.decoder.features(likely.z)
         spread_over = generator.decoder(features)
         grid, airlight = generator.grid(spread_over, likely.density), likely.airlight
-        if looks:
-            grid, airlight = _mean_over_looks(generator, picture, looks, grid, airlight)
+        if other_sizes:
+            grid, airlight = _mean_over_sizes(generator, picture, other_sizes, grid, airlight)
         doubt, spread_t = _spread(generator, picture, posterior, spread_over, noise, samples)
 
         restored = generator.restore_along(picture, grid, airlight)[0].clamp(0, 1)
@@ -170,9 +170,9 @@ class Perceiver:
             torch.log(posterior.density_deviation),
             posterior.density,
         ]
-        told = torch.cat([sign.expand_as(haze) for sign in signs], dim=1)
+        seen = torch.cat([sign.expand_as(haze) for sign in signs], dim=1)
         return Perception(
-            posterior.density, posterior.density_deviation, airlight, grid, 1 - t, spread_t, own, told
+            posterior.density, posterior.density_deviation, airlight, grid, 1 - t, spread_t, own, seen
         )
 
 
@@ -220,14 +220,14 @@ def _spread(
     return colour, transmission.sqrt()
 
 
-def _mean_over_looks(
-    generator: DensityVAE, picture: Tensor, looks: Sequence[Tensor], grid: Tensor, airlight: Tensor
+def _mean_over_sizes(
+    generator: DensityVAE, picture: Tensor, other_sizes: Sequence[Tensor], grid: Tensor, airlight: Tensor
 ) -> tuple[Tensor, Tensor]:
     """Mean grid, as fine as the finest, and mean airlight over `picture`, which gave the two last, and other sizes."""
     grids, airlights = [grid], [airlight]
-    for number, look in enumerate((picture, *looks)):
+    for number, size in enumerate((picture, *other_sizes)):
         for mirrored in (False, True)[number == 0 :]:
-            posterior = generator.encode(look.flip(-1) if mirrored else look)
+            posterior = generator.encode(size.flip(-1) if mirrored else size)
             decoded = generator.decode(posterior.mean, posterior.density)
             grids.append(decoded.flip(-1) if mirrored else decoded)
             airlights.append(posterior.airlight)

@@ -12,7 +12,7 @@ from clairvoy.imaging.synthesis.scenes import HazyScenes
 from clairvoy.restoring.parts import Parts
 from clairvoy.scenarios.haze.windows import hazy_windows, windows_of
 from clairvoy.searching.beliefs import pool_beliefs
-from clairvoy.searching.explore import LOOK_BUDGET, search
+from clairvoy.searching.explore import PHOTOGRAPH_BUDGET, search
 
 HAZY_SHARE = 0.05
 """A scene counts as hazy if more than this part of its windows is."""
@@ -42,14 +42,14 @@ def calibrate(parts: Parts, scenes: HazyScenes, noise: torch.Generator) -> dict[
         What came out, by name.
     """
     perceiver = parts.perceiver
-    seen = perceiver.look(scenes.hazy, noise, samples=4)
+    seen = perceiver.perceive(scenes.hazy, noise, samples=4)
     signs, calibration = seen.signs.cpu(), parts.calibration
     calibration.cpu().fit(signs, squared_error_of_cells(perceiver, scenes, seen))
     calibration.to(perceiver.device)
     maps, windows = pool_beliefs(perceiver, seen), windows_of(scenes.hazy).to(perceiver.device)
     values = torch.tensor(
         [
-            search(parts.agent, windows[k : k + 1], maps[k : k + 1], budget=LOOK_BUDGET).value
+            search(parts.agent, windows[k : k + 1], maps[k : k + 1], budget=PHOTOGRAPH_BUDGET).value
             for k in range(len(windows))
         ]
     )

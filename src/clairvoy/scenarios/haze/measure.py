@@ -122,7 +122,7 @@ def measure(
         generator's belief in haze, window by window; ``tau_error_db`` and ``tau_calibration_error``.
     """
     perceiver = parts.perceiver
-    seen = perceiver.look(scenes.hazy, torch.Generator().manual_seed(seed))
+    seen = perceiver.perceive(scenes.hazy, torch.Generator().manual_seed(seed))
     restored = perceiver.restore(scenes.hazy, seen)
     db = picture_db(restored, scenes.clear)
     lost = (1 - torch.exp(-scenes.optical_depth)).mean(dim=(1, 2, 3))
@@ -200,5 +200,5 @@ def measure_sampler(
 def _promised(perceiver: Perceiver, hazy: Tensor, posterior: Posterior, draw: Draw, seed: int) -> Tensor:
     """The PSNR in dB that tau's signs promise of the restoration from `draw`, (B,)."""
     about = posterior._replace(mean=draw.z, density=draw.density, airlight=draw.airlight)
-    seen = perceiver.look(hazy, torch.Generator().manual_seed(seed), posterior=about)
+    seen = perceiver.perceive(hazy, torch.Generator().manual_seed(seed), posterior=about)
     return perceiver.calibration.of_picture(seen.signs)[1]

@@ -36,7 +36,7 @@ def pictures(scenario: HazeScenario) -> dict[str, bytes]:
         )
     )
     perceiver = scenario.perceiver
-    seen = perceiver.look(scenes.hazy)
+    seen = perceiver.perceive(scenes.hazy)
     restored = perceiver.restore(scenes.hazy, seen)
     maps = pool_beliefs(perceiver, seen)
     if not scenario.beliefs_told:

@@ -163,7 +163,7 @@ class HazeScenario:
         if feedback.generated_scenes:
             kept, metrics = self._simulate(scenes, feedback.gate)
             real[: len(kept)] = ~kept
-        seen, squared_error = self._look_at(scenes)
+        seen, squared_error = self._perceive(scenes)
         # Known before it is learnt from: a measure of tau on scenes that it was not fitted to.
         metrics |= self._calibrate(seen.signs.cpu(), squared_error, real)
         maps = pool_beliefs(self.perceiver, seen).cpu()
@@ -254,11 +254,11 @@ class HazeScenario:
             "simulated/logit": float(logits.mean()),
         }
 
-    def _look_at(self, scenes: HazyScenes) -> tuple[Perception, Tensor]:
+    def _perceive(self, scenes: HazyScenes) -> tuple[Perception, Tensor]:
         """What the generator believes of the scenes, and the squared error of its restoration of each cell."""
         perceiver = self.perceiver
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.settings.learner.bf16):
-            seen = perceiver.look(scenes.hazy, self.rng_noise)
+            seen = perceiver.perceive(scenes.hazy, self.rng_noise)
         return seen, squared_error_of_cells(perceiver, scenes, seen)
 
     @property

@@ -216,7 +216,7 @@ class HazeSearch:
         hazy = now.hazy.sum(dim=(1, 2))
         terminated = (stays & settled) | (settings.end_when_found & (now.found == hazy) & (hazy > 0))
         truncated = ((now.steps >= self.max_steps) | refused) & ~terminated
-        glimpse.look(self.memory, reached, now.beliefs[env, :, row, column])
+        glimpse.remember(self.memory, reached, now.beliefs[env, :, row, column])
 
         info = {
             "scene": now.scene.clone(),
@@ -317,7 +317,7 @@ class HazeSearch:
         low, high = self.settings.reads or (1.0, 1.0)
         allowed = (low + (high - low) * draw[:, 2]) * (self.rows * self.cols)
         at = (torch.arange(count, device=self.device), position[:, 0], position[:, 1])
-        glimpse.look(memory, position, beliefs[at[0], :, at[1], at[2]])
+        glimpse.remember(memory, position, beliefs[at[0], :, at[1], at[2]])
         return Episodes(
             scene=scene,
             scene_set=torch.full_like(scene, self.scene_sets),

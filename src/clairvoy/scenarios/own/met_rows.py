@@ -36,7 +36,7 @@ class MetRows:
         self.misunderstood[place] = misunderstood[-len(self.rows) :].cpu()
         self.added += len(rows)
 
-    def look_again(self, surprise: Callable[[Tensor], Tensor]) -> None:
+    def weigh_again(self, surprise: Callable[[Tensor], Tensor]) -> None:
         """Judge all rows anew, by a generator that has learnt meanwhile."""
         if len(self):
             self.misunderstood[: len(self)] = surprise(self.rows[: len(self)]).cpu()

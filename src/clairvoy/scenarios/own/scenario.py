@@ -182,7 +182,7 @@ class Scenario:
         """New scenes for the agent, or new transitions: a part of them made by the generator and admitted."""
         settings = self.settings
         metrics: dict[str, float] = {}
-        self.met.look_again(self._surprise)
+        self.met.weigh_again(self._surprise)
         made = torch.zeros(0, *self.real.shape[1:], dtype=self.real.dtype)
         if feedback.generated_scenes and self.learner.update_count >= settings.generate_after:
             made, metrics = self._make(round(settings.scenes * settings.generated), feedback.gate)

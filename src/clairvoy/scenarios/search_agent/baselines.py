@@ -1,7 +1,7 @@
 """What an agent must beat in the haze search: pure functions from position and memory to actions.
 
 All take ``position`` ``(N, 2)`` int64 and a `glimpse.Memory` of N scenes, and return actions ``(N,)`` int64.
-A window looks hazy to them when the believed haze is at least ``threshold``. They read windows under the rules of
+A window is hazy to them when the believed haze is at least ``threshold``. They read windows under the rules of
 `haze.search.HazeSearch`, as the agent does: where they stand is read, also in passing. A claim about the agent is a
 claim against all of them.
 """
@@ -19,7 +19,7 @@ _FAR = 1 << 20
 
 
 def raster_scan(position: Tensor, memory: Memory, threshold: float = 0.5) -> Tensor:
-    """Read every window, row by row, every other row backwards; recognise what looks hazy.
+    """Read every window, row by row, every other row backwards; recognise what is believed hazy.
 
     The scan goes on from where it is and comes back for what lies before its start. To walk to the first
     corner instead would waste a small budget: at half of it, on 8 x 8 windows, it found 4.8 windows, not 7.7.
@@ -29,16 +29,16 @@ def raster_scan(position: Tensor, memory: Memory, threshold: float = 0.5) -> Ten
     ahead = (order - here[:, None, None]) % order.numel()
     target, any_left = _argmin(torch.where(memory.visited, _FAR, ahead))
     onwards = torch.where(any_left, _towards(position, target), _finish(position, memory))
-    return torch.where(_looks_hazy(position, memory, memory.belief[:, 0], threshold), STAY, onwards)
+    return torch.where(_believed_hazy(position, memory, memory.belief[:, 0], threshold), STAY, onwards)
 
 
 def random_walk(
     position: Tensor, memory: Memory, generator: torch.Generator, threshold: float = 0.5
 ) -> Tensor:
-    """Move in a random direction; recognise what looks hazy."""
+    """Move in a random direction; recognise what is believed hazy."""
     direction = torch.randint(STAY, (len(position),), generator=generator, device=generator.device)
-    looks_hazy = _looks_hazy(position, memory, memory.belief[:, 0], threshold)
-    return torch.where(looks_hazy, STAY, direction.to(position.device))
+    believed_hazy = _believed_hazy(position, memory, memory.belief[:, 0], threshold)
+    return torch.where(believed_hazy, STAY, direction.to(position.device))
 
 
 def greedy_on_belief(position: Tensor, memory: Memory, haze: Tensor, threshold: float = 0.5) -> Tensor:
@@ -57,11 +57,11 @@ def greedy_on_belief(position: Tensor, memory: Memory, haze: Tensor, threshold: 
 
 
 def greedy_on_sight(position: Tensor, memory: Memory, threshold: float = 0.5) -> Tensor:
-    """Greedy without a thumbnail: recognise what looks hazy, read on beside it, and scan on where no haze is near."""
+    """Greedy without a thumbnail: recognise what is believed hazy, read on beside it, and scan on where no haze is near."""
     beside = beside_recognised(memory.recognised) & ~memory.visited
     target, any_left = _argmin(torch.where(beside, _distance(position, memory), _FAR))
     onwards = torch.where(any_left, _towards(position, target), raster_scan(position, memory, 2.0))
-    return torch.where(_looks_hazy(position, memory, memory.belief[:, 0], threshold), STAY, onwards)
+    return torch.where(_believed_hazy(position, memory, memory.belief[:, 0], threshold), STAY, onwards)
 
 
 def explorer(position: Tensor, memory: Memory, threshold: float = 0.25) -> Tensor:
@@ -84,7 +84,7 @@ def explorer(position: Tensor, memory: Memory, threshold: float = 0.25) -> Tenso
         any_left = any_left | there
     onwards = torch.where(any_left, _towards(position, target), _finish(position, memory))
     sure = 0.5 * (memory.belief[:, 0] + expected)
-    return torch.where(_looks_hazy(position, memory, sure, threshold), STAY, onwards)
+    return torch.where(_believed_hazy(position, memory, sure, threshold), STAY, onwards)
 
 
 def oracle(position: Tensor, memory: Memory, hazy: Tensor) -> Tensor:
@@ -108,7 +108,7 @@ def _finish(position: Tensor, memory: Memory) -> Tensor:
     return torch.where(any_left, _towards(position, target), STAY)
 
 
-def _looks_hazy(position: Tensor, memory: Memory, haze: Tensor, threshold: float) -> Tensor:
+def _believed_hazy(position: Tensor, memory: Memory, haze: Tensor, threshold: float) -> Tensor:
     at = (torch.arange(len(position), device=position.device), position[:, 0], position[:, 1])
     return (haze[at] >= threshold) & ~memory.recognised[at]
 

@@ -214,7 +214,7 @@ def scene_set(
     side: int,
     thumbnails: Sequence[Thumbnail] = (Thumbnail(),),
     *,
-    one_look: bool = False,
+    perceived_whole: bool = False,
     seed: int = 0,
     done: Callable[[], None] | None = None,
 ) -> SceneSet:
@@ -230,9 +230,9 @@ def scene_set(
         Windows along each side.
     thumbnails
         A preview is made with each of them.
-    one_look
-        The windows are not looked at one by one: their beliefs are the first thumbnail's, as for a photograph that is
-        looked at once.
+    perceived_whole
+        The windows are not perceived one by one: their beliefs are the first thumbnail's, as for a photograph that is
+        perceived whole.
     seed
         Of the thumbnails' noise.
     done
@@ -253,14 +253,14 @@ def scene_set(
             beliefs_of_thumbnail(parts.perceiver, one(small, side, noise), side, side)[0]
             for one in thumbnails
         ]
-        looked = (
+        believed = (
             shown[0]
-            if one_look
+            if perceived_whole
             else beliefs_of_windows(parts.perceiver, cut.flatten(0, 1)).T.reshape(-1, side, side)
         )
         windows.append(cut)
         hazy.append(truth(view.lost, side))
-        beliefs.append(looked)
+        beliefs.append(believed)
         previews.append(torch.stack(shown))
         if done is not None:
             done()

@@ -51,8 +51,8 @@ class GridSettings:
     """How many."""
     searches: int
     """Episodes side by side."""
-    one_look: bool = False
-    """The beliefs are those of one look at the whole scene, as for a photograph."""
+    perceived_whole: bool = False
+    """The beliefs are those of the whole scene perceived at once, as for a photograph."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ class SearchTrainingSettings:
     """Sizes of a training of the search agent."""
 
     grids: tuple[GridSettings, ...] = (
-        GridSettings(8, 96, 32, one_look=True),
+        GridSettings(8, 96, 32, perceived_whole=True),
         GridSettings(8, 96, 32),
         GridSettings(16, 64, 64),
         GridSettings(32, 24, 64),
@@ -135,15 +135,21 @@ def make_scenes(
     """Scenes of one grid size, each with thumbnails that are right, spoilt, and of another scene."""
     views = ClearViews(paths)
     drawn = [
-        draw_view(views, parts, grid.side, settings, (seed, grid.side, int(grid.one_look), k))
+        draw_view(views, parts, grid.side, settings, (seed, grid.side, int(grid.perceived_whole), k))
         for k in range(count)
     ]
     spoilt = Thumbnail(contrast=0.5, noise=0.06, blur=0.7)
     made = scene_set(
-        drawn, parts, grid.side, (Thumbnail(), spoilt), one_look=grid.one_look, seed=seed, done=done
+        drawn,
+        parts,
+        grid.side,
+        (Thumbnail(), spoilt),
+        perceived_whole=grid.perceived_whole,
+        seed=seed,
+        done=done,
     )
     plain, bad = made.previews.unbind(dim=1)
-    versions = [plain] if grid.one_look else [plain, plain, plain, bad, plain.roll(1, dims=0)]
+    versions = [plain] if grid.perceived_whole else [plain, plain, plain, bad, plain.roll(1, dims=0)]
     return SceneSet.of(made.windows, made.hazy, made.beliefs, previews=torch.stack(versions, dim=1))
 
 
