@@ -23,7 +23,7 @@ from torch import Tensor, nn
 from clairvoy.imaging.files import find_photographs
 from clairvoy.imaging.haze import HazeSettings, add_haze, draw_haze
 from clairvoy.imaging.synthesis.camera import store
-from clairvoy.imaging.synthesis.scenes import Photographs, SceneMaker
+from clairvoy.imaging.synthesis.views import Photographs, ViewMaker
 from clairvoy.restoring.parts import load_weights
 
 BATCH = 16
@@ -57,7 +57,7 @@ def main() -> int:
 @torch.no_grad()
 def scenes(paths: list[Path], count: int, generator: nn.Module | None, seed: int) -> tuple[Tensor, Tensor]:
     """Hazy views (n, 3, 128, 128) in [0, 1] and whether their haze is of the other kind, (n,)."""
-    maker, rng = SceneMaker(Photographs(paths), seed=seed), torch.Generator().manual_seed(seed)
+    maker, rng = ViewMaker(Photographs(paths), seed=seed), torch.Generator().manual_seed(seed)
     pictures, labels = [], []
     for begin in range(0, count, BATCH):
         made = [maker(k) for k in range(begin, begin + BATCH)]

@@ -25,13 +25,13 @@ def folders(tmp_path):
 
 def test_json(folders, capsys):
     assert main(["evaluate", "haze", *folders, "--json"]) == 0
-    told = json.loads(capsys.readouterr().out)
-    assert (told["pairs"], told["scenes"], told["clear_photos"]) == (4, 2, 2)
-    assert set(told["methods"]) == {"untouched", "dark channel prior", "clairvoy", "clairvoy, all restored"}
-    for name, scores in told["methods"].items():
+    report = json.loads(capsys.readouterr().out)
+    assert (report["pairs"], report["scenes"], report["clear_photos"]) == (4, 2, 2)
+    assert set(report["methods"]) == {"untouched", "dark channel prior", "clairvoy", "clairvoy, all restored"}
+    for name, scores in report["methods"].items():
         assert (scores["trust"] is not None) == name.startswith("clairvoy")
         assert scores["psnr_db"]["low"] <= scores["psnr_db"]["mean"] <= scores["psnr_db"]["high"]
-    assert told["methods"]["untouched"]["harm"]["unchanged"] == 2
+    assert report["methods"]["untouched"]["harm"]["unchanged"] == 2
 
 
 def test_table_and_limit(folders, capsys):
@@ -42,7 +42,7 @@ def test_table_and_limit(folders, capsys):
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "message"),
     [
         (["--hazy", "nowhere"], "--clear"),
         ([], "nothing to evaluate"),
@@ -50,29 +50,29 @@ def test_table_and_limit(folders, capsys):
         (["--hazy", "nowhere", "--clear", "nowhere"], "nowhere"),
     ],
 )
-def test_refusals(change, told, capsys):
+def test_refusals(change, message, capsys):
     assert main(["evaluate", "haze", *change]) == 2
-    assert told in capsys.readouterr().err
+    assert message in capsys.readouterr().err
 
 
 @pytest.mark.slow
 def test_recognition(folders, capsys):
     assert main(["evaluate", "recognition", *folders, "--json"]) == 0
-    told = json.loads(capsys.readouterr().out)
-    assert (len(told["hazy"]), len(told["clear"])) == (4, 2)
-    assert all(0 <= p <= 1 for p in [*told["hazy"].values(), *told["clear"].values()])
-    low, high = told["auroc"]["interval"]
-    assert low <= told["auroc"]["value"] <= high
+    report = json.loads(capsys.readouterr().out)
+    assert (len(report["hazy"]), len(report["clear"])) == (4, 2)
+    assert all(0 <= p <= 1 for p in [*report["hazy"].values(), *report["clear"].values()])
+    low, high = report["auroc"]["interval"]
+    assert low <= report["auroc"]["value"] <= high
     assert main(["evaluate", "recognition", *folders, "--list"]) == 0
     assert "balanced accuracy" in capsys.readouterr().out
 
 
 @pytest.mark.slow
 def test_tau(folders, capsys):
-    photographs = ["--photographs", folders[3], "--scenes", "20"]
+    photographs = ["--photographs", folders[3], "--pictures", "20"]
     assert main(["evaluate", "tau", *photographs, "--json"]) == 0
-    told = json.loads(capsys.readouterr().out)
-    assert told["told"]["n"] == 20
-    assert "discriminator" in told["ablations"]
-    assert main(["evaluate", "tau", *photographs[:2], "--scenes", "5"]) == 2
+    report = json.loads(capsys.readouterr().out)
+    assert report["predicted"]["n"] == 20
+    assert "discriminator" in report["ablations"]
+    assert main(["evaluate", "tau", *photographs[:2], "--pictures", "5"]) == 2
     assert "at least 20" in capsys.readouterr().err

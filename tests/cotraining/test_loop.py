@@ -10,7 +10,7 @@ from clairvoy.cotraining.loop import Cotraining, CotrainSettings, Feedback, cotr
 from clairvoy.errors import SettingsError
 from clairvoy.generative.density.learner import LearnerSettings
 from clairvoy.imaging.files import Picture, write
-from clairvoy.imaging.synthesis.scenes import Photographs, SceneMaker, ScenePool
+from clairvoy.imaging.synthesis.views import Photographs, ViewMaker, ViewPool
 from clairvoy.restoring.parts import Parts
 from clairvoy.scenarios.haze.scenario import HazeScenario, HazeScenarioSettings
 
@@ -30,8 +30,8 @@ def paths(tmp_path_factory):
 @pytest.fixture
 def scenario(paths):
     def make(seed=0):
-        pool = ScenePool(SceneMaker(Photographs(paths), size=64, seed=1), 6)
-        held = ScenePool(SceneMaker(Photographs(paths), size=64, seed=2), 4)
+        pool = ViewPool(ViewMaker(Photographs(paths), size=64, seed=1), 6)
+        held = ViewPool(ViewMaker(Photographs(paths), size=64, seed=2), 4)
         settings = HazeScenarioSettings(
             updates=4,
             batch=4,

@@ -1,4 +1,4 @@
-"""Trust: calibration error in closed form, agreement on signs of a known truth, and a run on drawn scenes."""
+"""Trust: calibration error in closed form, agreement on signs of a known truth, and a run on drawn pictures."""
 
 import numpy as np
 import pytest
@@ -22,14 +22,14 @@ def test_calibration_error_in_closed_form():
 def test_a_sign_that_tells_all_is_missed_when_left_out():
     rng = torch.Generator().manual_seed(0)
     signs = torch.randn(400, len(SIGNS), 2, 2, generator=rng)
-    # One truth for each scene, told by the spread alone.
+    # One truth for each picture, shown by the spread alone.
     signs[:, 0] = signs[:, 0, :1, :1]
     db = 22 - 3 * signs[:, :1]
     calibration = Calibration()
     calibration.fit(signs, 10 ** (-db / 10))
     found = compare(calibration, signs, 10 ** (-db / 10), torch.ones(400, dtype=torch.bool))
-    assert found.told.rank_correlation > 0.999
-    assert found.told.mae_db < 0.1
+    assert found.predicted.rank_correlation > 0.999
+    assert found.predicted.mae_db < 0.1
     assert found.ablations["nothing"].mae_db < 0.1
     assert found.ablations["residual"].mae_db < 0.1
     assert found.ablations["spread"].mae_db > 1.5
@@ -55,14 +55,14 @@ def test_the_run_is_repeatable_and_complete(tmp_path):
     write(tmp_path / "a.png", pixels, Picture(pixels))
     torch.manual_seed(0)
     parts = Parts.new()
-    first = measure_trust(parts, [tmp_path / "a.png"], scenes=20, seed=3)
-    assert first == measure_trust(parts, [tmp_path / "a.png"], scenes=20, seed=3)
-    assert first.told.n == 20
+    first = measure_trust(parts, [tmp_path / "a.png"], pictures=20, seed=3)
+    assert first == measure_trust(parts, [tmp_path / "a.png"], pictures=20, seed=3)
+    assert first.predicted.n == 20
     assert set(first.ablations) == {"nothing", *ABLATED, " and ".join(ABLATED)}
     assert all(name in first.table() for name in ABLATED)
 
 
-@pytest.mark.parametrize("wrong", [{"scenes": 3}, {"rooms": 1.5}, {"clear": -0.1}])
+@pytest.mark.parametrize("wrong", [{"pictures": 3}, {"rooms": 1.5}, {"clear": -0.1}])
 def test_settings_that_make_no_sense(wrong):
     with pytest.raises(SettingsError, match=next(iter(wrong))):
         measure_trust(None, [], **wrong)

@@ -189,18 +189,18 @@ class _Bench:
         import torch
 
         from clairvoy.imaging.haze import HazeSettings
-        from clairvoy.imaging.synthesis.scenes import HazyScenes, Photographs, SceneMaker, ScenePool
+        from clairvoy.imaging.synthesis.views import Photographs, SyntheticPairs, ViewMaker, ViewPool
 
         self.settings = settings
         # The loops run small tensors, which more threads only slow down; and one thread repeats to the bit.
         torch.set_num_threads(1)
         self.learnt = Photographs([path for index, path in enumerate(photographs) if index % 10])
         held = Photographs(photographs[::10])
-        pool = ScenePool(SceneMaker(held, size=settings.size, seed=977), settings.held_out)
+        pool = ViewPool(ViewMaker(held, size=settings.size, seed=977), settings.held_out)
         pool.extend(settings.held_out)
         self.held_out = pool.draw(settings.held_out, torch.Generator().manual_seed(977), HazeSettings())
         there = self.held_out.optical_depth.amax(dim=(1, 2, 3)) > 0
-        self.hazy = HazyScenes(*(getattr(self.held_out, f.name)[there] for f in fields(HazyScenes)))
+        self.hazy = SyntheticPairs(*(getattr(self.held_out, f.name)[there] for f in fields(SyntheticPairs)))
         self.pool_seed: int | None = None
         self.pool: Any = None
 
@@ -213,7 +213,7 @@ class _Bench:
         from clairvoy.generative.density.learner import LearnerSettings
         from clairvoy.generative.density.vae import VAESettings
         from clairvoy.generative.losses import LossWeights
-        from clairvoy.imaging.synthesis.scenes import SceneMaker, ScenePool
+        from clairvoy.imaging.synthesis.views import ViewMaker, ViewPool
         from clairvoy.qlearning.dqn import DQNSettings
         from clairvoy.restoring.parts import Parts
         from clairvoy.scenarios.haze.measure import measure, measure_sampler
@@ -222,7 +222,7 @@ class _Bench:
 
         asked = self.settings
         if self.pool_seed != seed:
-            self.pool = ScenePool(SceneMaker(self.learnt, size=asked.size, seed=seed), asked.pool)
+            self.pool = ViewPool(ViewMaker(self.learnt, size=asked.size, seed=seed), asked.pool)
             self.pool.extend(asked.pool)
             self.pool_seed = seed
         with torch.random.fork_rng():
@@ -237,7 +237,7 @@ class _Bench:
                 batch=asked.batch,
                 from_agent=asked.from_agent,
                 scenes=asked.scenes,
-                new_scenes=0,
+                new_views=0,
                 remembered=asked.remembered,
                 searches=asked.searches,
                 search=HazeSearchSettings(

@@ -84,19 +84,19 @@ def _add_tau(subjects: Subparsers) -> None:
         "tau",
         help="is the confidence right?",
         description=(
-            "Put haze of mixed densities on photographs, restore it, and compare the confidence told with the truth."
+            "Put haze of mixed densities on photographs, restore it, and compare the predicted confidence with the truth."
         ),
     )
     tau.add_argument(
         "--photographs", metavar="DIR", type=Path, nargs="+", required=True,
         help="clear photographs that the weights were not trained on",
     )  # fmt: skip
-    tau.add_argument("--scenes", metavar="N", type=int, default=240, help="how many (default: 240)")
+    tau.add_argument("--pictures", metavar="N", type=int, default=240, help="how many to draw (default: 240)")
     tau.add_argument(
         "--rooms", metavar="PART", type=float, default=0.3,
-        help="part of the scenes that are rendered rooms (default: 0.3)",
+        help="part of the pictures that are rendered rooms (default: 0.3)",
     )  # fmt: skip
-    tau.add_argument("--seed", type=int, default=0, help="of scenes and haze (default: 0)")
+    tau.add_argument("--seed", type=int, default=0, help="of pictures and haze (default: 0)")
     _add_shared(tau, _run_tau, device=False)
 
 
@@ -182,10 +182,10 @@ def _run_tau(args: argparse.Namespace) -> int:
     from clairvoy.restoring.parts import load_weights
 
     photographs = list(chain.from_iterable(map(find_photographs, args.photographs)))
-    with _shown(-(-args.scenes // BATCH)) as show:
+    with _shown(-(-args.pictures // BATCH)) as show:
         trust = measure_trust(
             load_weights(args.weights), photographs,
-            scenes=args.scenes, rooms=args.rooms, seed=args.seed, progress=show,
+            pictures=args.pictures, rooms=args.rooms, seed=args.seed, progress=show,
         )  # fmt: skip
     sys.stdout.write(to_json(trust.to_dict()).decode() if args.json else trust.table() + "\n")
     return 0

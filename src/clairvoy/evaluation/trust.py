@@ -1,4 +1,4 @@
-"""Is the confidence tau right? Told before the truth is known, compared with it on scenes whose haze was drawn.
+"""Is the confidence tau right? Predicted before the truth is known, compared with it on pictures whose haze was drawn.
 
 Scenes of mixed densities, clear ones among them, are made of photographs that the weights have not seen; each is
 restored whether or not haze is recognised. Measured are the rank correlation of tau with the true PSNR, the mean
@@ -25,7 +25,7 @@ from clairvoy.evaluation.scores import rank_correlation
 from clairvoy.generative.density.calibration import GOOD_DB, SIGNS, Calibration, to_db
 from clairvoy.generative.density.perception import CELL
 from clairvoy.imaging.haze import HazeSettings
-from clairvoy.imaging.synthesis.scenes import Photographs, SceneMaker, ScenePool
+from clairvoy.imaging.synthesis.views import Photographs, ViewMaker, ViewPool
 
 if TYPE_CHECKING:
     from clairvoy.restoring.parts import Parts
@@ -43,7 +43,7 @@ class Agreement:
     rank_correlation: float
     """Spearman's, of the confidence with the true PSNR."""
     mae_db: float
-    """Mean absolute error of the PSNR that was told."""
+    """Mean absolute error of the PSNR that was predicted."""
     n: int
 
 
@@ -51,7 +51,7 @@ class Agreement:
 class Trust:
     """What `measure_trust` found."""
 
-    told: Agreement
+    predicted: Agreement
     """Of the weights as they are."""
     calibration_error: float
     """Expected calibration error of tau, see `expected_calibration_error`."""
@@ -60,7 +60,7 @@ class Trust:
     pooled_map_rank_correlation: float
     """The same over all cells of all pictures at once."""
     ablations: dict[str, Agreement]
-    """By what was left out ("nothing": the full map), each fitted on one half of the scenes, measured on the other."""
+    """By what was left out ("nothing": the full map), each fitted on one half of the pictures, measured on the other."""
     mean_db: float
     """Mean true PSNR."""
 
@@ -71,13 +71,13 @@ class Trust:
     def table(self) -> str:
         """Give the figures as text."""
         lines = [
-            f"{self.told.n} scenes, true PSNR {self.mean_db:.2f} dB on average",
-            f"{'rank correlation of tau with the PSNR':<52}{self.told.rank_correlation:6.3f}",
-            f"{'mean absolute error':<52}{self.told.mae_db:6.2f} dB",
+            f"{self.predicted.n} pictures, true PSNR {self.mean_db:.2f} dB on average",
+            f"{'rank correlation of tau with the PSNR':<52}{self.predicted.rank_correlation:6.3f}",
+            f"{'mean absolute error':<52}{self.predicted.mae_db:6.2f} dB",
             f"{f'calibration error of P(PSNR >= {GOOD_DB:g} dB)':<52}{self.calibration_error:6.3f}",
             f"{'map: rank correlation within a hazy picture':<52}{self.map_rank_correlation:6.3f}",
             f"{'map: rank correlation over all cells':<52}{self.pooled_map_rank_correlation:6.3f}",
-            "fitted on half of the scenes, measured on the others, without ...",
+            "fitted on half of the pictures, measured on the others, without ...",
         ]
         for name, found in self.ablations.items():
             lines.append(f"  {name:<50}{found.rank_correlation:6.3f}  {found.mae_db:.2f} dB")
@@ -88,13 +88,13 @@ def measure_trust(
     parts: Parts,
     photographs: Sequence[Path],
     *,
-    scenes: int = 240,
+    pictures: int = 240,
     rooms: float = 0.3,
     clear: float = 0.25,
     seed: int = 0,
     progress: Callable[[int, int, str], None] | None = None,
 ) -> Trust:
-    """Compare tau with the truth on drawn scenes.
+    """Compare tau with the truth on pictures whose haze is drawn.
 
     Parameters
     ----------
@@ -102,39 +102,39 @@ def measure_trust(
         Trained weights, on the CPU.
     photographs
         Clear ones, not among those that the weights were trained on.
-    scenes
+    pictures
         How many, at least 20.
     rooms
         Part of them that are rendered rooms, in [0, 1].
     clear
         Part of them without haze, in [0, 1].
     seed
-        Of scenes and haze.
+        Of pictures and haze.
     progress
-        Called before each batch with (scenes done, in all, what).
+        Called before each batch with (pictures done, in all, what).
 
     Raises
     ------
     FileError
         A photograph cannot be read, or there is none.
     SettingsError
-        Too few scenes, or a part outside [0, 1].
+        Too few pictures, or a part outside [0, 1].
     """
-    if scenes < 20:
-        raise SettingsError(f"{scenes} scenes are too few to tell a correlation; give at least 20")
+    if pictures < 20:
+        raise SettingsError(f"{pictures} pictures are too few to tell a correlation; give at least 20")
     for name, part in (("rooms", rooms), ("clear", clear)):
         if not 0 <= part <= 1:
             raise SettingsError(f"{name} is {part}; it must lie in [0, 1]")
-    pool = ScenePool(SceneMaker(Photographs(photographs), seed=seed, rooms=rooms), BATCH)
+    pool = ViewPool(ViewMaker(Photographs(photographs), seed=seed, rooms=rooms), BATCH)
     rng = torch.Generator().manual_seed(seed)
     settings = HazeSettings(clear=clear)
     perceiver = parts.perceiver
     signs, errors, hazy = [], [], []
-    for done in range(0, scenes, BATCH):
+    for done in range(0, pictures, BATCH):
         if progress is not None:
-            progress(done, scenes, f"scenes {done + 1} to {min(done + BATCH, scenes)}")
+            progress(done, pictures, f"pictures {done + 1} to {min(done + BATCH, pictures)}")
         pool.extend(BATCH)
-        drawn = pool.draw(min(BATCH, scenes - done), rng, settings)
+        drawn = pool.draw(min(BATCH, pictures - done), rng, settings)
         seen = perceiver.perceive(drawn.hazy, rng)
         restored = perceiver.restore(drawn.hazy, seen)
         signs.append(seen.signs)
@@ -144,10 +144,10 @@ def measure_trust(
 
 
 def compare(calibration: Calibration, signs: Tensor, squared_error: Tensor, hazy: Tensor) -> Trust:
-    """Measure agreement from signs (n, S, h, w), true squared errors (n, 1, h, w) and which scenes are hazy (n,)."""
+    """Measure agreement from signs (n, S, h, w), true squared errors (n, 1, h, w) and which pictures are hazy (n,)."""
     db = to_db(squared_error.mean(dim=(1, 2, 3)))
-    tau, told = calibration.of_picture(signs)
-    # The PSNR told ranks like tau, but does not saturate at 0 and 1, where floats would tie.
+    tau, predicted = calibration.of_picture(signs)
+    # The predicted PSNR ranks like tau, but does not saturate at 0 and 1, where floats would tie.
     _, cells = calibration.of_cells(signs)
     within = [
         rank_correlation(cells[k].flatten(), -squared_error[k].flatten()) for k in hazy.nonzero().flatten()
@@ -158,7 +158,7 @@ def compare(calibration: Calibration, signs: Tensor, squared_error: Tensor, hazy
         ablations[name] = _refitted(signs, squared_error, (name,))
     ablations[" and ".join(ABLATED)] = _refitted(signs, squared_error, ABLATED)
     return Trust(
-        told=_agreement(told, db),
+        predicted=_agreement(predicted, db),
         calibration_error=expected_calibration_error(tau, db >= GOOD_DB),
         map_rank_correlation=float(np.mean(known)) if known else math.nan,
         pooled_map_rank_correlation=rank_correlation(cells.flatten(), -squared_error.flatten()),
@@ -183,16 +183,16 @@ def expected_calibration_error(probability: ArrayLike, outcome: ArrayLike) -> fl
     return float(np.abs(gaps).sum() / len(said))
 
 
-def _agreement(told: Tensor, db: Tensor) -> Agreement:
-    return Agreement(rank_correlation(told, db), float((told - db).abs().mean()), len(db))
+def _agreement(predicted: Tensor, db: Tensor) -> Agreement:
+    return Agreement(rank_correlation(predicted, db), float((predicted - db).abs().mean()), len(db))
 
 
 def _refitted(signs: Tensor, squared_error: Tensor, without: Sequence[str]) -> Agreement:
-    """Fit on the even scenes with some signs held constant, measure on the odd ones."""
+    """Fit on the even pictures with some signs held constant, measure on the odd ones."""
     kept = signs.clone()
     for name in without:
         kept[:, SIGNS.index(name)] = 0
     fitted = Calibration()
     fitted.fit(kept[::2], squared_error[::2])
-    _, told = fitted.of_picture(kept[1::2])
-    return _agreement(told, to_db(squared_error[1::2].mean(dim=(1, 2, 3))))
+    _, predicted = fitted.of_picture(kept[1::2])
+    return _agreement(predicted, to_db(squared_error[1::2].mean(dim=(1, 2, 3))))

@@ -1,6 +1,6 @@
 """The physics of haze, I = J t + A (1 - t), its inverse, and randomly drawn haze for training.
 
-Koschmieder (1924) and Narasimhan and Nayar, IJCV 2002: a clear scene J seen through a scattering medium is
+Koschmieder (1924) and Narasimhan and Nayar, IJCV 2002: a clear view J seen through a scattering medium is
 I = J t + A (1 - t) with transmission t = exp(-od), optical depth od = beta d, airlight A.
 
 The formulas work alike on NumPy arrays and torch tensors; the random draws are batched and work on tensors.
@@ -16,7 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 MAX_OPTICAL_DEPTH = 3.5
-"""Beyond it (t < 0.03) an 8-bit picture holds no more than three grey levels of the scene."""
+"""Beyond it (t < 0.03) an 8-bit picture holds no more than three grey levels of what lies behind it."""
 
 
 def add_haze(clear, transmission, airlight):  # type: ignore[no-untyped-def]
@@ -41,10 +41,10 @@ class HazeSettings:
     airlight: tuple[float, float] = (0.55, 1.1)
     """Brightness of the airlight as exposed; what is above 1 clips to white, as bright fog does in a photograph."""
     lit: float = 0.35
-    """Probability that the airlight is as bright as the scene's own light makes it instead, where its brightness is
+    """Probability that the airlight is as bright as the view's own light makes it instead, where its brightness is
     known: in a dim room fog is grey, and white things shine through it."""
     lit_by: tuple[float, float] = (0.9, 2.0)
-    """Its brightness then, as a multiple of the mean brightness of the clear scene."""
+    """Its brightness then, as a multiple of the mean brightness of the clear view."""
     tint: float = 0.03
     """Standard deviation of the airlight's colour cast between channels, where there is one."""
     neutral: float = 0.62
@@ -105,7 +105,7 @@ def draw_haze(
     settings: HazeSettings | None = None,
     brightness: Tensor | None = None,
 ) -> Haze:
-    """Draw haze for a batch of scenes.
+    """Draw haze for a batch of views.
 
     Parameters
     ----------
@@ -117,7 +117,7 @@ def draw_haze(
     settings
         What is drawn.
     brightness
-        Mean brightness of each clear scene, (B,) in [0, 1], for airlight that is lit by the scene; none is if not given.
+        Mean brightness of each clear view, (B,) in [0, 1], for airlight that is lit by the view; none is if not given.
 
     Returns
     -------

@@ -5,7 +5,7 @@ import pytest
 
 from clairvoy.imaging.synthesis import rooms
 from clairvoy.imaging.synthesis.depth import camera_rays
-from clairvoy.imaging.synthesis.scenes import Photographs, SceneMaker
+from clairvoy.imaging.synthesis.views import Photographs, ViewMaker
 
 TEXTURE = np.random.default_rng(0).integers(0, 256, (40, 60, 3), dtype=np.uint8)
 
@@ -71,7 +71,7 @@ def test_a_room_is_a_picture_with_depth_and_the_same_again(seed):
 
 def test_the_share_of_rooms_is_kept(tmp_path, monkeypatch):
     from clairvoy.imaging.files import Picture, write
-    from clairvoy.imaging.synthesis import scenes as synthesis
+    from clairvoy.imaging.synthesis import views as synthesis
 
     write(tmp_path / "a.png", TEXTURE, Picture(TEXTURE))
     drawn = []
@@ -81,7 +81,7 @@ def test_the_share_of_rooms_is_kept(tmp_path, monkeypatch):
         return np.zeros((height, width, 3), np.uint8), np.ones((height, width), np.float32)
 
     monkeypatch.setattr(synthesis, "render_room", note)
-    maker = SceneMaker(Photographs([tmp_path / "a.png"]), size=32, rooms=0.3)
+    maker = ViewMaker(Photographs([tmp_path / "a.png"]), size=32, rooms=0.3)
     for index in range(200):
         maker(index)
     assert 40 <= len(drawn) <= 80

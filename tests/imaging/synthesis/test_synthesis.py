@@ -8,12 +8,12 @@ from clairvoy.errors import FileError
 from clairvoy.imaging.files import Picture, write
 from clairvoy.imaging.haze import HazeSettings
 from clairvoy.imaging.synthesis import camera
-from clairvoy.imaging.synthesis import scenes as synthesis
-from clairvoy.imaging.synthesis.scenes import (
+from clairvoy.imaging.synthesis import views as synthesis
+from clairvoy.imaging.synthesis.views import (
     Photographs,
-    SceneMaker,
-    ScenePool,
-    haze_scenes,
+    ViewMaker,
+    ViewPool,
+    haze_views,
     vary_tone,
 )
 
@@ -26,11 +26,11 @@ def maker(tmp_path):
             rng.integers(0, 255, (6, 8, 3), dtype=np.uint8).repeat(12, 0).repeat(12, 1)
         )
         write(tmp_path / f"{index}.png", pixels, Picture(pixels))
-    return SceneMaker(Photographs(sorted(tmp_path.iterdir())), size=64, seed=5)
+    return ViewMaker(Photographs(sorted(tmp_path.iterdir())), size=64, seed=5)
 
 
 def test_a_rewound_pool_holds_the_same_scenes(maker):
-    pool, other = ScenePool(maker, 4), ScenePool(maker, 4)
+    pool, other = ViewPool(maker, 4), ViewPool(maker, 4)
     pool.extend(7)
     other.rewind(7)
     assert torch.equal(pool.clear, other.clear)
@@ -47,14 +47,14 @@ def test_scenes_differ_from_one_another(maker):
 def test_hazy_is_clear_behind_the_haze_that_is_told(maker, monkeypatch):
     monkeypatch.setattr(camera, "GRADED", 0.0)
     monkeypatch.setattr(camera, "COMPRESSED", 0.0)
-    pool = ScenePool(maker, 4)
+    pool = ViewPool(maker, 4)
     pool.extend(4)
-    scenes = pool.draw(16, torch.Generator().manual_seed(0), HazeSettings(clear=0.0))
-    t = torch.exp(-scenes.optical_depth)
-    expected = (scenes.clear * t + scenes.airlight * (1 - t)).clamp(0, 1)
+    pairs = pool.draw(16, torch.Generator().manual_seed(0), HazeSettings(clear=0.0))
+    t = torch.exp(-pairs.optical_depth)
+    expected = (pairs.clear * t + pairs.airlight * (1 - t)).clamp(0, 1)
     # Sensor noise has a deviation of at most 0.01; 8-bit rounding adds 0.002.
-    assert float((scenes.hazy - expected).abs().mean()) < 0.011
-    assert float((scenes.hazy * 255 - (scenes.hazy * 255).round()).abs().max()) < 1e-4
+    assert float((pairs.hazy - expected).abs().mean()) < 0.011
+    assert float((pairs.hazy * 255 - (pairs.hazy * 255).round()).abs().max()) < 1e-4
 
 
 def test_tone_keeps_to_the_range_and_three_in_ten_as_they_are():
@@ -68,11 +68,11 @@ def test_tone_keeps_to_the_range_and_three_in_ten_as_they_are():
 
 def test_no_haze_is_only_noise():
     clear = torch.full((8, 3, 16, 16), 0.5)
-    scenes = haze_scenes(
+    pairs = haze_views(
         clear, torch.ones(8, 1, 16, 16), torch.Generator().manual_seed(0), HazeSettings(clear=1.0)
     )
-    assert float(scenes.optical_depth.abs().max()) == 0.0
-    assert float((scenes.hazy - scenes.clear).abs().mean()) < 0.02
+    assert float(pairs.optical_depth.abs().max()) == 0.0
+    assert float((pairs.hazy - pairs.clear).abs().mean()) < 0.02
 
 
 def test_a_grade_is_on_both_pictures_and_on_the_airlight(monkeypatch):
@@ -80,22 +80,22 @@ def test_a_grade_is_on_both_pictures_and_on_the_airlight(monkeypatch):
     monkeypatch.setattr(camera, "COMPRESSED", 0.0)
     clear = torch.full((32, 3, 16, 16), 0.4)
     depth = torch.ones(32, 1, 16, 16)
-    scenes = haze_scenes(
+    pairs = haze_views(
         clear, depth, torch.Generator().manual_seed(0), HazeSettings(mean_optical_depth=(3.4, 3.5), clear=0.0)
     )
     # At an optical depth of 3.4 the hazy picture shows the airlight and 3 % of the scene.
-    even = scenes.optical_depth.flatten(1).std(dim=1) == 0
+    even = pairs.optical_depth.flatten(1).std(dim=1) == 0
     assert even.sum() > 10
-    assert float((scenes.hazy - scenes.airlight).mean(dim=(1, 2, 3))[even].abs().max()) < 0.05
-    assert float(scenes.clear.flatten(1).mean(dim=1).std()) > 0.03
+    assert float((pairs.hazy - pairs.airlight).mean(dim=(1, 2, 3))[even].abs().max()) < 0.05
+    assert float(pairs.clear.flatten(1).mean(dim=1).std()) > 0.03
 
 
 def test_depth_is_told_coarsely_with_the_scene():
     """Means over blocks of eight pixels, in the depth's own unit."""
     depth = torch.rand(2, 1, 16, 24, generator=torch.Generator().manual_seed(0)) + 0.5
-    scenes = haze_scenes(torch.full((2, 3, 16, 24), 0.5), depth, torch.Generator().manual_seed(0))
+    pairs = haze_views(torch.full((2, 3, 16, 24), 0.5), depth, torch.Generator().manual_seed(0))
     blocks = depth.view(2, 1, 2, 8, 3, 8).mean(dim=(3, 5))
-    torch.testing.assert_close(scenes.depth, blocks)
+    torch.testing.assert_close(pairs.depth, blocks)
 
 
 def test_scenes_are_rendered_as_often_as_asked(maker, monkeypatch):
@@ -108,7 +108,7 @@ def test_scenes_are_rendered_as_often_as_asked(maker, monkeypatch):
 
     monkeypatch.setattr(synthesis, "render_room", rendered(1.0))
     monkeypatch.setattr(synthesis, "render_outdoor_haze", rendered(2.0))
-    mixed = SceneMaker(maker.photographs, size=32, seed=5, rooms=0.3, outdoors=0.5)
+    mixed = ViewMaker(maker.photographs, size=32, seed=5, rooms=0.3, outdoors=0.5)
     kinds = []
     for index in range(300):
         _, depth = mixed(index)

@@ -6,7 +6,7 @@ from torch import nn
 
 from clairvoy.cotraining.loop import Feedback
 from clairvoy.generative.density.vae import VAESettings
-from clairvoy.imaging.synthesis.scenes import HazyScenes
+from clairvoy.imaging.synthesis.views import SyntheticPairs
 from clairvoy.restoring.parts import Parts
 from clairvoy.scenarios.haze.measure import find, measure, measure_sampler, picture_db
 from clairvoy.scenarios.haze.search import HazeSearchSettings
@@ -30,7 +30,7 @@ def scenes():
     depth = torch.tensor([1.0, 1.0, 0.0]).view(3, 1, 1, 1).expand(3, 1, 64, 64).contiguous()
     airlight = torch.full((3, 3, 1, 1), 0.8)
     t = torch.exp(-depth)
-    return HazyScenes(clear * t + airlight * (1 - t), clear, depth, airlight, torch.ones(3, 1, 8, 8))
+    return SyntheticPairs(clear * t + airlight * (1 - t), clear, depth, airlight, torch.ones(3, 1, 8, 8))
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from clairvoy.imaging.synthesis.scenes import HazyScenes
+from clairvoy.imaging.synthesis.views import SyntheticPairs
 from clairvoy.scenarios.haze.met_scenes import MetScenes
 
 
@@ -13,7 +13,9 @@ def scenes(count, shade):
     """Scenes of one shade each, so that a drawn scene can be told."""
     value = torch.full((count, 3, 16, 16), shade)
     depth = torch.full((count, 1, 2, 2), 10 * shade)
-    return HazyScenes(value, value, torch.zeros(count, 1, 16, 16), torch.full((count, 3, 1, 1), shade), depth)
+    return SyntheticPairs(
+        value, value, torch.zeros(count, 1, 16, 16), torch.full((count, 3, 1, 1), shade), depth
+    )
 
 
 @pytest.fixture

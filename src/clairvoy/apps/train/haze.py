@@ -26,8 +26,8 @@ from clairvoy.generative.density.learner import LearnerSettings
 from clairvoy.imaging.files import find_photographs, read
 from clairvoy.imaging.synthesis.depth import DepthFiles, DepthSource, ProceduralDepth
 from clairvoy.imaging.synthesis.depth_model import DepthMixture, DepthModel
-from clairvoy.imaging.synthesis.scenes import Photographs, SceneMaker, ScenePool
 from clairvoy.imaging.synthesis.squares import cut_squares
+from clairvoy.imaging.synthesis.views import Photographs, ViewMaker, ViewPool
 from clairvoy.restoring.device import choose_device
 from clairvoy.restoring.parts import WEIGHTS_FOLDER, Parts, load_weights, save_weights
 from clairvoy.scenarios.haze.pictures import pictures
@@ -263,9 +263,9 @@ def _scenario(args: argparse.Namespace, device: torch.device) -> HazeScenario:
         **(TRIAL if args.trial else {}),
     )
     kept = settings.pool if args.updates else min(settings.pool, 16)  # a calibration learns from no scene
-    pool = ScenePool(SceneMaker(Photographs(learnt), depth, seed=args.seed, **shares), kept)
-    held_out = ScenePool(
-        SceneMaker(Photographs(held), depth, seed=args.seed + 1000, **shares), settings.held_out
+    pool = ViewPool(ViewMaker(Photographs(learnt), depth, seed=args.seed, **shares), kept)
+    held_out = ViewPool(
+        ViewMaker(Photographs(held), depth, seed=args.seed + 1000, **shares), settings.held_out
     )
     pairs = _pairs(*args.pairs) if args.pairs else None
     return HazeScenario(pool, held_out, settings, _parts(args), device=device, pairs=pairs)

@@ -1,6 +1,6 @@
 """Calibration: from the signs of confidence to a PSNR in dB and to tau, and from what was found to P(haze).
 
-A linear map, fitted by ridge regression on held-out scenes, turns the signs that `perception` reads into a PSNR in dB;
+A linear map, fitted by ridge regression on held-out views, turns the signs that `perception` reads into a PSNR in dB;
 its residual deviation turns that into
 
     tau = P(PSNR >= 20 dB) = Phi((dB - 20) / sigma),
@@ -47,7 +47,7 @@ class Calibration(nn.Module):
         self.register_buffer("recognition", torch.tensor([1.0, 4.0, -1.0]))
 
     def fit(self, signs: Tensor, squared_error: Tensor, ridge: float = 1e-2) -> None:
-        """Fit on held-out scenes: signs (B, S, h, w) and the true squared error of each cell (B, 1, h, w)."""
+        """Fit on held-out views: signs (B, S, h, w) and the true squared error of each cell (B, 1, h, w)."""
         pictures = signs.mean(dim=(2, 3)), squared_error.mean(dim=(2, 3))[:, 0]
         cells = signs.movedim(1, -1).flatten(0, 2), squared_error.flatten()
         for row, (x, error) in enumerate((pictures, cells)):
@@ -79,7 +79,7 @@ class Calibration(nn.Module):
         Parameters
         ----------
         value
-            The agent's value of each scene, (n,). Its advantage of recognising over moving on would tell less: in a
+            The agent's value of each picture, (n,). Its advantage of recognising over moving on would tell less: in a
             picture full of haze it is all one which hazy window is recognised first.
         haze
             The generator's mean 1 - t, (n,) in [0, 1].
@@ -92,7 +92,7 @@ class Calibration(nn.Module):
         weight = torch.zeros(3, dtype=torch.float64)
         target = hazy.double()
         for _ in range(steps):
-            # Newton's method with a small ridge, so that separable scenes do not push the weights to infinity.
+            # Newton's method with a small ridge, so that separable pictures do not push the weights to infinity.
             p = torch.sigmoid(x @ weight)
             gradient = x.T @ (p - target) / len(x) + 1e-3 * weight
             curvature = (x.T * (p * (1 - p))) @ x / len(x) + 1e-3 * torch.eye(3, dtype=torch.float64)

@@ -37,7 +37,7 @@ MAX_TINT = 0.15
 """No channel of the airlight departs from its mean by more."""
 FAINT_TINT = 0.02
 """Tints of the airlight are taken to be smaller by this, and those below it to be none: most fog is grey, and what is
-told so faintly is more often the scene's own colour."""
+told so faintly is more often the view's own colour."""
 STRIDE = 16
 """The encoder takes pictures whose height and width are multiples of this."""
 

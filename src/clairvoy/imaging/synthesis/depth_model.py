@@ -2,7 +2,7 @@
 
 Any ONNX file serves that takes one picture, (1, 3, H, W) RGB from 0 to 255, and gives inverse depth (1, 1, H, W) in any
 unit, larger being nearer: MiDaS's convention (Ranftl et al., PAMI 2022). Such a network tells depth up to a factor and
-an offset, so both are drawn anew for each scene: z = 1 / (q + a), with q its answer scaled to [0, 1].
+an offset, so both are drawn anew for each view: z = 1 / (q + a), with q its answer scaled to [0, 1].
 """
 
 from __future__ import annotations
@@ -124,7 +124,7 @@ class DepthMixture:
     usual, other
         The sources.
     share
-        Part of the scenes whose depth is the other's, in [0, 1].
+        Part of the views whose depth is the other's, in [0, 1].
     """
 
     def __init__(self, usual: DepthSource, other: DepthSource, share: float) -> None:

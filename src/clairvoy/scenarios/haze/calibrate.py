@@ -1,4 +1,4 @@
-"""Calibration of a trained dehazer on held-out scenes: tau, and the probability that there is haze."""
+"""Calibration of a trained dehazer on held-out views: tau, and the probability that there is haze."""
 
 from __future__ import annotations
 
@@ -8,30 +8,30 @@ from torch import Tensor
 
 from clairvoy.generative.density.calibration import RESTORE_FROM
 from clairvoy.generative.density.perception import CELL, Perceiver, Perception
-from clairvoy.imaging.synthesis.scenes import HazyScenes
+from clairvoy.imaging.synthesis.views import SyntheticPairs
 from clairvoy.restoring.parts import Parts
 from clairvoy.scenarios.haze.windows import hazy_windows, windows_of
 from clairvoy.searching.beliefs import pool_beliefs
 from clairvoy.searching.explore import PHOTOGRAPH_BUDGET, search
 
 HAZY_SHARE = 0.05
-"""A scene counts as hazy if more than this part of its windows is."""
+"""A picture counts as hazy if more than this part of its windows is."""
 
 
-def squared_error_of_cells(perceiver: Perceiver, scenes: HazyScenes, seen: Perception) -> Tensor:
+def squared_error_of_cells(perceiver: Perceiver, pairs: SyntheticPairs, seen: Perception) -> Tensor:
     """Mean squared error of the restoration of each cell, (B, 1, H/16, W/16), on the CPU."""
-    error = (perceiver.restore(scenes.hazy, seen).cpu() - scenes.clear).square().mean(dim=1, keepdim=True)
+    error = (perceiver.restore(pairs.hazy, seen).cpu() - pairs.clear).square().mean(dim=1, keepdim=True)
     return F.avg_pool2d(error, CELL)
 
 
-def calibrate(parts: Parts, scenes: HazyScenes, noise: torch.Generator) -> dict[str, float]:
+def calibrate(parts: Parts, pairs: SyntheticPairs, noise: torch.Generator) -> dict[str, float]:
     """Fit the calibration of `parts`, in place.
 
     Parameters
     ----------
     parts
         Trained; the generator's restorations and the agent's values are what is calibrated.
-    scenes
+    pairs
         Held out: neither they nor their photographs were learnt from.
     noise
         Source of the field's draws.
@@ -42,18 +42,18 @@ def calibrate(parts: Parts, scenes: HazyScenes, noise: torch.Generator) -> dict[
         What came out, by name.
     """
     perceiver = parts.perceiver
-    seen = perceiver.perceive(scenes.hazy, noise, samples=4)
+    seen = perceiver.perceive(pairs.hazy, noise, samples=4)
     signs, calibration = seen.signs.cpu(), parts.calibration
-    calibration.cpu().fit(signs, squared_error_of_cells(perceiver, scenes, seen))
+    calibration.cpu().fit(signs, squared_error_of_cells(perceiver, pairs, seen))
     calibration.to(perceiver.device)
-    maps, windows = pool_beliefs(perceiver, seen), windows_of(scenes.hazy).to(perceiver.device)
+    maps, windows = pool_beliefs(perceiver, seen), windows_of(pairs.hazy).to(perceiver.device)
     values = torch.tensor(
         [
             search(parts.agent, windows[k : k + 1], maps[k : k + 1], budget=PHOTOGRAPH_BUDGET).value
             for k in range(len(windows))
         ]
     )
-    truth = hazy_windows(scenes.optical_depth).float().mean(dim=(1, 2)) > HAZY_SHARE
+    truth = hazy_windows(pairs.optical_depth).float().mean(dim=(1, 2)) > HAZY_SHARE
     haze = seen.haze.mean(dim=(1, 2, 3)).cpu()
     calibration.cpu().fit_recognition(values, haze, truth)
     told = zip(values.tolist(), haze.tolist(), strict=True)

@@ -19,7 +19,7 @@ from clairvoy.generative.density.calibration import GOOD_DB, to_db
 from clairvoy.generative.density.discriminator import CLEAR
 from clairvoy.generative.density.perception import Perceiver
 from clairvoy.generative.density.vae import Draw, Posterior
-from clairvoy.imaging.synthesis.scenes import HazyScenes
+from clairvoy.imaging.synthesis.views import SyntheticPairs
 from clairvoy.qlearning.policy import greedy
 from clairvoy.restoring.parts import Parts
 from clairvoy.scenarios.haze.scene_set import SceneSet
@@ -60,11 +60,15 @@ def picture_db(restored: Tensor, clear: Tensor) -> Tensor:
 
 @torch.no_grad()
 def find(
-    agent: torch.nn.Module, scenes: HazyScenes, beliefs: Tensor, settings: HazeSearchSettings, seed: int = 0
+    agent: torch.nn.Module,
+    pairs: SyntheticPairs,
+    beliefs: Tensor,
+    settings: HazeSearchSettings,
+    seed: int = 0,
 ) -> SearchScores:
     """Let the agent search each scene once, greedily, from a drawn start."""
-    count = len(scenes.hazy)
-    each = SceneSet.of(windows_of(scenes.hazy), hazy_windows(scenes.optical_depth), beliefs)
+    count = len(pairs.hazy)
+    each = SceneSet.of(windows_of(pairs.hazy), hazy_windows(pairs.optical_depth), beliefs)
     environment = HazeSearch(each, count, settings)
     observation = environment.reset_each(torch.Generator().manual_seed(seed))
     returns, steps = torch.zeros(count), torch.zeros(count)
@@ -79,7 +83,7 @@ def find(
         recognised[row[marks], position[marks, 0], position[marks, 1]] = True
         alive &= ~step.done
         observation = step.observation
-    truth = hazy_windows(scenes.optical_depth)
+    truth = hazy_windows(pairs.optical_depth)
     hits = float((recognised & truth).sum())
     return SearchScores(
         float(returns.mean()),
@@ -92,7 +96,7 @@ def find(
 
 def measure(
     parts: Parts,
-    scenes: HazyScenes,
+    pairs: SyntheticPairs,
     feedback: Feedback,
     settings: HazeSearchSettings,
     seed: int = 0,
@@ -103,7 +107,7 @@ def measure(
     ----------
     parts
         Trained; on the CPU.
-    scenes
+    pairs
         Of photographs that nothing was trained on, clear ones among them.
     feedback
         Whether the agent is told the generator's beliefs, as in its training.
@@ -122,17 +126,17 @@ def measure(
         generator's belief in haze, window by window; ``tau_error_db`` and ``tau_calibration_error``.
     """
     perceiver = parts.perceiver
-    seen = perceiver.perceive(scenes.hazy, torch.Generator().manual_seed(seed))
-    restored = perceiver.restore(scenes.hazy, seen)
-    db = picture_db(restored, scenes.clear)
-    lost = (1 - torch.exp(-scenes.optical_depth)).mean(dim=(1, 2, 3))
+    seen = perceiver.perceive(pairs.hazy, torch.Generator().manual_seed(seed))
+    restored = perceiver.restore(pairs.hazy, seen)
+    db = picture_db(restored, pairs.clear)
+    lost = (1 - torch.exp(-pairs.optical_depth)).mean(dim=(1, 2, 3))
     hazy = lost > 0
     bands = {"thin": hazy & (lost < 0.35), "medium": (lost >= 0.35) & (lost <= 0.6), "dense": lost > 0.6}
     maps = pool_beliefs(perceiver, seen)
-    found = find(parts.agent, scenes, maps if feedback.beliefs else torch.zeros_like(maps), settings, seed)
-    chosen = F.interpolate(found.recognised[:, None].float(), size=scenes.hazy.shape[-2:])
-    searched = picture_db(chosen * restored + (1 - chosen) * scenes.hazy, scenes.clear)
-    truth = hazy_windows(scenes.optical_depth)
+    found = find(parts.agent, pairs, maps if feedback.beliefs else torch.zeros_like(maps), settings, seed)
+    chosen = F.interpolate(found.recognised[:, None].float(), size=pairs.hazy.shape[-2:])
+    searched = picture_db(chosen * restored + (1 - chosen) * pairs.hazy, pairs.clear)
+    truth = hazy_windows(pairs.optical_depth)
     tau, told = parts.calibration.of_picture(seen.signs)
     return {
         "restored_db": float(db[hazy].mean()),
@@ -152,7 +156,7 @@ def measure(
 @torch.no_grad()
 def measure_sampler(
     perceiver: Perceiver,
-    scenes: HazyScenes,
+    pairs: SyntheticPairs,
     draws: int = 8,
     seed: int = 0,
 ) -> dict[str, float]:
@@ -169,8 +173,8 @@ def measure_sampler(
     generator, discriminator = perceiver.generator, perceiver.discriminator
     noise = torch.Generator().manual_seed(seed)
     chosen: dict[str, list[Tensor]] = {}
-    for begin in range(0, len(scenes.hazy), BATCH):
-        hazy, clear = scenes.hazy[begin : begin + BATCH], scenes.clear[begin : begin + BATCH]
+    for begin in range(0, len(pairs.hazy), BATCH):
+        hazy, clear = pairs.hazy[begin : begin + BATCH], pairs.clear[begin : begin + BATCH]
         posterior = generator.encode(hazy)
         candidates = [posterior.most_likely, *(posterior.sample(noise) for _ in range(draws))]
         db, logit, promised = [], [], []

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from clairvoy.imaging.synthesis.scenes import HazyScenes
+from clairvoy.imaging.synthesis.views import SyntheticPairs
 from clairvoy.searching.explore import GRID
 
 
@@ -39,23 +39,23 @@ class MetScenes:
         self.recognised = torch.zeros(slots, GRID, GRID, dtype=torch.bool)
         self.misunderstood = torch.zeros(slots, GRID, GRID)
 
-    def add(self, scenes: HazyScenes, misunderstood: Tensor, real: Tensor) -> None:
+    def add(self, pairs: SyntheticPairs, misunderstood: Tensor, real: Tensor) -> None:
         """Begin the next set, in place of the oldest.
 
         Parameters
         ----------
-        scenes
-            `count` of them.
+        pairs
+            `count` of them, each a scene.
         misunderstood
             Error of the generator's restoration of each window, (count, 8, 8), at least 0.
         real
             (count,) bool; a simulated scene is never drawn: the generator learns from the real world only.
         """
         at = self._slots(self.added)
-        self.hazy[at] = (scenes.hazy * 255).round().to(torch.uint8)
-        self.clear[at] = (scenes.clear * 255).round().to(torch.uint8)
-        self.optical_depth[at] = scenes.optical_depth.to(torch.float16)
-        self.airlight[at], self.depth[at] = scenes.airlight, scenes.depth
+        self.hazy[at] = (pairs.hazy * 255).round().to(torch.uint8)
+        self.clear[at] = (pairs.clear * 255).round().to(torch.uint8)
+        self.optical_depth[at] = pairs.optical_depth.to(torch.float16)
+        self.airlight[at], self.depth[at] = pairs.airlight, pairs.depth
         self.real[at], self.misunderstood[at], self.recognised[at] = real, misunderstood, False
         self.added += 1
 
@@ -82,13 +82,13 @@ class MetScenes:
         learnable = m * torch.exp(-m / m[noted].median().clamp(min=1e-6)) + 1e-9
         return (learnable * noted).sum(dim=(1, 2)) / noted.sum(dim=(1, 2)).clamp(min=1)
 
-    def draw(self, count: int, generator: torch.Generator, by_attention: bool) -> HazyScenes:
+    def draw(self, count: int, generator: torch.Generator, by_attention: bool) -> SyntheticPairs:
         """Draw real scenes: in proportion to `attention`, or each alike (also while nothing was recognised)."""
         weight = self.real.float()
         if by_attention and bool((attention := self.attention()).any()):
             weight = attention
         slot = torch.multinomial(weight, count, replacement=True, generator=generator)
-        return HazyScenes(
+        return SyntheticPairs(
             self.hazy[slot].float() / 255,
             self.clear[slot].float() / 255,
             self.optical_depth[slot].float(),

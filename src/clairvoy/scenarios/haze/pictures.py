@@ -12,7 +12,7 @@ from torch import Tensor
 from clairvoy.drawing.animation import animation
 from clairvoy.drawing.palette import GREEN, RED, WHITE, Colour
 from clairvoy.drawing.png import picture_png
-from clairvoy.imaging.synthesis.scenes import HazyScenes
+from clairvoy.imaging.synthesis.views import SyntheticPairs
 from clairvoy.scenarios.haze.scenario import HazeScenario
 from clairvoy.scenarios.haze.windows import hazy_windows, windows_of
 from clairvoy.searching.beliefs import pool_beliefs
@@ -27,27 +27,24 @@ FOUND, WRONG, HERE = GREEN, RED, WHITE
 
 def pictures(scenario: HazeScenario) -> dict[str, bytes]:
     """`sample.png`: rows hazy, restored, true of held-out scenes; `episode.gif`: the agent in the first of them."""
-    scenes = scenario.examples(4)
+    pairs = scenario.examples(4)
     device = scenario.device
-    scenes = HazyScenes(
-        *(
-            getattr(scenes, name).to(device)
-            for name in ("hazy", "clear", "optical_depth", "airlight", "depth")
-        )
+    pairs = SyntheticPairs(
+        *(getattr(pairs, name).to(device) for name in ("hazy", "clear", "optical_depth", "airlight", "depth"))
     )
     perceiver = scenario.perceiver
-    seen = perceiver.perceive(scenes.hazy)
-    restored = perceiver.restore(scenes.hazy, seen)
+    seen = perceiver.perceive(pairs.hazy)
+    restored = perceiver.restore(pairs.hazy, seen)
     maps = pool_beliefs(perceiver, seen)
     if not scenario.beliefs_told:
         maps = torch.zeros_like(maps)
-    windows = windows_of(scenes.hazy)
+    windows = windows_of(pairs.hazy)
     found = search(scenario.agent.network, windows[:1], maps[:1])
     frames = episode(
-        scenes.hazy[0], restored[0], hazy_windows(scenes.optical_depth[:1])[0].cpu().numpy(), found.path
+        pairs.hazy[0], restored[0], hazy_windows(pairs.optical_depth[:1])[0].cpu().numpy(), found.path
     )
     return {
-        "sample.png": picture_png(strip([scenes.hazy, restored, scenes.clear])),
+        "sample.png": picture_png(strip([pairs.hazy, restored, pairs.clear])),
         "episode.gif": animation(frames),
     }
 

@@ -27,7 +27,7 @@ from clairvoy.generative.density.perception import Perceiver, Perception
 from clairvoy.generative.losses import LossWeights
 from clairvoy.generative.perceptual import SqueezeFeatures
 from clairvoy.imaging.haze import HazeSettings
-from clairvoy.imaging.synthesis.scenes import HazyScenes, ScenePool, haze_scenes
+from clairvoy.imaging.synthesis.views import SyntheticPairs, ViewPool, haze_views
 from clairvoy.qlearning.dqn import DQN, DQNSettings
 from clairvoy.qlearning.environment import Step
 from clairvoy.qlearning.history import History, HistorySettings
@@ -60,14 +60,14 @@ class HazeScenarioSettings:
     """Sets of scenes that the agent's visits are remembered of."""
     searches: int = 128
     """Environments side by side: with 32 the agent met so few scenes that what it brought the generator did harm."""
-    new_scenes: int = 1
-    """Scenes made anew at each update."""
+    new_views: int = 1
+    """Views made anew at each update."""
     pool: int = 1500
-    """Scenes to learn from that are kept at a time."""
+    """Views to learn from that are kept at a time."""
     held_out: int = 160
-    """Scenes of other photographs, to calibrate on."""
+    """Views of other photographs, to calibrate on."""
     calibration: int = 480
-    """Held-out scenes, at most, to calibrate on at the end; 0: the calibration of the last scenes met stays."""
+    """Held-out views, at most, to calibrate on at the end; 0: the calibration of the last scenes met stays."""
     seed: int = 0
     """Of everything but the agent's exploration."""
     search: HazeSearchSettings = field(
@@ -94,9 +94,9 @@ class HazeScenario:
     Parameters
     ----------
     pool
-        Scenes to learn from.
+        Views to learn from.
     held_out
-        Scenes of other photographs, to calibrate on.
+        Views of other photographs, to calibrate on.
     settings
         See `HazeScenarioSettings`.
     parts
@@ -109,8 +109,8 @@ class HazeScenario:
 
     def __init__(
         self,
-        pool: ScenePool,
-        held_out: ScenePool,
+        pool: ViewPool,
+        held_out: ViewPool,
         settings: HazeScenarioSettings | None = None,
         parts: Parts | None = None,
         device: str | torch.device = "cpu",
@@ -157,27 +157,27 @@ class HazeScenario:
     def refresh(self, feedback: Feedback) -> dict[str, float]:
         """New scenes, of them a part simulated by the generator and admitted by the discriminator."""
         self.beliefs_told = feedback.beliefs
-        scenes = self.pool.draw(self.settings.scenes, self.rng_met, self.settings.haze)
+        pairs = self.pool.draw(self.settings.scenes, self.rng_met, self.settings.haze)
         real = torch.ones(self.settings.scenes, dtype=torch.bool)
         metrics: dict[str, float] = {}
         if feedback.generated_scenes:
-            kept, metrics = self._simulate(scenes, feedback.gate)
+            kept, metrics = self._simulate(pairs, feedback.gate)
             real[: len(kept)] = ~kept
-        seen, squared_error = self._perceive(scenes)
+        seen, squared_error = self._perceive(pairs)
         # Known before it is learnt from: a measure of tau on scenes that it was not fitted to.
         metrics |= self._calibrate(seen.signs.cpu(), squared_error, real)
         maps = pool_beliefs(self.perceiver, seen).cpu()
         error = F.adaptive_avg_pool2d(F.interpolate(squared_error, scale_factor=GRID), GRID)[:, 0].sqrt()
         self.environment.set_scenes(
             SceneSet.of(
-                windows_of(scenes.hazy),
-                hazy_windows(scenes.optical_depth),
+                windows_of(pairs.hazy),
+                hazy_windows(pairs.optical_depth),
                 maps if feedback.beliefs else torch.zeros_like(maps),
                 provenance=(~real).to(torch.uint8),
                 tau=torch.where(real, torch.ones(len(real)), maps[:, 3].mean(dim=(1, 2))).clamp(0, 1),
             )
         )
-        self.met.add(scenes, error, real)
+        self.met.add(pairs, error, real)
         return metrics
 
     def experience(self, step: Step, feedback: Feedback) -> None:
@@ -190,9 +190,9 @@ class HazeScenario:
         )
 
     def learn_models(self, feedback: Feedback) -> dict[str, float]:
-        """One update, on fresh scenes and on scenes that the agent met."""
+        """One update, on fresh views and on scenes that the agent met."""
         settings = self.settings
-        self.pool.extend(settings.new_scenes)
+        self.pool.extend(settings.new_views)
         batches = [self.met.draw(settings.from_agent, self.rng_met, feedback.agent_to_generator)]
         if settings.batch > settings.from_agent:
             batches.insert(0, self.pool.draw(settings.batch - settings.from_agent, self.rng, settings.haze))
@@ -210,7 +210,7 @@ class HazeScenario:
         return self.learner.update(HazyPairs(hazy, clear, od, airlight, depth, known).to(self.device))
 
     def finish(self) -> dict[str, float]:
-        """Calibrate tau and the probability of haze on held-out scenes; the averaged weights become the generator's.
+        """Calibrate tau and the probability of haze on held-out views; the averaged weights become the generator's.
 
         So do those of the agent's target, a moving average too: the last iterate of Q-learning is a matter of luck.
         """
@@ -221,45 +221,45 @@ class HazeScenario:
         self.held_out.extend(max(0, len(self.held_out.clear) - len(self.held_out)))
         count = min(self.settings.calibration, 3 * len(self.held_out))
         rng = torch.Generator().manual_seed(self.settings.seed + 4)
-        scenes = self.held_out.draw(count, rng, HazeSettings(clear=0.4))
-        return calibrate(self.parts, scenes, rng)
+        pairs = self.held_out.draw(count, rng, HazeSettings(clear=0.4))
+        return calibrate(self.parts, pairs, rng)
 
-    def examples(self, count: int) -> HazyScenes:
-        """The first held-out scenes under haze that is always the same, to look at; the run does not notice."""
+    def examples(self, count: int) -> SyntheticPairs:
+        """The first held-out views under haze that is always the same, to look at; the run does not notice."""
         made = [self.held_out.maker(index) for index in range(count)]
         clear = torch.stack([torch.from_numpy(rgb).permute(2, 0, 1).float() / 255 for rgb, _ in made])
         depth = torch.stack([torch.from_numpy(depth)[None] for _, depth in made])
-        return haze_scenes(clear, depth, torch.Generator().manual_seed(0), HazeSettings(clear=0.0))
+        return haze_views(clear, depth, torch.Generator().manual_seed(0), HazeSettings(clear=0.0))
 
     # How it is done.
 
-    def _simulate(self, scenes: HazyScenes, gate: bool) -> tuple[Tensor, dict[str, float]]:
-        """Let the generator put haze on the first scenes, in place; those that the discriminator rejects stay real.
+    def _simulate(self, pairs: SyntheticPairs, gate: bool) -> tuple[Tensor, dict[str, float]]:
+        """Let the generator put haze on the first views, in place; those that the discriminator rejects stay real.
 
         Returns which of them are simulated now, (wanted,) bool, and metrics.
         """
-        wanted = round(len(scenes.hazy) * self.settings.generated)
+        wanted = round(len(pairs.hazy) * self.settings.generated)
         asked = torch.exp(torch.rand(wanted, generator=self.rng_noise) * 3.2 - 2.2)
-        clear, airlight = (x[:wanted].to(self.device) for x in (scenes.clear, scenes.airlight))
+        clear, airlight = (x[:wanted].to(self.device) for x in (pairs.clear, pairs.airlight))
         with torch.no_grad():
             generator = self.learner.averaged
             made = generator.simulate(clear, asked.to(self.device), airlight, self.rng_noise)
             judged = self.parts.discriminator.judge(generator, made.hazy, HAZY)
         logits = judged.mean(dim=(1, 2, 3)).cpu()
         kept = accept(logits, self.rng_noise) if gate else torch.ones(wanted, dtype=torch.bool)
-        scenes.hazy[:wanted][kept] = made.hazy.cpu()[kept]
-        scenes.optical_depth[:wanted][kept] = made.optical_depth.cpu()[kept]
+        pairs.hazy[:wanted][kept] = made.hazy.cpu()[kept]
+        pairs.optical_depth[:wanted][kept] = made.optical_depth.cpu()[kept]
         return kept, {
             "simulated/admitted": int(kept.sum()) / max(1, wanted),
             "simulated/logit": float(logits.mean()),
         }
 
-    def _perceive(self, scenes: HazyScenes) -> tuple[Perception, Tensor]:
-        """What the generator believes of the scenes, and the squared error of its restoration of each cell."""
+    def _perceive(self, pairs: SyntheticPairs) -> tuple[Perception, Tensor]:
+        """What the generator believes of the pairs, and the squared error of its restoration of each cell."""
         perceiver = self.perceiver
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.settings.learner.bf16):
-            seen = perceiver.perceive(scenes.hazy, self.rng_noise)
-        return seen, squared_error_of_cells(perceiver, scenes, seen)
+            seen = perceiver.perceive(pairs.hazy, self.rng_noise)
+        return seen, squared_error_of_cells(perceiver, pairs, seen)
 
     @property
     def perceiver(self) -> Perceiver:

@@ -290,7 +290,7 @@ def _depth(clear: Tensor, rng: np.random.Generator) -> Tensor:
 
 
 def _photographed(clear: Tensor, od: Tensor, airlight: Tensor, noise: torch.Generator) -> HazyView:
-    """Haze, then noise, grade and JPEG as in `imaging.synthesis.scenes.haze_scenes`. The grade acts on all."""
+    """Haze, then noise, grade and JPEG as in `imaging.synthesis.views.haze_views`. The grade acts on all."""
     side = clear.shape[-1]
     t = torch.exp(-F.interpolate(od, size=(side, side), mode="bilinear", align_corners=False))
     grade = Grade(1, noise)

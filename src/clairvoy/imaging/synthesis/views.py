@@ -1,6 +1,6 @@
-"""Scenes to learn from, made of clear photographs: a view of a photograph, depth for it, and haze drawn on it.
+"""Views to learn from, made of clear photographs: a crop of a photograph, depth for it, and haze drawn on it.
 
-Scene number i of a seed is always the same scene, so that an interrupted training finds its scenes again.
+View number i of a seed is always the same view, so that an interrupted training finds its views again.
 """
 
 from __future__ import annotations
@@ -31,19 +31,20 @@ are near views to cut out of them as well as far ones."""
 MAX_ZOOM = 1.35
 """A rendered room is seen through at least this part, inverse, of each side of its view."""
 FLAT = 0.2
-"""Part of the scenes that are of low contrast by themselves."""
+"""Part of the views that are of low contrast by themselves."""
 KEPT_IN_MEMORY = 1500
 """How many decoded photographs are kept (about 1.2 MB each)."""
 ON_ITS_SIDE = 0.1
-"""Part of the scenes that lie on a side."""
+"""Part of the views that lie on a side."""
 NEAREST_VIEW = 0.1
 """The least part of a photograph that a view shows."""
 
 
 @dataclass(frozen=True)
-class HazyScenes:
-    """Scenes: `hazy`, `clear` (B, 3, S, S) in [0, 1], `optical_depth` (B, 1, S, S) and `airlight` (B, 3, 1, 1).
+class SyntheticPairs:
+    """Views with and without drawn haze.
 
+    `hazy`, `clear` (B, 3, S, S) in [0, 1], `optical_depth` (B, 1, S, S) and `airlight` (B, 3, 1, 1).
     `depth` (B, 1, S/8, S/8) > 0 is how far things are, coarsely and in any unit.
     """
 
@@ -84,21 +85,21 @@ class Photographs:
         return small
 
 
-class SceneMaker:
-    """Makes scene number i: a crop of a photograph with depth, or a rendered room.
+class ViewMaker:
+    """Makes view number i: a crop of a photograph with depth, or a rendered room.
 
     Parameters
     ----------
     photographs
-        What the scenes are made of.
+        What the views are made of.
     depth
         Where depth comes from; procedural if not given.
     size
-        Side of the square scenes, in pixels.
+        Side of the square views, in pixels.
     seed
-        Scene i is a function of (seed, i) alone.
+        View i is a function of (seed, i) alone.
     rooms, outdoors
-        Probability in [0, 1] that a scene is a room, or a landscape or street, rendered with the photographs as
+        Probability in [0, 1] that a view is a room, or a landscape or street, rendered with the photographs as
         textures; together at most 1.
     """
 
@@ -157,10 +158,10 @@ class SceneMaker:
         return np.ascontiguousarray(np.rot90(rgb, quarters)), np.ascontiguousarray(np.rot90(depth, quarters))
 
 
-class ScenePool:
-    """A window of the endless row of scenes: `size` of them, the oldest giving way to the next."""
+class ViewPool:
+    """The latest of an endless row of views: `size` of them, the oldest giving way to the next."""
 
-    def __init__(self, maker: SceneMaker, size: int) -> None:
+    def __init__(self, maker: ViewMaker, size: int) -> None:
         self.maker, self.made = maker, 0
         side = maker.size
         self.clear = torch.zeros(size, 3, side, side, dtype=torch.uint8)
@@ -170,7 +171,7 @@ class ScenePool:
         return min(self.made, len(self.clear))
 
     def extend(self, count: int) -> None:
-        """Make the next `count` scenes."""
+        """Make the next `count` views."""
         for _ in range(count):
             slot = self.made % len(self.clear)
             rgb, depth = self.maker(self.made)
@@ -179,17 +180,17 @@ class ScenePool:
             self.made += 1
 
     def rewind(self, made: int) -> None:
-        """Hold what the pool held after `made` scenes."""
+        """Hold what the pool held after `made` views."""
         self.made = max(0, made - len(self.clear))
         self.extend(made - self.made)
 
     def draw(
         self, count: int, generator: torch.Generator, settings: HazeSettings | None = None
-    ) -> HazyScenes:
-        """Draw `count` scenes, with replacement, and put newly drawn haze on them."""
+    ) -> SyntheticPairs:
+        """Draw `count` views, with replacement, and put newly drawn haze on them."""
         slots = torch.multinomial(torch.ones(len(self)), count, replacement=True, generator=generator)
         clear = vary_tone(self.clear[slots].float() / 255, generator)
-        return haze_scenes(clear, self.depth[slots].float(), generator, settings)
+        return haze_views(clear, self.depth[slots].float(), generator, settings)
 
 
 def vary_tone(clear: Tensor, generator: torch.Generator) -> Tensor:
@@ -213,9 +214,9 @@ def vary_tone(clear: Tensor, generator: torch.Generator) -> Tensor:
     return torch.where(plain, clear, toned).clamp(0, 1)
 
 
-def haze_scenes(
+def haze_views(
     clear: Tensor, depth: Tensor, generator: torch.Generator, settings: HazeSettings | None = None
-) -> HazyScenes:
+) -> SyntheticPairs:
     """Photograph clear views (B, 3, H, W) with depth (B, 1, H, W) through drawn haze, by a drawn camera.
 
     The colour grade acts on clear and hazy picture alike: to restore is to take the haze away, not the grade. Noise and
@@ -226,4 +227,4 @@ def haze_scenes(
     seen = add_noise(add_haze(clear, haze.transmission, haze.light), generator).clamp(0, 1)
     hazy = store(grade(seen), generator)
     coarse = F.avg_pool2d(depth, 8)
-    return HazyScenes(hazy, grade(clear), haze.optical_depth, grade(haze.airlight), coarse)
+    return SyntheticPairs(hazy, grade(clear), haze.optical_depth, grade(haze.airlight), coarse)
