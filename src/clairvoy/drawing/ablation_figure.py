@@ -28,11 +28,11 @@ def draw(ablation: Ablation) -> np.ndarray:
         _text(pen, LABELS - 14, TOP + (index + 0.5) * ROW, arm, 14, PAPER_SERIES[index], "rm")
     for column, name in enumerate(names):
         _panel(pen, LABELS + column * (PANEL + GAP), ablation, name)
-    told = (
+    caption = (
         "Small dots: seeds. Large: interquartile mean. Bar: 95 % bootstrap interval. "
         "Below the axis: both over apart, seed by seed."
     )
-    _text(pen, LABELS, height - 10, told, 11, PAPER_MUTED, "ls")
+    _text(pen, LABELS, height - 10, caption, 11, PAPER_MUTED, "ls")
     return np.asarray(image)
 
 
@@ -76,8 +76,8 @@ def _panel(pen: ImageDraw.ImageDraw, left: int, ablation: Ablation, name: str) -
     if {"both", APART} <= set(arms):
         gain = ablation.gain("both", name)
         form = "+.3f" if name == "f1" else "+.2f"
-        told = f"{gain.value:{form}} [{gain.low:{form}}, {gain.high:{form}}]"
-        _text(pen, left, bottom + 24, told, 12, PAPER_INK if gain.low > 0 else PAPER_MUTED, "lt")
+        label = f"{gain.value:{form}} [{gain.low:{form}}, {gain.high:{form}}]"
+        _text(pen, left, bottom + 24, label, 12, PAPER_INK if gain.low > 0 else PAPER_MUTED, "lt")
 
 
 def _text(

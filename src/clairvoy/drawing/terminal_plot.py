@@ -80,9 +80,9 @@ def titled_plot(
 ) -> list[str]:
     """`plot` under a line that says title, latest value and range; each line is exactly `width` characters."""
     known = [value for value in y if math.isfinite(value)]
-    told = f"{known[-1]:.3g}  ({min(known):.3g} to {max(known):.3g})" if known else "nothing yet"
-    room = max(0, width - len(told) - 1)
-    head = f"{title[:room]:<{room}} {told}"[:width]
+    summary = f"{known[-1]:.3g}  ({min(known):.3g} to {max(known):.3g})" if known else "nothing yet"
+    room = max(0, width - len(summary) - 1)
+    head = f"{title[:room]:<{room}} {summary}"[:width]
     return [f"{head:<{width}}", *plot(x, y, width, height, braille=braille, across=across, up=up)]
 
 

@@ -67,7 +67,7 @@ class FromGymnasium:
         self.num_envs: int = vector_env.num_envs
         self.num_actions = self._actions.count
         self.resets_late = self.mode is AutoresetMode.NEXT_STEP
-        """Whether steps are told in `Step.begun` that only begin an episode."""
+        """Whether steps are said in `Step.begun` that only begin an episode."""
         self._parts = leaves(
             vector_env.single_observation_space, channels or vector_env.metadata.get("channels")
         )
@@ -94,7 +94,7 @@ class FromGymnasium:
         seed = int(torch.randint(2**31, (), generator=generator, device=generator.device))
         shown, infos = self._ask("reset", lambda: self.vector_env.reset(seed=seed))
         self._ended = torch.zeros_like(self._ended)
-        self._mask = self._told_mask(infos, torch.ones_like(self._mask))
+        self._mask = self._mask_in(infos, torch.ones_like(self._mask))
         return self._observation(shown)
 
     def step(self, actions: Tensor) -> Step:
@@ -109,19 +109,19 @@ class FromGymnasium:
         shown, reward, terminated, truncated, infos = self._ask("step", lambda: self.vector_env.step(chosen))
         ended = torch.tensor(np.logical_or(terminated, truncated))
         observation = final = self._observation(shown)
-        self._mask = final_mask = self._told_mask(infos, self._mask)
+        self._mask = final_mask = self._mask_in(infos, self._mask)
         begun = None
         if self.resets_late:
             begun = self._ended if bool(self._ended.any()) else None
         elif bool(ended.any()):
             if self.mode is AutoresetMode.SAME_STEP:
                 final = self._final(observation, infos["final_obs"], ended)
-                final_mask = self._told_mask(infos.get("final_info", {}), self._mask)
+                final_mask = self._mask_in(infos.get("final_info", {}), self._mask)
             else:
                 options = {"reset_mask": ended.numpy()}
                 shown, infos = self._ask("reset", lambda: self.vector_env.reset(options=options))
                 observation = self._observation(shown)
-                self._mask = self._told_mask(infos, self._mask)
+                self._mask = self._mask_in(infos, self._mask)
         self._ended = ended
         terminated = torch.tensor(terminated)
         return Step(
@@ -135,7 +135,7 @@ class FromGymnasium:
         )
 
     def action_mask(self) -> Tensor:
-        """What the environment told in its infos, or all actions; ``(N, A)`` bool."""
+        """What the environment says in its infos, or all actions; ``(N, A)`` bool."""
         return self._mask
 
     def render(self) -> list[np.ndarray]:
@@ -162,7 +162,7 @@ class FromGymnasium:
         return chosen.tolist() if self._one_by_one and chosen.ndim == 1 else chosen
 
     def _ask(self, what: str, call: Callable[[], Any]) -> Any:
-        """The environment's answer; a fault of its own is told as its own."""
+        """The environment's answer; a fault of its own is reported as its own."""
         try:
             return call()
         except ClairvoyError:
@@ -185,14 +185,14 @@ class FromGymnasium:
                 final[name][row] = value
         return final
 
-    def _told_mask(self, infos: dict[str, Any], before: Tensor) -> Tensor:
-        told = infos.get("action_mask")
-        if told is None:
+    def _mask_in(self, infos: dict[str, Any], before: Tensor) -> Tensor:
+        masks = infos.get("action_mask")
+        if masks is None:
             return before
         mask = before.clone()
         rows = np.asarray(infos.get("_action_mask", np.ones(self.num_envs, dtype=bool)))
         for row in rows.nonzero()[0]:
-            allowed = np.asarray(told[row])
+            allowed = np.asarray(masks[row])
             if allowed.shape != (self.num_actions,):
                 raise InputError(
                     f"the environment {_name(self.vector_env)} tells an action_mask of shape {allowed.shape}; it has "

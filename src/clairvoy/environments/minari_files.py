@@ -70,7 +70,7 @@ def save_minari(history: History, dataset_id: str, *, author: str = "", descript
         _buffer(held, priority, rows, history.num_actions, number)
         for number, rows in enumerate(_episodes(held))
     ]
-    told = {"format": f"{_OURS}-history-1", "settings": asdict(history.settings), "text": description}
+    said = {"format": f"{_OURS}-history-1", "settings": asdict(history.settings), "text": description}
     path = minari.storage.get_dataset_path(dataset_id)
     there = os.path.exists(path)
     try:
@@ -82,7 +82,7 @@ def save_minari(history: History, dataset_id: str, *, author: str = "", descript
                 observation_space=observation_space,
                 action_space=spaces.Discrete(history.num_actions),
                 author=author or None,
-                description=json.dumps(told),
+                description=json.dumps(said),
                 jpeg_encoding=False,
             )
     except Exception as error:  # Minari raises many kinds
@@ -127,12 +127,12 @@ def load_minari(
     minari, _, leaves_of = _modules()
     try:
         data = minari.load_dataset(dataset) if isinstance(dataset, str) else dataset
-        told = _told(data)
+        said = _said(data)
         code = _actions_module().ActionCode(data.action_space)
-        shown = leaves_of(data.observation_space, "ours" if told else None)
+        shown = leaves_of(data.observation_space, "ours" if said else None)
         total = int(data.total_steps)
         settings = settings or (
-            HistorySettings(**told["settings"]) if told else HistorySettings(capacity=max(1, total))
+            HistorySettings(**said["settings"]) if said else HistorySettings(capacity=max(1, total))
         )
         if total > settings.capacity:
             raise SettingsError(
@@ -255,13 +255,13 @@ def _buffer(held: Transitions, priority: Tensor, rows: list[int], actions: int, 
     )
 
 
-def _told(data: Any) -> dict[str, Any]:
+def _said(data: Any) -> dict[str, Any]:
     """What `save_minari` wrote into the description; empty for a data set of others."""
     try:
-        told = json.loads(data.storage.metadata.get("description", ""))
+        said = json.loads(data.storage.metadata.get("description", ""))
     except (ValueError, TypeError):
         return {}
-    return told if isinstance(told, dict) and str(told.get("format", "")).startswith(_OURS) else {}
+    return said if isinstance(said, dict) and str(said.get("format", "")).startswith(_OURS) else {}
 
 
 def _of_episode(

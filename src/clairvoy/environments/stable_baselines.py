@@ -111,8 +111,8 @@ def as_vec_env(environment: BatchedEnvironment, seed: int = 0) -> Any:
         def env_method(
             self, method_name: str, *method_args: Any, indices: Any = None, **method_kwargs: Any
         ) -> list[Any]:
-            told = getattr(environment, method_name)(*method_args, **method_kwargs)
-            return [told for _ in self._get_indices(indices)]
+            answer = getattr(environment, method_name)(*method_args, **method_kwargs)
+            return [answer for _ in self._get_indices(indices)]
 
         def env_is_wrapped(self, wrapper_class: Any, indices: Any = None) -> list[bool]:
             return [False for _ in self._get_indices(indices)]

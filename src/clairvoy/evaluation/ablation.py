@@ -110,11 +110,11 @@ class Ablation:
 
     def claims(self) -> dict[str, bool]:
         """Whether each claim is established: its interval lies above 0."""
-        told = {
+        claims = {
             "with both paths restoration is better than apart": self.gain("both", "restored_db"),
             "with both paths the agent's return is better than apart": self.gain("both", "return"),
         }
-        return {claim: found.low > 0 for claim, found in told.items()}
+        return {claim: found.low > 0 for claim, found in claims.items()}
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON: everything, runs included."""

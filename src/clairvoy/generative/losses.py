@@ -36,7 +36,7 @@ class LossWeights:
     outline: float = 0.5
     """Error of the slopes of exp(-od) at several scales, where it is known: haze follows the things in the picture."""
     depth: float = 0.05
-    """Second task: log depth up to a factor, told from the field. What lies far must be seen as far."""
+    """Second task: log depth up to a factor, estimated from the field. What lies far must be seen as far."""
     density: float = 0.05
     """Error of the density, and how far its deviation is from telling that error."""
     airlight: float = 0.2

@@ -59,7 +59,7 @@ def load_network(path: str | Path, network: nn.Module | None = None) -> nn.Modul
     try:
         made_of = json.loads(header["made_of"])
         if network is None and made_of is not None:
-            specs = {name: _spec(told) for name, told in made_of["specs"].items()}
+            specs = {name: _spec(description) for name, description in made_of["specs"].items()}
             network = network_for(specs, int(made_of["num_actions"]))
         if network is None:
             raise SettingsError(
@@ -83,12 +83,12 @@ def _told(spec: ObservationSpec) -> dict[str, Any]:
     }
 
 
-def _spec(told: Mapping[str, Any]) -> ObservationSpec:
-    largest = told["largest"]
+def _spec(description: Mapping[str, Any]) -> ObservationSpec:
+    largest = description["largest"]
     return ObservationSpec(
-        tuple(told["shape"]),
-        getattr(torch, told["dtype"]),
-        float(told["low"]),
-        float(told["high"]),
+        tuple(description["shape"]),
+        getattr(torch, description["dtype"]),
+        float(description["low"]),
+        float(description["high"]),
         None if largest is None else tuple(largest),
     )

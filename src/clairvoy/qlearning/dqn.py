@@ -153,7 +153,7 @@ class DQN(Agent):
     def take_weights(self, weights: Mapping[str, Any]) -> None:
         """Act, and go on learning, by weights that `acting` had before.
 
-        The target takes them too: networks that were told numbers in other units than these (`units.settle`) could
+        The target takes them too: networks that were given numbers in other units than these (`units.settle`) could
         not be mixed with them. The optimizer stays as it is.
         """
         for network in self.networks:
@@ -185,8 +185,8 @@ class DQN(Agent):
             q_taken = q.gather(1, action[:, None])[:, 0]
             self.td_error = target - q_taken
             loss, gradient = self.loss_and_gradient(q, action, weight)
-            told = torch.stack((loss, self.td_error.abs().mean(), q_taken.mean())).tolist()
-        if not math.isfinite(told[0]):
+            measured = torch.stack((loss, self.td_error.abs().mean(), q_taken.mean())).tolist()
+        if not math.isfinite(measured[0]):
             raise InputError(
                 "the loss is not finite: check rewards and observations for NaN, or lower learning_rate"
             )
@@ -200,7 +200,7 @@ class DQN(Agent):
             self._move_target()
         if self.average is not None:
             self.average.update_parameters(self.network)
-        return {"loss": told[0], "td_error": told[1], "q": told[2], "grad_norm": grad_norm}
+        return {"loss": measured[0], "td_error": measured[1], "q": measured[2], "grad_norm": grad_norm}
 
     def loss_and_gradient(self, q: Tensor, action: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
         """Mean weighted Huber loss of `td_error`, ``()``, and its gradient with respect to ``q``, ``(B, A)``."""
@@ -330,9 +330,9 @@ def learn_from_history(
             else:
                 target = agent.targets(drawn.rows(rows), None if together is None else together[rows])
             shown = {name: value[rows] for name, value in drawn.observation.items()}
-            told = agent.descend(shown, drawn.action[rows], target, weight[rows])
+            metrics = agent.descend(shown, drawn.action[rows], target, weight[rows])
             errors.append(agent.td_error)
-            for name, value in told.items():
+            for name, value in metrics.items():
                 sums[name] = sums.get(name, 0.0) + value
         if drawn.index is not None:
             history.update_priorities(drawn.index, torch.cat(errors))

@@ -36,7 +36,7 @@ class GridEncoder(nn.Module):
     ----------
     specs
         Shape, type and bounds of each named part: those of three dimensions are grids of one height and width. Each
-        channel is divided by its bound, bytes by 255 where no other is told; see `units.Units`.
+        channel is divided by its bound, bytes by 255 where no other is given; see `units.Units`.
     features
         Width of what is returned.
     """

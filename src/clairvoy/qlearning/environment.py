@@ -28,7 +28,7 @@ class ObservationSpec:
 class Step:
     """What one action in each of N environments led to.
 
-    Where an episode ended, the next one has begun already (same-step autoreset), and both are told:
+    Where an episode ended, the next one has begun already (same-step autoreset), and both are given:
     ``final_observation`` is what the action led to, ``observation`` is what to act on next.
 
     Attributes
@@ -71,19 +71,19 @@ class Step:
 
     @property
     def provenance(self) -> Tensor:
-        """`REAL` (0) or `GENERATED` (1), ``(N,)`` uint8: whether a model had a part in the step; real if not told."""
-        told = self.info.get("provenance")
+        """`REAL` (0) or `GENERATED` (1), ``(N,)`` uint8: whether a model had a part in the step; real if not said."""
+        provenance = self.info.get("provenance")
         return (
             torch.full_like(self.terminated, REAL, dtype=torch.uint8)
-            if told is None
-            else told.to(torch.uint8)
+            if provenance is None
+            else provenance.to(torch.uint8)
         )
 
     @property
     def tau(self) -> Tensor:
-        """Confidence in the step, ``(N,)`` float32 in [0, 1]; 1 if not told."""
-        told = self.info.get("tau")
-        return torch.ones_like(self.terminated, dtype=torch.float32) if told is None else told.float()
+        """Confidence in the step, ``(N,)`` float32 in [0, 1]; 1 if not said."""
+        tau = self.info.get("tau")
+        return torch.ones_like(self.terminated, dtype=torch.float32) if tau is None else tau.float()
 
 
 class BatchedEnvironment(Protocol):

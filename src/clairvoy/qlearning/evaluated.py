@@ -61,7 +61,7 @@ class Best:
     steps: int = 0
     """Steps trained when it was evaluated."""
     metrics: dict[str, float] = field(default_factory=dict)
-    """All that this evaluation told."""
+    """All metrics of this evaluation."""
     network: dict[str, Any] = field(default_factory=dict)
     """Its weights."""
 
@@ -108,8 +108,8 @@ class EvaluatedTraining:
         self.best, self.whole = Best(), True
         self.due = False
         """Whether the training stands before an evaluation."""
-        self.told: dict[str, float] = {}
-        """Metrics of the round before it."""
+        self.latest: dict[str, float] = {}
+        """Metrics of the latest round."""
         self.evaluations: list[tuple[int, float]] = []
 
     @property
@@ -128,10 +128,10 @@ class EvaluatedTraining:
         if not self.due:
             self.whole = False
             before = self.training.steps
-            self.told = self.training.round()
+            self.latest = self.training.round()
             self.due = self.training.steps // self.every > before // self.every or self.training.over
             self.whole = True
-        metrics = dict(self.told)
+        metrics = dict(self.latest)
         if self.due:
             metrics |= self._evaluate()
             self.due = False
@@ -144,12 +144,12 @@ class EvaluatedTraining:
         return Trained(self.best, self.evaluations, finished)
 
     def _evaluate(self) -> dict[str, float]:
-        score, told = self.evaluate()
+        score, metrics = self.evaluate()
         self.evaluations.append((self.training.steps, score))
         if score > self.best.score:
             weights = copy.deepcopy(self.training.agent.acting.state_dict())
-            self.best = Best(score, self.training.steps, told, weights)
-        return told
+            self.best = Best(score, self.training.steps, metrics, weights)
+        return metrics
 
     def state_dict(self) -> dict[str, Any]:
         """The whole state of the run."""
@@ -159,7 +159,7 @@ class EvaluatedTraining:
             "best": asdict(self.best),
             "evaluations": [list(evaluation) for evaluation in self.evaluations],
             "due": self.due,
-            "told": dict(self.told),
+            "latest": dict(self.latest),
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -177,4 +177,4 @@ class EvaluatedTraining:
         self.training.load_state_dict(state["training"])
         self.best = Best(**state["best"])
         self.evaluations = [(int(steps), float(value)) for steps, value in state["evaluations"]]
-        self.due, self.told = bool(state["due"]), dict(state["told"])
+        self.due, self.latest = bool(state["due"]), dict(state["latest"])

@@ -92,8 +92,8 @@ def train_online(
             longest=settings.longest,
             pause=limits.check,
         )
-        told = {"evaluation/return": found.mean_return}
-        return found.mean_return, told | ({"evaluation/cut": float(found.cut)} if found.cut else {})
+        metrics = {"evaluation/return": found.mean_return}
+        return found.mean_return, metrics | ({"evaluation/cut": float(found.cut)} if found.cut else {})
 
     run = EvaluatedTraining(
         training,

@@ -1,4 +1,4 @@
-"""In what units a network is told numbers: their bounds where the environment says some, else the largest seen."""
+"""In what units a network is given numbers: their bounds where the environment says some, else the largest seen."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from clairvoy.qlearning.transitions import Observation, Transitions
 UNBOUNDED = 1e6
 """A bound beyond this is none."""
 LEAST_UNIT = 1e-3
-"""A number that was hardly ever other than 0 is told in these units."""
+"""A number that was hardly ever other than 0 is given in these units."""
 PIXELS = 255.0
 """Unit of bytes of which the environment says no more than that they are bytes."""
 MOST_CODES = 32

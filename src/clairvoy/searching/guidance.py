@@ -1,7 +1,7 @@
 """Where to go next on a grid of any size: a fixed number of hints, whatever the number of windows.
 
 The part of the memory that the agent sees around itself is 9 x 9 windows; a scene may have 64 x 64. So the rest of it is
-told in two ways, both independent of the size of the grid:
+given in two ways, both independent of the size of the grid:
 
 - *goals*: the nearest unread window of a kind (haze expected there; next to recognised haze; far from all that was
   read), how far it is and which moves lead nearer;

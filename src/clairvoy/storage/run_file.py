@@ -14,6 +14,9 @@ from clairvoy._version import __version__
 from clairvoy.errors import FileError, WeightsError
 from clairvoy.storage.atomic import remove_abandoned_parts, replacing
 
+FORM = 2
+"""Of what a checkpoint holds; it rises with every change after which an earlier one could not be gone on with."""
+
 
 def save_run(path: Path, state: Mapping[str, Any]) -> None:
     """Write the whole state of a training run, whole or not at all.
@@ -27,7 +30,7 @@ def save_run(path: Path, state: Mapping[str, Any]) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         remove_abandoned_parts([path.parent])
         with replacing(path) as part:
-            torch.save({"version": __version__, **state}, part)
+            torch.save({"version": __version__, "form": FORM, **state}, part)
     except (OSError, RuntimeError) as error:  # torch says of a full disk that its writer failed
         raise FileError(
             f"{path} cannot be written ({error}); make room, or name another folder. What was saved there before is whole"
@@ -40,7 +43,7 @@ def load_run(path: Path) -> dict[str, Any]:
     Raises
     ------
     WeightsError
-        No such file, a damaged one, or one of another version.
+        No such file, a damaged one, or one of another version or form.
     """
     if not path.is_file():
         raise WeightsError(f"{path}: no checkpoint to resume from; leave --resume out to begin a new run")
@@ -51,6 +54,11 @@ def load_run(path: Path) -> dict[str, Any]:
     if state.get("version") != __version__:
         raise WeightsError(
             f"{path}: a checkpoint of version {state.get('version')}, this is {__version__}; finish it with that"
+        )
+    if state.get("form", 1) != FORM:
+        raise WeightsError(
+            f"{path}: a checkpoint of form {state.get('form', 1)}, and this clairvoy goes on with form {FORM} only; "
+            "finish the run with the code that began it, or begin a new run"
         )
     return state
 

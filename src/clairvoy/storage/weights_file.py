@@ -56,11 +56,11 @@ def write_weights(
         where = value.untyped_storage().data_ptr()
         held[name] = value.clone() if where in storages else value
         storages.add(where)
-    told = {"format": kind, "version": __version__, **(header or {})}
+    metadata = {"format": kind, "version": __version__, **(header or {})}
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with replacing(path) as part:
-            save_file(held, part, metadata=told)
+            save_file(held, part, metadata=metadata)
     except (OSError, SafetensorError) as error:
         why = error.strerror or error if isinstance(error, OSError) else error
         raise FileError(f"{path} cannot be written ({why}); choose another place") from error

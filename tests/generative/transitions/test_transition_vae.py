@@ -39,7 +39,7 @@ def test_the_loss_is_the_evidence_lower_bound_of_its_parts(world):
         Normal(parameters[:, :3], parameters[:, 3:].clamp(-8, 4).mul(0.5).exp())
         for parameters in (
             exact.prior(net.summary(context)),
-            exact.posterior(exact.look(state, hot, outcome)),
+            exact.posterior(exact.encoder(state, hot, outcome)),
         )
     )
     noise = torch.randn(12, 3, generator=torch.Generator().manual_seed(4)).double()
@@ -101,7 +101,7 @@ def test_the_discriminator_sees_planes_where_they_are(kind):
     then = state.roll(1, 3)
     outcomes = Outcomes(state, then, torch.tensor([1.0, -0.25]))
     made, told = TransitionDiscriminator(outcomes, 2, SMALL), []
-    for part in (made.look.look, made.look.join):
+    for part in (made.encoder.convolutions, made.encoder.join):
         part.register_forward_pre_hook(lambda module, given: told.append(given[0]))
     outcome = outcomes.encode(state, then, torch.tensor([1.0, -0.25]), torch.tensor([False, True]))
     made(outcomes.encode_state(state), torch.tensor([1, 0]), outcome)

@@ -20,9 +20,9 @@ from clairvoy.scenarios.world.dream_pictures import (
     GAME,
     SIDE,
     curves,
+    dream_numbers,
     dream_pictures,
     rows,
-    told,
 )
 
 
@@ -52,7 +52,7 @@ def of_numbers(count=2, **changes):
 )
 def test_frames_lie_where_it_is_said(dtype, lit, dark):
     dreamed = of_frames(dtype)
-    picture, places = rows(dreamed), told(dreamed)["frames"]
+    picture, places = rows(dreamed), dream_numbers(dreamed)["frames"]
     assert (places["side"], places["cells"]) == (SIDE, [10, 10])
     assert (len(places["game"]), len(places["dream"])) == (4, 3)
     for name, seen in (("game", dreamed.game), ("dream", dreamed.dream)):
@@ -67,7 +67,7 @@ def test_frames_lie_where_it_is_said(dtype, lit, dark):
 
 
 def test_what_is_said_under_frames():
-    picture, places = rows(of_frames()), told(of_frames())["frames"]
+    picture, places = rows(of_frames()), dream_numbers(of_frames())["frames"]
 
     def under(name, column):
         left, top = places[name][column]
@@ -89,7 +89,7 @@ def test_what_is_said_under_frames():
 
 
 def test_what_a_program_is_told():
-    said = told(of_numbers(8))
+    said = dream_numbers(of_numbers(8))
     assert said["begin"] == 7
     assert len(said["game"]) == len(said["dream"]) == CURVES
     assert said["game"][1] == [0, 2, 4, 6, 8]
@@ -97,12 +97,12 @@ def test_what_a_program_is_told():
     assert said["tau"] == pytest.approx([0.9, 0.7])
     assert said["rewards"] == {"game": [1, 1, 1, 1], "dream": [1, 1]}
     assert said["ended"] == {"game": False, "dream": True}
-    assert told(of_numbers(tau=None))["tau"] is None
+    assert dream_numbers(of_numbers(tau=None))["tau"] is None
     assert "frames" not in said
-    assert "game" not in told(of_frames())
+    assert "game" not in dream_numbers(of_frames())
     # Observations of any shape are numbered in order.
     square = torch.arange(8.0).reshape(2, 2, 2)
-    assert told(of_numbers(game=square, dream=square))["game"] == [[0, 4], [1, 5], [2, 6], [3, 7]]
+    assert dream_numbers(of_numbers(game=square, dream=square))["game"] == [[0, 4], [1, 5], [2, 6], [3, 7]]
 
 
 def test_curves_of_game_and_dream_share_a_scale():

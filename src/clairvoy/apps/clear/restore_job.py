@@ -1,4 +1,4 @@
-"""One photograph: read, restored, written; what is wrong with it is told and stops no other."""
+"""One photograph: read, restored, written; what is wrong with it is said and stops no other."""
 
 from __future__ import annotations
 

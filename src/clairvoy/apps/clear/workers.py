@@ -35,7 +35,7 @@ _FAILED_STARTS = 3
 """So many in a row, and no more are tried."""
 
 Started = Callable[[Job], None]
-"""Is told of each job when the work on it begins."""
+"""Is called with each job when the work on it begins."""
 Outcomes: TypeAlias = Generator[tuple[int, Outcome], None, None]
 """Numbers of jobs, and what became of them, as they end. Closing it ends the work."""
 

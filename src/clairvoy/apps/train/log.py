@@ -93,8 +93,8 @@ class RunLog:
         self.bar.update(update - self.bar.n)
         if self.lines and time.monotonic() - self.said > SECONDS_BETWEEN_LINES:
             self.said = time.monotonic()
-            told = "  ".join(f"{name} {metrics[name]:.3f}" for name in SHOWN if name in metrics)
-            print(f"update {update} of {self.total}  {told}", file=sys.stderr, flush=True)
+            shown = "  ".join(f"{name} {metrics[name]:.3f}" for name in SHOWN if name in metrics)
+            print(f"update {update} of {self.total}  {shown}", file=sys.stderr, flush=True)
         for name, value in metrics.items():
             self.sums.setdefault(name, []).append(value)
         if update % self.stretch == 0:

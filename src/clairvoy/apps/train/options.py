@@ -106,7 +106,7 @@ def add_environment(parser: argparse.ArgumentParser) -> None:
 
 
 def environment_options(args: argparse.Namespace) -> EnvironmentOptions:
-    """What `add_environment` was told.
+    """The settings that `add_environment` was given.
 
     Raises
     ------

@@ -189,7 +189,7 @@ def _commit() -> str | None:
     if not (clone / ".git").exists():
         return None
     try:
-        told = [
+        answers = [
             subprocess.run(
                 ["git", "-C", str(clone), *words], capture_output=True, text=True, timeout=10, check=True
             ).stdout.strip()
@@ -197,7 +197,7 @@ def _commit() -> str | None:
         ]
     except (OSError, subprocess.SubprocessError):
         return None
-    return told[0] + (" with changes" if told[1] else "")
+    return answers[0] + (" with changes" if answers[1] else "")
 
 
 def _processor() -> str:

@@ -76,7 +76,7 @@ def run(args: argparse.Namespace) -> int:
     settings = _settings(folder)
     width = args.width or get_terminal_size().columns
     screen = args.follow and sys.stdout.isatty()
-    told = -1
+    last_shown = -1
     try:
         while True:
             lines = read_metrics(folder)
@@ -87,14 +87,14 @@ def run(args: argparse.Namespace) -> int:
                 room = get_terminal_size().lines - 1
                 shown = render(folder, settings, lines, width, room)[:room]
                 text = "\x1b[K\n".join(shown)
-                sys.stdout.write(f"{CLEAR_SCREEN if told < 0 else ''}{HOME}{text}\n{CLEAR_BELOW}")
-            elif not args.follow or (finished and told < 0):
+                sys.stdout.write(f"{CLEAR_SCREEN if last_shown < 0 else ''}{HOME}{text}\n{CLEAR_BELOW}")
+            elif not args.follow or (finished and last_shown < 0):
                 sys.stdout.write("\n".join(render(folder, settings, lines, width)) + "\n")
             else:
                 # Where nothing can be drawn over, each stretch is a line.
-                sys.stdout.writelines(_line(line) for line in lines if line["update"] > told)
+                sys.stdout.writelines(_line(line) for line in lines if line["update"] > last_shown)
             sys.stdout.flush()
-            told = last
+            last_shown = last
             if finished or not args.follow:
                 return 0
             time.sleep(args.seconds)
@@ -181,21 +181,21 @@ def _finished(folder: Path, settings: dict[str, Any], lines: list[dict[str, Any]
 def _heading(folder: Path, settings: dict[str, Any], lines: list[dict[str, Any]]) -> str:
     done = lines[-1]["update"] if lines else 0
     total = int(settings.get("updates") or 0)
-    told = f"update {done}" + (f" of {total}" if total else "")
+    status = f"update {done}" + (f" of {total}" if total else "")
     if lines and "agent/steps" in lines[-1]["metrics"]:
-        # Of a stretch its mean is told; so many steps to an update are taken all along.
-        told += f", {round(int(settings.get('steps') or 0) * done / max(1, total))} steps"
+        # Of a stretch its mean is shown; so many steps to an update are taken all along.
+        status += f", {round(int(settings.get('steps') or 0) * done / max(1, total))} steps"
     if lines:
-        told += f"  {_time(lines[-1]['seconds'])}"
+        status += f"  {_time(lines[-1]['seconds'])}"
     if _finished(folder, settings, lines):
-        return told + ", done"
+        return status + ", done"
     if len(lines) > 1 and total > done:
         recent = lines[-min(len(lines), 10) :]
         rate = (recent[-1]["seconds"] - recent[0]["seconds"]) / max(
             1, recent[-1]["update"] - recent[0]["update"]
         )
-        told += f", {_time(rate * (total - done))} to go"
-    return told
+        status += f", {_time(rate * (total - done))} to go"
+    return status
 
 
 def _time(seconds: float) -> str:
@@ -210,7 +210,7 @@ def _time(seconds: float) -> str:
 
 
 def _line(line: dict[str, Any]) -> str:
-    told = "  ".join(
+    shown = "  ".join(
         f"{title} {line['metrics'][name]:.3g}" for name, title in CURVES.items() if name in line["metrics"]
     )
-    return f"update {line['update']}  {told}\n"
+    return f"update {line['update']}  {shown}\n"

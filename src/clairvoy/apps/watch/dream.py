@@ -26,22 +26,26 @@ def dream_lines(pictures: Path, width: int, *, braille: bool, colours: int) -> l
     Numbers are curves, the game's on the left and the dream's on the right in the same scale. Frames are blocks, the game's
     above the dream's, where the terminal has colours. The last line names the file.
     """
-    picture, numbers = pictures / "dream.png", pictures / "dream.json"
+    picture = pictures / "dream.png"
     try:
-        told = json.loads(numbers.read_text())
-        lines = _frames(picture, told, width, colours) if "frames" in told else _curves(told, width, braille)
+        numbers = json.loads((pictures / "dream.json").read_text())
+        lines = (
+            _frames(picture, numbers, width, colours)
+            if "frames" in numbers
+            else _curves(numbers, width, braille)
+        )
     except (OSError, ValueError, KeyError, TypeError, IndexError, AttributeError, cv2.error):
         # Still to come, not of this version, or of another moment than the picture, which is then all there is.
         lines = []
     return [*lines, f"picture: {picture}"] if picture.exists() else []
 
 
-def _curves(told: dict[str, Any], width: int, braille: bool) -> list[str]:
+def _curves(numbers: dict[str, Any], width: int, braille: bool) -> list[str]:
     each = (width - 3) // 2
-    steps = len(told["game"][0])
-    begin = int(told["begin"])
-    lines = [*_said(told, width), ""]
-    for index, (game, dream) in enumerate(zip(told["game"], told["dream"], strict=True)):
+    steps = len(numbers["game"][0])
+    begin = int(numbers["begin"])
+    lines = [*_said(numbers, width), ""]
+    for index, (game, dream) in enumerate(zip(numbers["game"], numbers["dream"], strict=True)):
         if index == NUMBERS:
             break
         both = [*game, *dream]
@@ -57,13 +61,13 @@ def _curves(told: dict[str, Any], width: int, braille: bool) -> list[str]:
     return [*lines, ""]
 
 
-def _frames(file: Path, told: dict[str, Any], width: int, colours: int) -> list[str]:
+def _frames(file: Path, numbers: dict[str, Any], width: int, colours: int) -> list[str]:
     if not colours:
-        return [*_said(told, width), ""]
+        return [*_said(numbers, width), ""]
     picture = cv2.imread(str(file))
     if picture is None:
         return []
-    frames = told["frames"]
+    frames = numbers["frames"]
     # One pixel for a cell where that is enough, and as many frames as there is room for.
     height, across = (min(int(cells), MOST_ACROSS) for cells in frames["cells"])
     count = min(len(frames["game"]), max(1, (width - 1) // (across + 1)))
@@ -78,16 +82,20 @@ def _frames(file: Path, told: dict[str, Any], width: int, colours: int) -> list[
             strip[place[0] : place[0] + height, place[1] : place[1] + across] = cv2.resize(
                 frame, (across, height), interpolation=cv2.INTER_AREA
             )
-    return [*_said(told, width), "game above, dream below:", *blocks(strip, strip.shape[1], colours=colours)]
+    return [
+        *_said(numbers, width),
+        "game above, dream below:",
+        *blocks(strip, strip.shape[1], colours=colours),
+    ]
 
 
-def _said(told: dict[str, Any], width: int) -> list[str]:
+def _said(numbers: dict[str, Any], width: int) -> list[str]:
     """Where in the episode it is, how long the dream went on, and how sure of itself it was."""
-    begin, rewards, ended = int(told["begin"]), told["rewards"], told["ended"]
+    begin, rewards, ended = int(numbers["begin"]), numbers["rewards"], numbers["ended"]
     game, dream = len(rewards["game"]), len(rewards["dream"])
     said = f"dream from step {begin}: {_steps(game, ended['game'], 'game')}"
     said += f", {_steps(dream, ended['dream'], 'dream')}"
-    tau = told["tau"]
+    tau = numbers["tau"]
     if tau:
         said += f"; tau {tau[0]:.2f} to {tau[-1]:.2f}"
     return [said[:width]]

@@ -26,7 +26,7 @@ SIGNS = (
     "spread", "discriminator", "residual", "haze", "haze squared", "airlight", "brightness", "contrast", "doubt",
     "density",
 )  # fmt: skip
-"""What tau is told from, see `perception`."""
+"""What tau is computed from, see `perception`."""
 
 
 class Calibration(nn.Module):

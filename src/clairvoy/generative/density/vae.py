@@ -32,12 +32,12 @@ from clairvoy.generative.density.backbone import CHANNELS, CHANNELS_EIGHTH, Back
 from clairvoy.generative.density.bilateral_grid import refine, slice_grid
 
 DENSITY_FLOOR = 0.02
-"""Density is told as log(mean optical depth + this): below it no eye sees a difference."""
+"""Density is given as log(mean optical depth + this): below it no eye sees a difference."""
 MAX_TINT = 0.15
 """No channel of the airlight departs from its mean by more."""
 FAINT_TINT = 0.02
 """Tints of the airlight are taken to be smaller by this, and those below it to be none: most fog is grey, and what is
-told so faintly is more often the view's own colour."""
+a tint so faint is more often the view's own colour."""
 STRIDE = 16
 """The encoder takes pictures whose height and width are multiples of this."""
 
@@ -273,14 +273,14 @@ class DensityVAE(nn.Module):
         weight = answer[:, :1].flatten(2).softmax(dim=-1)
         colours = F.avg_pool2d(picture.float(), STRIDE).flatten(2)
         seen = (weight * colours).sum(dim=-1)
-        told = (weight * answer[:, 1:].flatten(2)).sum(dim=-1)
+        answered = (weight * answer[:, 1:].flatten(2)).sum(dim=-1)
         grey = seen.mean(dim=1, keepdim=True)
-        brightness = torch.sigmoid(torch.logit(grey.clamp(0.02, 0.98)) + told[:, :1])
-        tint = F.softshrink((seen - grey) * torch.sigmoid(told[:, 1:2]), FAINT_TINT).clamp(
+        brightness = torch.sigmoid(torch.logit(grey.clamp(0.02, 0.98)) + answered[:, :1])
+        tint = F.softshrink((seen - grey) * torch.sigmoid(answered[:, 1:2]), FAINT_TINT).clamp(
             -MAX_TINT, MAX_TINT
         )
         airlight = (brightness + tint).clamp(0, 1)
-        return airlight[:, :, None, None], torch.exp(told[:, 2:, None, None].clamp(-3, 3) - 3)
+        return airlight[:, :, None, None], torch.exp(answered[:, 2:, None, None].clamp(-3, 3) - 3)
 
     def prior(self, features: Tensor, mean_optical_depth: Tensor) -> Field:
         """p(z | clear picture, mean optical depth); `features` of the clear picture, the depth (B,) >= 0."""
@@ -319,8 +319,8 @@ class DensityVAE(nn.Module):
     def features_of(self, posterior: Posterior) -> Tensor:
         """The same of a posterior: the decoder's features, the density and how sure it is."""
         features = self.decoder.features(posterior.mean)
-        told = torch.cat([posterior.density, torch.log(posterior.density_deviation)], dim=1)
-        return torch.cat([features, told.to(features.dtype).expand(-1, -1, *features.shape[-2:])], dim=1)
+        density = torch.cat([posterior.density, torch.log(posterior.density_deviation)], dim=1)
+        return torch.cat([features, density.to(features.dtype).expand(-1, -1, *features.shape[-2:])], dim=1)
 
     # The two directions.
 

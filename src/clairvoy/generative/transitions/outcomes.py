@@ -1,6 +1,6 @@
 """What an action led to, as numbers for a network: the change of what is seen, the reward, and whether it ended.
 
-States are what a generator is told, outcomes what it predicts. An outcome is a row of one `DataKind`: of a vector the
+States are what a generator is given, outcomes what it predicts. An outcome is a row of one `DataKind`: of a vector the
 change, in units of its spread; of planes of bits the next planes; of stacked frames the newest frame, of a picture all its
 channels; then the reward and the end.
 """
@@ -85,7 +85,7 @@ class Outcomes(nn.Module):
     def fit(self, state: Tensor, next_state: Tensor, reward: Tensor) -> None:
         """Take scales from transitions (R, ...): of the states, of their changes, of the rewards."""
         entries = len(self.kind.numbers)
-        # A reward is told in units of the largest there was, so that seldom ones weigh neither nothing nor all.
+        # A reward is counted in units of the largest there was, so that seldom ones weigh neither nothing nor all.
         largest = _unit(reward.abs().max())
         if self.sight == "numbers":
             change = (next_state - state).flatten(1)
@@ -95,12 +95,12 @@ class Outcomes(nn.Module):
             self.state_mean.copy_(state.mean(dim=0))
             self.state_spread.copy_(_unit(state.std(dim=0, correction=0)))
         else:
-            # Pixels are told in [0, 1].
+            # Pixels are scaled to [0, 1].
             self.kind.mean.zero_()
             self.kind.spread.copy_(torch.cat([torch.ones(entries - 1), largest[None].cpu()]))
 
     def encode_state(self, state: Tensor) -> Tensor:
-        """What a network is told, (B, ...) float32: standardised numbers, or a grid with values in [0, 1]."""
+        """What a network is given, (B, ...) float32: standardised numbers, or a grid with values in [0, 1]."""
         if tuple(state.shape[1:]) != self.shape:
             raise InputError(f"states are {tuple(state.shape[1:])}; this generator knows {self.shape}")
         if self.sight == "numbers":
@@ -172,5 +172,5 @@ class Outcomes(nn.Module):
 
 
 def _unit(spread: Tensor) -> Tensor:
-    """What to count in; what never varied so far is told as it is, or its first change would be a million units."""
+    """What to count in; what never varied so far is counted as it is, or its first change would be a million units."""
     return torch.where(spread > 1e-6, spread, 1.0)

@@ -35,19 +35,19 @@ class TransitionTau:
 
     def __call__(self, made: Made) -> Tensor:
         """Tau (B,) in [0, 1]."""
-        told = signs(made)
+        measured = signs(made)
         if self.weights is None:
-            return torch.zeros(len(told))
-        return 1 - torch.sigmoid(self._design(told) @ self.weights)
+            return torch.zeros(len(measured))
+        return 1 - torch.sigmoid(self._design(measured) @ self.weights)
 
     def fit(self, made: Made, gap: Tensor, steps: int = 25) -> None:
         """Fit by Newton's method to the gaps (B,) in [0, 1] of transitions made for real ones, B >= 2.
 
         A logistic regression also fits shares, not only yes and no: the fitted mean is calibrated on what it saw.
         """
-        told, target = signs(made), gap.cpu().double()
-        self.mean, self.spread = told.mean(dim=0), told.std(dim=0, correction=0).clamp(min=1e-6)
-        design = self._design(told).double()
+        measured, target = signs(made), gap.cpu().double()
+        self.mean, self.spread = measured.mean(dim=0), measured.std(dim=0, correction=0).clamp(min=1e-6)
+        design = self._design(measured).double()
         weights = torch.zeros(design.shape[1], dtype=torch.float64)
         penalty = torch.full_like(weights, RIDGE * len(design)).diag()
         penalty[0, 0] = 1e-6
@@ -59,8 +59,8 @@ class TransitionTau:
             weights = weights - step * min(1.0, 2.0 / max(1e-12, float(step.norm())))
         self.weights = weights.float()
 
-    def _design(self, told: Tensor) -> Tensor:
-        return torch.cat([torch.ones(len(told), 1), (told - self.mean) / self.spread], dim=1)
+    def _design(self, measured: Tensor) -> Tensor:
+        return torch.cat([torch.ones(len(measured), 1), (measured - self.mean) / self.spread], dim=1)
 
     def state_dict(self) -> dict[str, Any]:
         """The fit."""

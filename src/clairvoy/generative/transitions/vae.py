@@ -59,7 +59,7 @@ class TransitionVAE(nn.Module):
         latent = self.settings.latent
         net = _Perceptrons if outcomes.sight == "numbers" else _Convolutions
         self.net = net(outcomes, num_actions, self.settings)
-        self.look = new_look(outcomes, num_actions, self.settings)
+        self.encoder = new_encoder(outcomes, num_actions, self.settings)
         self.prior = nn.Linear(self.net.context_features, 2 * latent)
         self.posterior = nn.Linear(self.settings.width, 2 * latent)
         # Both begin as a standard normal.
@@ -85,7 +85,7 @@ class TransitionVAE(nn.Module):
         hot = self._hot(action)
         context = self.net.context(state, hot)
         prior = self._latent(self.prior(self.net.summary(context)))
-        posterior = self._latent(self.posterior(self.look(state, hot, outcome)))
+        posterior = self._latent(self.posterior(self.encoder(state, hot, outcome)))
         drawn = torch.randn(posterior.mean.shape, generator=noise).to(posterior.mean.device)
         z = posterior.mean + torch.exp(0.5 * posterior.log_variance) * drawn
         kind = self.outcomes.kind
@@ -122,36 +122,36 @@ class TransitionDiscriminator(nn.Module):
     ) -> None:
         super().__init__()
         self.num_actions, settings = num_actions, settings or TransitionVAESettings()
-        self.look = new_look(outcomes, num_actions, settings)
+        self.encoder = new_encoder(outcomes, num_actions, settings)
         self.head = nn.Linear(settings.width, 1)
 
     def forward(self, state: Tensor, action: Tensor, outcome: Tensor) -> Tensor:
         """Logits (B,): the log ratio of the densities of real and generated transitions."""
         hot = F.one_hot(action, self.num_actions).float()
-        logits: Tensor = self.head(self.look(state, hot, outcome))
+        logits: Tensor = self.head(self.encoder(state, hot, outcome))
         return logits[:, 0]
 
 
-def new_look(outcomes: Outcomes, num_actions: int, settings: TransitionVAESettings) -> nn.Module:
+def new_encoder(outcomes: Outcomes, num_actions: int, settings: TransitionVAESettings) -> nn.Module:
     """Layers from encoded state, action (one-hot) and encoded outcome to features (B, width)."""
-    look = _NumbersLook if outcomes.sight == "numbers" else _GridLook
-    return look(outcomes, num_actions, settings)
+    encoder = _NumbersEncoder if outcomes.sight == "numbers" else _GridEncoder
+    return encoder(outcomes, num_actions, settings)
 
 
-class _NumbersLook(nn.Module):
+class _NumbersEncoder(nn.Module):
     """Perceptrons on all of it."""
 
     def __init__(self, outcomes: Outcomes, num_actions: int, settings: TransitionVAESettings) -> None:
         super().__init__()
-        told, width = torch.Size(outcomes.shape).numel() + num_actions + outcomes.kind.width, settings.width
-        self.layers = nn.Sequential(nn.Linear(told, width), nn.SiLU(), nn.Linear(width, width), nn.SiLU())
+        inputs, width = torch.Size(outcomes.shape).numel() + num_actions + outcomes.kind.width, settings.width
+        self.layers = nn.Sequential(nn.Linear(inputs, width), nn.SiLU(), nn.Linear(width, width), nn.SiLU())
 
     def forward(self, state: Tensor, hot: Tensor, outcome: Tensor) -> Tensor:
         features: Tensor = self.layers(torch.cat([state, hot, outcome], dim=1))
         return features
 
 
-class _GridLook(nn.Module):
+class _GridEncoder(nn.Module):
     """Convolutions on what was and what is seen; action, reward and end join behind them."""
 
     def __init__(self, outcomes: Outcomes, num_actions: int, settings: TransitionVAESettings) -> None:
@@ -159,10 +159,10 @@ class _GridLook(nn.Module):
         channels, height, across = outcomes.shape
         side = _patch_side(height, across)
         self.sight, self.predicted = outcomes.sight, outcomes.predicted
-        told = (channels + outcomes.predicted[0]) * side * side
+        inputs = (channels + outcomes.predicted[0]) * side * side
         self.patches = nn.PixelUnshuffle(side)
-        self.look = nn.Sequential(
-            nn.Conv2d(told, 16, 3, padding=1), nn.SiLU(), nn.Flatten(),
+        self.convolutions = nn.Sequential(
+            nn.Conv2d(inputs, 16, 3, padding=1), nn.SiLU(), nn.Flatten(),
             nn.Linear(16 * (height // side) * (across // side), settings.width), nn.SiLU(),
         )  # fmt: skip
         self.join = nn.Sequential(nn.Linear(settings.width + num_actions + 2, settings.width), nn.SiLU())
@@ -174,8 +174,8 @@ class _GridLook(nn.Module):
         else:
             scalars, seen = outcome[:, -2:], outcome[:, :-2]
         seen = seen.reshape(-1, *self.predicted)
-        looked = self.look(torch.cat([self.patches(state), self.patches(seen)], dim=1))
-        features: Tensor = self.join(torch.cat([looked, hot, scalars], dim=1))
+        features: Tensor = self.convolutions(torch.cat([self.patches(state), self.patches(seen)], dim=1))
+        features = self.join(torch.cat([features, hot, scalars], dim=1))
         return features
 
 
@@ -189,17 +189,17 @@ class _Perceptrons(nn.Module):
 
     def __init__(self, outcomes: Outcomes, num_actions: int, settings: TransitionVAESettings) -> None:
         super().__init__()
-        told = torch.Size(outcomes.shape).numel() + num_actions
+        inputs = torch.Size(outcomes.shape).numel() + num_actions
         width = self.context_features = settings.width
         self.context_layers = nn.Sequential(
-            nn.Linear(told, width), nn.SiLU(), nn.Linear(width, width), nn.SiLU()
+            nn.Linear(inputs, width), nn.SiLU(), nn.Linear(width, width), nn.SiLU()
         )
         self.decoder = nn.Sequential(nn.Linear(width + settings.latent, width), nn.SiLU())
         self.last = nn.Linear(width, outcomes.kind.width)
 
     def context(self, state: Tensor, hot: Tensor) -> Tensor:
-        told: Tensor = self.context_layers(torch.cat([state, hot], dim=1))
-        return told
+        context: Tensor = self.context_layers(torch.cat([state, hot], dim=1))
+        return context
 
     def summary(self, context: Tensor) -> Tensor:
         return context
@@ -218,12 +218,12 @@ class _Convolutions(nn.Module):
         side = _patch_side(height, across)
         cells = (height // side, across // side)
         self.sight, self.predicted = outcomes.sight, outcomes.predicted
-        told, width = channels * side * side, settings.channels
+        inputs, width = channels * side * side, settings.channels
         said = outcomes.predicted[0] * side * side
         self.context_features = 2 * width
         self.patches, self.whole = nn.PixelUnshuffle(side), nn.PixelShuffle(side)
         self.context_layers = nn.Sequential(
-            nn.Conv2d(told + num_actions, width, 3, padding=1), nn.SiLU(),
+            nn.Conv2d(inputs + num_actions, width, 3, padding=1), nn.SiLU(),
             nn.Conv2d(width, width, 3, padding=1), nn.SiLU(),
         )  # fmt: skip
         self.field = nn.Sequential(
@@ -239,8 +239,8 @@ class _Convolutions(nn.Module):
     def context(self, state: Tensor, hot: Tensor) -> Tensor:
         grid = self.patches(state)
         hot = hot[:, :, None, None].expand(-1, -1, *grid.shape[2:])
-        told: Tensor = self.context_layers(torch.cat([grid, hot], dim=1))
-        return told
+        context: Tensor = self.context_layers(torch.cat([grid, hot], dim=1))
+        return context
 
     def summary(self, context: Tensor) -> Tensor:
         return torch.cat([context.amax(dim=(2, 3)), context.mean(dim=(2, 3))], dim=1)

@@ -1,4 +1,4 @@
-"""Depth for haze synthesis, told by a network that was trained to see depth in single photographs.
+"""Depth for haze synthesis, estimated by a network that was trained to see depth in single photographs.
 
 Any ONNX file serves that takes one picture, (1, 3, H, W) RGB from 0 to 255, and gives inverse depth (1, 1, H, W) in any
 unit, larger being nearer: MiDaS's convention (Ranftl et al., PAMI 2022). Such a network tells depth up to a factor and
@@ -98,18 +98,18 @@ class DepthModel:
         height, width = self._size
         seen = cv2.resize(rgb, (width, height), interpolation=cv2.INTER_AREA).astype(np.float32)
         try:
-            told = self._session.run(None, {self._name: np.ascontiguousarray(seen.transpose(2, 0, 1)[None])})[
-                0
-            ]
+            answer = self._session.run(
+                None, {self._name: np.ascontiguousarray(seen.transpose(2, 0, 1)[None])}
+            )[0]
         except Exception as error:
             raise FileError(
                 f"{self.path}: does not take a picture (1, 3, {height}, {width}) of float32 ({error}); name a network "
                 "that does"
             ) from error
-        nearness = np.squeeze(np.asarray(told, np.float32))
+        nearness = np.squeeze(np.asarray(answer, np.float32))
         if nearness.ndim != 2 or not np.isfinite(nearness).all():
             raise FileError(
-                f"{self.path}: gave an answer of shape {np.shape(told)}; name a depth network, which gives finite "
+                f"{self.path}: gave an answer of shape {np.shape(answer)}; name a depth network, which gives finite "
                 "inverse depth (1, 1, H, W)"
             )
         low, high = np.quantile(nearness, (0.01, 0.995))

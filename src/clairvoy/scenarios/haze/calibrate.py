@@ -56,8 +56,8 @@ def calibrate(parts: Parts, pairs: SyntheticPairs, noise: torch.Generator) -> di
     truth = hazy_windows(pairs.optical_depth).float().mean(dim=(1, 2)) > HAZY_SHARE
     haze = seen.haze.mean(dim=(1, 2, 3)).cpu()
     calibration.cpu().fit_recognition(values, haze, truth)
-    told = zip(values.tolist(), haze.tolist(), strict=True)
-    said = torch.tensor([calibration.haze_probability(v, h) >= RESTORE_FROM for v, h in told])
+    judged = zip(values.tolist(), haze.tolist(), strict=True)
+    said = torch.tensor([calibration.haze_probability(v, h) >= RESTORE_FROM for v, h in judged])
     _, db = calibration.of_picture(signs)
     calibration.to(perceiver.device)
     return {

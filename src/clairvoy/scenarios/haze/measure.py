@@ -110,7 +110,7 @@ def measure(
     pairs
         Of photographs that nothing was trained on, clear ones among them.
     feedback
-        Whether the agent is told the generator's beliefs, as in its training.
+        Whether the agent is given the generator's beliefs, as in its training.
     settings
         Of the search.
     seed
@@ -137,7 +137,7 @@ def measure(
     chosen = F.interpolate(found.recognised[:, None].float(), size=pairs.hazy.shape[-2:])
     searched = picture_db(chosen * restored + (1 - chosen) * pairs.hazy, pairs.clear)
     truth = hazy_windows(pairs.optical_depth)
-    tau, told = parts.calibration.of_picture(seen.signs)
+    tau, predicted = parts.calibration.of_picture(seen.signs)
     return {
         "restored_db": float(db[hazy].mean()),
         **{f"restored_db_{name}": float(db[band].mean()) for name, band in bands.items() if bool(band.any())},
@@ -148,7 +148,7 @@ def measure(
         "f1": found.f1,
         "steps": found.steps,
         "belief_auroc": area_under_roc(maps[:, 0][truth].numpy(), maps[:, 0][~truth].numpy()),
-        "tau_error_db": float((told - db).abs().mean()),
+        "tau_error_db": float((predicted - db).abs().mean()),
         "tau_calibration_error": expected_calibration_error(tau.numpy(), (db >= GOOD_DB).numpy()),
     }
 
@@ -183,7 +183,7 @@ def measure_sampler(
             db.append(picture_db(restored, clear))
             logit.append(discriminator.judge(generator, restored, CLEAR).mean(dim=(1, 2, 3)))
             promised.append(_promised(perceiver, hazy, posterior, draw, seed))
-        values, judged, told = torch.stack(db), torch.stack(logit)[1:], torch.stack(promised)[1:]
+        values, judged, tau = torch.stack(db), torch.stack(logit)[1:], torch.stack(promised)[1:]
         column = torch.arange(len(hazy))
         drawn = values[1:]
         # r_max is one for all scenes' draws of the batch, as in training.
@@ -194,7 +194,7 @@ def measure_sampler(
             "single": drawn[0],
             "rejection": drawn[first, column],
             "most_believed": drawn[judged.argmax(dim=0), column],
-            "highest_tau": drawn[told.argmax(dim=0), column],
+            "highest_tau": drawn[tau.argmax(dim=0), column],
             "best": drawn.amax(dim=0),
         }.items():
             chosen.setdefault(name, []).append(value)

@@ -18,7 +18,6 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from clairvoy.cotraining.loop import Feedback
-from clairvoy.errors import WeightsError
 from clairvoy.generative.adversary import accept
 from clairvoy.generative.density.calibration import GOOD_DB, SIGNS, to_db
 from clairvoy.generative.density.discriminator import HAZY
@@ -146,7 +145,7 @@ class HazeScenario:
         if len(pool) == 0:
             pool.extend(min(pool.clear.shape[0], 400))
         self.met = MetScenes(self.settings.scenes, self.settings.remembered, pool.maker.size)
-        self.told: list[tuple[Tensor, Tensor]] = []
+        self.measured: list[tuple[Tensor, Tensor]] = []
         self.beliefs_told = True
         self.environment = HazeSearch(
             _placeholder(self.settings.scenes), self.settings.searches, self.settings.search
@@ -270,17 +269,17 @@ class HazeScenario:
         """Measure tau on the real ones of new scenes, then fit it to those of the last sets and these."""
         signs, squared_error = signs[real], squared_error[real]
         db = to_db(squared_error.mean(dim=(1, 2, 3)))
-        tau, told = (x.cpu() for x in self.parts.calibration.of_picture(signs.to(self.device)))
-        self.told = [*self.told, (signs, squared_error)][-self.settings.remembered :]
-        if sum(len(part) for part, _ in self.told) > 2 * len(SIGNS):
+        tau, predicted = (x.cpu() for x in self.parts.calibration.of_picture(signs.to(self.device)))
+        self.measured = [*self.measured, (signs, squared_error)][-self.settings.remembered :]
+        if sum(len(part) for part, _ in self.measured) > 2 * len(SIGNS):
             calibration = self.parts.calibration.cpu()
-            signs_told, errors_told = (torch.cat(part) for part in zip(*self.told, strict=True))
-            calibration.fit(signs_told, errors_told)
+            all_signs, all_errors = (torch.cat(part) for part in zip(*self.measured, strict=True))
+            calibration.fit(all_signs, all_errors)
             calibration.to(self.device)
         if not len(db):
             return {}
         return {
-            "tau/error_db": float((told - db).abs().mean()),
+            "tau/error_db": float((predicted - db).abs().mean()),
             "tau/too_sure": float((tau - (db >= GOOD_DB).float()).mean()),
             "tau/restored_db": float(db.mean()),
         }
@@ -292,27 +291,17 @@ class HazeScenario:
             "calibration": self.parts.calibration.state_dict(),
             "made": self.pool.made,
             "met": self.met.state_dict(),
-            "told": [list(pair) for pair in self.told],
+            "measured": [list(pair) for pair in self.measured],
             "rng": [rng.get_state() for rng in (self.rng, self.rng_met, self.rng_noise)],
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Continue from `state_dict`.
-
-        Raises
-        ------
-        WeightsError
-            A checkpoint from before the agent's finds were remembered.
-        """
-        if "told" not in state:
-            raise WeightsError(
-                "a checkpoint of an earlier form of this scenario; begin a new run, with --start from its weights"
-            )
+        """Continue from `state_dict`."""
         self.learner.load_state_dict(state["learner"])
         self.parts.calibration.load_state_dict(state["calibration"])
         self.pool.rewind(state["made"])
         self.met.load_state_dict(state["met"])
-        self.told = [(signs, error) for signs, error in state["told"]]
+        self.measured = [(signs, error) for signs, error in state["measured"]]
         for rng, held in zip((self.rng, self.rng_met, self.rng_noise), state["rng"], strict=True):
             rng.set_state(held)
 

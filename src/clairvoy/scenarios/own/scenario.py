@@ -245,7 +245,7 @@ class Scenario:
     def play_in(self, rows: Tensor, made: int = 0, beliefs: bool = True) -> None:
         """Let the next episodes begin in rows (R, ...), the first `made` of them generated: to train, or to evaluate.
 
-        With `beliefs` the agent is told what generator and discriminator believe of each; `scene_environment.BELIEF`.
+        With `beliefs` the agent is given what generator and discriminator believe of each; `scene_environment.BELIEF`.
         """
         real = torch.arange(len(rows)) >= made
         believed = torch.sigmoid(self.learner.judge(rows.to(self.device))).cpu()

@@ -172,8 +172,15 @@ class SceneEnvironment:
         """Begin new episodes in some environments, ``rows`` (K,) of them."""
         drawn = torch.randint(len(self.scenes), (len(rows),), generator=self._generator)
         begun = _all_given("begin", self.rules.begin(self.scenes[drawn], self._generator), len(rows))
-        told = {"scene": self.scenes, "provenance": self.provenance, "tau": self.tau, BELIEF: self.belief}
-        self.playing = _with_rows(self.playing, rows, {name: value[drawn] for name, value in told.items()})
+        of_scenes = {
+            "scene": self.scenes,
+            "provenance": self.provenance,
+            "tau": self.tau,
+            BELIEF: self.belief,
+        }
+        self.playing = _with_rows(
+            self.playing, rows, {name: value[drawn] for name, value in of_scenes.items()}
+        )
         self.state = _with_rows(self.state, rows, begun)
         self.steps = self.steps.index_fill(0, rows, 0)
 

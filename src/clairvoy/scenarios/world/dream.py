@@ -59,20 +59,20 @@ def dream(
     seen, actions, rewards = seen[first:], actions[first:], rewards[first:]
     # The dream has a source of noise of its own, so that looking at it changes nothing in the training.
     world = scenario.learnt_world(noise=torch.Generator().manual_seed(seed))
-    dreamed, told, sure, ends = [seen[:1]], [], [], False
+    dreamed, rewarded, sure, ends = [seen[:1]], [], [], False
     for action in actions:
         made = world.imagine(dreamed[-1], action.view(1))
         if not bool(made.finite):
             break
         dreamed.append(made.state)
-        told.append(made.reward)
+        rewarded.append(made.reward)
         sure.append(made.tau)
         ends = bool(made.ended)
         if ends:
             break
     empty = torch.zeros(0)
     tau = None if scenario.tau.weights is None else torch.cat([empty, *sure])
-    return Dream(first, seen, torch.cat(dreamed), rewards, torch.cat([empty, *told]), tau, over, ends)
+    return Dream(first, seen, torch.cat(dreamed), rewards, torch.cat([empty, *rewarded]), tau, over, ends)
 
 
 def _play(

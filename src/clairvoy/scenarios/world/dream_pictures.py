@@ -36,7 +36,7 @@ def dream_pictures(scenario: WorldScenario, environment: BatchedEnvironment) -> 
     """`dream.png`, and `dream.json` with what it shows in numbers; nothing before there is a generator.
 
     Frames: the upper row is the game, the lower one the dream; it stops where an end is dreamed. Curves: one for each
-    number that is seen, six at most, the game blue and the dream orange. For `dream.json` see `told`.
+    number that is seen, six at most, the game blue and the dream orange. For `dream.json` see `dream_numbers`.
     """
     learner = scenario.learner
     if learner is None:
@@ -46,10 +46,10 @@ def dream_pictures(scenario: WorldScenario, environment: BatchedEnvironment) -> 
     if dreamed is None:
         return {}
     picture = curves(dreamed) if numbers else rows(dreamed)
-    return {"dream.png": picture_png(picture), "dream.json": json.dumps(told(dreamed)).encode()}
+    return {"dream.png": picture_png(picture), "dream.json": json.dumps(dream_numbers(dreamed)).encode()}
 
 
-def told(dreamed: Dream) -> dict[str, Any]:
+def dream_numbers(dreamed: Dream) -> dict[str, Any]:
     """What a program needs to show a dream.
 
     ``begin`` (steps before it), ``tau`` (of each step, or null), ``rewards`` and ``ended`` (of ``game`` and ``dream``
@@ -149,7 +149,7 @@ class _Line(NamedTuple):
 
 def curves(dreamed: Dream) -> np.ndarray:
     """A panel for each of the first numbers, for reward and for tau, (H, W, 3) uint8, under a legend."""
-    both, ends = told(dreamed), (dreamed.ended, dreamed.dreamed_end)
+    both, ends = dream_numbers(dreamed), (dreamed.ended, dreamed.dreamed_end)
     colours, steps = (GAME, DREAM), len(dreamed.game) - 1
     panels: list[tuple[str, list[_Line], list[float]]] = []
     for index in range(len(both["game"])):

@@ -16,8 +16,8 @@ from clairvoy.qlearning.environment import BatchedEnvironment
 from clairvoy.scenarios.world.scenario import WorldScenario, WorldSettings
 from clairvoy.storage.weights_file import read_weights, write_weights
 
-FORMAT = "clairvoy-world-1"
-REMEDY = "give a file that `clairvoy train world` wrote"
+FORMAT = "clairvoy-world-2"
+REMEDY = "give a file that `clairvoy train world` of this version wrote"
 
 Settings = TypeVar("Settings")
 
