@@ -82,16 +82,33 @@ def test_a_scene_lights_its_fog_as_often_as_asked():
         HazeSettings(lit=0.4, lit_by=(1.5, 1.5), neutral=1.0, clouded=0.0),
     )
     scene = torch.linspace(0.2, 0.9, 3000)
-    lit = draw_haze(depth, torch.Generator().manual_seed(6), settings, scene).airlight[:, 0, 0, 0]
+    clear = scene.view(-1, 1, 1, 1).expand(-1, 3, 1, 1)
+    lit = draw_haze(depth, torch.Generator().manual_seed(6), settings, clear).airlight[:, 0, 0, 0]
     by_scene = lit == (1.5 * scene).clamp(0.22, 1.0)
     dim = scene < 0.36  # below the others' range of brightness
     assert float(by_scene[dim].float().mean()) == pytest.approx(0.4, abs=0.06)
     assert float(lit[dim & ~by_scene].min()) >= 0.55
     assert float(lit.max()) <= 1.0
-    # Where the brightness is not known, none is lit, and the other draws are the same.
+    # Where the scene is not known, none is lit, and the other draws are the same.
     unknown = draw_haze(depth, torch.Generator().manual_seed(6), settings).airlight[:, 0, 0, 0]
     assert torch.equal(unknown[~by_scene], lit[~by_scene])
     assert float(unknown.min()) >= 0.55
+
+
+def test_haze_takes_the_colour_of_a_far_horizon_as_often_as_asked():
+    """Only where something is far beyond the rest; there the sky is of the airlight, so it shows no haze."""
+    depth = torch.ones(2000, 1, 4, 4)
+    depth[:, :, 0] = 8.0
+    clear = torch.full((2000, 3, 4, 4), 0.1)
+    sky = torch.tensor([0.5, 0.6, 0.75])
+    clear[:, :, 0] = sky[:, None]
+    settings = HazeSettings(horizon=0.3, lit=0.0, clouded=0.0)
+    airlight = draw_haze(depth, torch.Generator().manual_seed(7), settings, clear).airlight[:, :, 0, 0]
+    of_the_sky = torch.isclose(airlight, sky).all(dim=1)
+    assert float(of_the_sky.float().mean()) == pytest.approx(0.3, abs=0.04)
+    near = depth.clamp(max=2.0)
+    airlight = draw_haze(near, torch.Generator().manual_seed(7), settings, clear).airlight[:, :, 0, 0]
+    assert not torch.isclose(airlight, sky).all(dim=1).any()
 
 
 def test_a_bank_of_mist_hangs_above_or_below():

@@ -29,6 +29,10 @@ def remove_haze(hazy, transmission, airlight):  # type: ignore[no-untyped-def]
     return (hazy - airlight) / transmission + airlight
 
 
+FAR_BEYOND = 3.0
+"""What is farthest counts as a horizon where it is so many times as far as the nearer third of the view."""
+
+
 @dataclass(frozen=True)
 class HazeSettings:
     """What haze is drawn for training. Every range is one that photographs show, and far apart on purpose."""
@@ -40,11 +44,14 @@ class HazeSettings:
     but not so often that thin haze is taken for thick."""
     airlight: tuple[float, float] = (0.55, 1.1)
     """Brightness of the airlight as exposed; what is above 1 clips to white, as bright fog does in a photograph."""
-    lit: float = 0.35
-    """Probability that the airlight is as bright as the view's own light makes it instead, where its brightness is
-    known: in a dim room fog is grey, and white things shine through it."""
+    lit: float = 0.5
+    """Probability that the airlight is as bright as the view's own light makes it instead, where the view is given:
+    in a dim room fog is grey, and white things shine through it."""
     lit_by: tuple[float, float] = (0.9, 2.0)
     """Its brightness then, as a multiple of the mean brightness of the clear view."""
+    horizon: float = 0.2
+    """Probability that it has the colour of what is farthest, where the view is given and shows something so far: haze
+    in the distance is of the colour of the sky above it, and the sky shows no haze."""
     tint: float = 0.03
     """Standard deviation of the airlight's colour cast between channels, where there is one."""
     neutral: float = 0.62
@@ -99,11 +106,19 @@ def smooth_field(count: int, height: int, width: int, generator: torch.Generator
     return field / math.sqrt(sum(weight**2 for _, weight in octaves))
 
 
+def _farthest(clear: Tensor, depth: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean colour (B, 3) of what is farthest in (B, 3, H, W), and whether that is far beyond most of it (B,)."""
+    limit = depth.amax(dim=(2, 3), keepdim=True)
+    shows = (depth >= 0.95 * limit).float()
+    colour = (clear * shows).sum(dim=(2, 3)) / shows.sum(dim=(2, 3))
+    return colour, limit[:, 0, 0, 0] >= FAR_BEYOND * depth.flatten(1).quantile(0.3, dim=1)
+
+
 def draw_haze(
     depth: Tensor,
     generator: torch.Generator,
     settings: HazeSettings | None = None,
-    brightness: Tensor | None = None,
+    clear: Tensor | None = None,
 ) -> Haze:
     """Draw haze for a batch of views.
 
@@ -116,8 +131,9 @@ def draw_haze(
         The source of all randomness.
     settings
         What is drawn.
-    brightness
-        Mean brightness of each clear view, (B,) in [0, 1], for airlight that is lit by the view; none is if not given.
+    clear
+        The clear views, (B, 3, H, W) in [0, 1], for airlight that is lit by the view or of the colour of its horizon;
+        none is if not given.
 
     Returns
     -------
@@ -144,21 +160,26 @@ def draw_haze(
     hangs = torch.where(bank, 0.5 * (od + mean_od), od)
     place = field + offset + torch.where(bank, rise, torch.zeros_like(rise))
     od = torch.where(patchy, hangs * torch.sigmoid(contrast * place) * 1.5, od)
-    clear = (torch.rand(count, generator=generator) < settings.clear).view(-1, 1, 1, 1)
-    od = torch.where(clear, torch.zeros_like(od), od).clamp(0, MAX_OPTICAL_DEPTH)
+    none = (torch.rand(count, generator=generator) < settings.clear).view(-1, 1, 1, 1)
+    od = torch.where(none, torch.zeros_like(od), od).clamp(0, MAX_OPTICAL_DEPTH)
 
     low_a, high_a = settings.airlight
     grey = low_a + (high_a - low_a) * _uniform(count, 0, 1, generator).pow(0.6)
     lit = torch.rand(count, generator=generator) < settings.lit
     by = _uniform(count, *settings.lit_by, generator)
-    if brightness is not None:
-        grey = torch.where(lit, (by * brightness).clamp(0.22, 1.0), grey)
+    if clear is not None:
+        grey = torch.where(lit, (by * clear.mean(dim=(1, 2, 3))).clamp(0.22, 1.0), grey)
     tint = torch.randn(count, 3, generator=generator) * settings.tint
     # A warm-to-blue axis is the cast that smoke, dust and dusk give; drawn for one picture in four.
     warm = torch.randn(count, 1, generator=generator) * torch.tensor([[0.06, 0.0, -0.06]])
     tint = tint + warm * (torch.rand(count, 1, generator=generator) < 0.25)
     tint = tint * (torch.rand(count, 1, generator=generator) >= settings.neutral)
-    airlight = (grey[:, None] * (1 + tint)).clamp(0.15, 1.0).view(count, 3, 1, 1)
+    colour = grey[:, None] * (1 + tint)
+    at_horizon = (torch.rand(count, generator=generator) < settings.horizon)[:, None]
+    if clear is not None:
+        horizon, far = _farthest(clear, depth)
+        colour = torch.where(at_horizon & far[:, None], horizon, colour)
+    airlight = colour.clamp(0.15, 1.0).view(count, 3, 1, 1)
 
     low_u, high_u = (math.log(value) for value in settings.unevenness)
     deviation = torch.exp(_uniform(count, low_u, high_u, generator)).view(-1, 1, 1, 1)

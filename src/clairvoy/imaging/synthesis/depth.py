@@ -30,10 +30,13 @@ class DepthSource(Protocol):
         ...
 
 
-def camera_rays(height: int, width: int, rng: np.random.Generator) -> npt.NDArray[np.float64]:
+def camera_rays(
+    height: int, width: int, rng: np.random.Generator, pitch: float = 0.1
+) -> npt.NDArray[np.float64]:
     """Viewing rays (H, W, 3), x right, y down, z forward, of a camera of random pose.
 
-    Each is one unit long along the optical axis, so that a point at `distance * ray` has depth `distance`.
+    Each is one unit long along the optical axis, so that a point at `distance * ray` has depth `distance`. `pitch` is
+    how far the camera looks down on the mean, in radians.
     """
     focal = rng.uniform(0.7, 1.5)
     v, u = np.mgrid[0:height, 0:width]
@@ -42,8 +45,8 @@ def camera_rays(height: int, width: int, rng: np.random.Generator) -> npt.NDArra
         np.stack([(u - width / 2) / size, (v - height / 2) / size, np.full(u.shape, focal)], axis=-1) / focal
     )
     # Below the horizon on the whole: what lies about on the floor is most of what there is to see.
-    pitch, roll, yaw = rng.normal(-0.1, 0.15), rng.normal(0, 0.04), rng.uniform(-0.8, 0.8)
-    cp, sp, cy, sy, cr, sr = *_cos_sin(pitch), *_cos_sin(yaw), *_cos_sin(roll)
+    nods, roll, yaw = rng.normal(pitch, 0.15), rng.normal(0, 0.04), rng.uniform(-0.8, 0.8)
+    cp, sp, cy, sy, cr, sr = *_cos_sin(nods), *_cos_sin(yaw), *_cos_sin(roll)
     turn = np.array([[cy, 0, sy], [0, 1, 0], [-sy, 0, cy]])
     nod = np.array([[1, 0, 0], [0, cp, sp], [0, -sp, cp]])
     tilt = np.array([[cr, -sr, 0], [sr, cr, 0], [0, 0, 1]])

@@ -21,6 +21,14 @@ Array = npt.NDArray[np.float64]
 
 FARTHEST = 14.0
 """No wall is further from the camera, in metres."""
+LOOKS_DOWN = 0.28
+"""How far the camera looks down on the mean, in radians: photographs of rooms show the floor, not the ceiling."""
+HIDES = 0.4
+"""No cupboard takes more than this part of the view: who photographs a room does not stand before one."""
+WARM, COOL = (1.0, 0.84, 0.62), (0.86, 0.95, 1.0)
+"""Colour of the warmest lamp and of the coolest daylight, as a camera balanced in between records them."""
+BLOWN = 0.5
+"""Part of the photographs that are exposed for the dark things in the room, so that what is pale or lit turns white."""
 
 
 @dataclass
@@ -79,7 +87,7 @@ def render_room(
     depth
         (height, width) float32, distance along the optical axis in metres, above 0.
     """
-    rays = camera_rays(height, width, rng)
+    rays = camera_rays(height, width, rng, LOOKS_DOWN)
     canvas = _Canvas(rays, np.full((height, width), np.inf), np.zeros((height, width, 3)))
     left, right = rng.uniform(0.8, 3.5, 2)
     down, up, far = rng.uniform(1.0, 1.7), rng.uniform(0.9, 1.8), rng.uniform(2.0, 7.5)
@@ -97,10 +105,11 @@ def render_room(
         )
     _plane(canvas, 1, down, _wood_colour(rng), textures, rng, hung=False)
     _plane(canvas, 1, -up, _pale(rng), textures, rng, hung=False, plain=0.95)
-    for _ in range(int(rng.integers(2, 18))):
+    for _ in range(int(rng.integers(3, 20))):
         _furniture(canvas, (left, right, down, far), textures, rng)
     canvas.depth = np.minimum(canvas.depth, FARTHEST)
-    lit = canvas.colour * (_light(canvas, (left, right, up, far), rng) * _occlusion(canvas, rng))[..., None]
+    light = _light(canvas, (left, right, up, far), rng) * _occlusion(canvas, rng)[..., None]
+    lit = canvas.colour * light
     # A lens is never as sharp as a ray.
     lit = np.asarray(cv2.GaussianBlur(lit, (0, 0), rng.uniform(0.35, 0.8)), dtype=np.float64)
     lit = _expose(lit, rng)
@@ -247,6 +256,9 @@ def _furniture(canvas: _Canvas, room: Room, textures: Sequence[ByteImage], rng: 
     if kind < 0.25:
         tall = rng.uniform(0.3, 2.0)
         low, high = np.array([x, down - tall, z]), np.array([x + width, down, z + length])
+        hides = canvas.window(low, high)
+        if hides is not None and hides.depth.size > HIDES * canvas.depth.size:
+            return
         _box(canvas, low, high, wood, textures, rng)
         _things(canvas, low, high, textures, rng, int(rng.integers(0, 6)))
     elif kind < 0.45:
@@ -349,15 +361,24 @@ def _things(
 
 
 def _light(canvas: _Canvas, room: tuple[float, float, float, float], rng: np.random.Generator) -> Array:
-    """Brightness (H, W) of what one lamp, daylight from everywhere and the exposure give."""
+    """Light (H, W, 3) of one lamp and of daylight from everywhere."""
     left, right, up, far = room
     lamp = np.array([rng.uniform(-left, right), -up * rng.uniform(0.3, 1.0), rng.uniform(0, far)])
     point = canvas.rays * canvas.depth[..., None]
     square = ((point - lamp) ** 2).sum(axis=-1)
-    reach = rng.uniform(1.5, 6.0) ** 2
-    ambient = rng.uniform(0.25, 0.9)
-    light = ambient + (1 - ambient) * reach / (reach + square)
-    return np.asarray(light * rng.uniform(0.75, 1.35), dtype=np.float64)
+    reach = rng.uniform(1.2, 6.0) ** 2
+    ambient = rng.uniform(0.12, 0.85)
+    of_lamp = (1 - ambient) * reach / (reach + square)
+    return np.asarray(
+        ambient * _light_colour(rng) + of_lamp[..., None] * _light_colour(rng), dtype=np.float64
+    )
+
+
+def _light_colour(rng: np.random.Generator) -> Array:
+    """Between warm and white, or between cool and white; half of the cameras balance it away."""
+    if rng.random() < 0.5:
+        return np.ones(3)
+    return 1 + rng.random() * (np.array(WARM if rng.random() < 0.75 else COOL) - 1)
 
 
 def _occlusion(canvas: _Canvas, rng: np.random.Generator) -> Array:
@@ -375,13 +396,20 @@ def _occlusion(canvas: _Canvas, rng: np.random.Generator) -> Array:
 
 
 def _expose(lit: Array, rng: np.random.Generator) -> Array:
-    """Let the camera choose the exposure: a mean near mid grey, and bright parts that run softly into white.
+    """Let the camera choose the exposure: a mean near mid grey and a soft end, or shadows that show and a blown white.
 
     Automatic exposure renders white rooms and dark ones nearly alike, so a room full of pale walls is not a picture
     full of white: without it every pale picture would be taken for a clear one.
     """
     target = np.clip(rng.normal(0.4, 0.1), 0.15, 0.7)
-    exposed = lit * (target / max(float(lit.mean()), 1e-3))
+    gain = target / max(float(lit.mean()), 1e-3)
+    # Cameras have a curve: steeper than light itself, with a foot in the dark.
+    curve = rng.uniform(1.0, 1.5) if rng.random() < 0.6 else 1.0
+    if rng.random() < BLOWN:
+        white = max(float(np.quantile(lit, rng.uniform(0.8, 0.995))), 1e-3)
+        return np.clip(lit * min(1 / white, 1.6 * gain), 0, 1) ** curve
     shoulder = 0.75
+    exposed = lit * gain
     above = np.maximum(exposed - shoulder, 0)
-    return np.minimum(exposed, shoulder) + (1 - shoulder) * (1 - np.exp(-above / (1 - shoulder)))
+    soft = np.minimum(exposed, shoulder) + (1 - shoulder) * (1 - np.exp(-above / (1 - shoulder)))
+    return np.asarray(soft**curve, dtype=np.float64)

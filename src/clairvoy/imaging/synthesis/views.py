@@ -21,6 +21,7 @@ from clairvoy.imaging.files import read
 from clairvoy.imaging.formats.raster import to_eight_bits
 from clairvoy.imaging.haze import HazeSettings, add_haze, draw_haze
 from clairvoy.imaging.synthesis.camera import Grade, add_noise, store
+from clairvoy.imaging.synthesis.defocus import defocus
 from clairvoy.imaging.synthesis.depth import ByteImage, DepthSource, FloatImage, ProceduralDepth
 from clairvoy.imaging.synthesis.outdoor_haze import render_outdoor_haze
 from clairvoy.imaging.synthesis.rooms import render_room
@@ -34,6 +35,8 @@ FLAT = 0.2
 """Part of the views that are of low contrast by themselves."""
 KEPT_IN_MEMORY = 1500
 """How many decoded photographs are kept (about 1.2 MB each)."""
+OUT_OF_FOCUS = 0.12
+"""Part of the views whose lens was opened wide: a blurred background is no haze."""
 ON_ITS_SIDE = 0.1
 """Part of the views that lie on a side."""
 NEAREST_VIEW = 0.1
@@ -127,7 +130,7 @@ class ViewMaker:
             rgb, far = render(textures, side, side, rng)
             top, left = rng.integers(side - self.size + 1, size=2)
             cut = slice(top, top + self.size), slice(left, left + self.size)
-            return self._turned(rgb[cut], far[cut], rng)
+            return self._taken(rgb[cut], far[cut], rng)
         number = int(rng.integers(len(self.photographs)))
         rgb = self.photographs[number]
         depth = self.depth(rgb, self.photographs.paths[number].stem, rng)
@@ -144,16 +147,18 @@ class ViewMaker:
             view, there = view[:, ::-1], there[:, ::-1]
         shape = (self.size, self.size)
         enough = cv2.INTER_AREA if min(crop_h, crop_w) > self.size else cv2.INTER_LINEAR
-        return self._turned(
+        return self._taken(
             cv2.resize(np.ascontiguousarray(view), shape, interpolation=enough).astype(np.uint8),
             np.maximum(cv2.resize(np.ascontiguousarray(there), shape, interpolation=enough), 1e-4),
             rng,
         )
 
-    def _turned(
+    def _taken(
         self, rgb: ByteImage, depth: FloatImage, rng: np.random.Generator
     ) -> tuple[ByteImage, FloatImage]:
-        """Both as they are or, now and then, lying on a side, as photographs do whose orientation got lost."""
+        """As the camera took it: now and then with a wide open lens, or lying on a side."""
+        if rng.random() < OUT_OF_FOCUS:
+            rgb = defocus(rgb, depth, rng)
         quarters = int(rng.choice((1, 3))) if rng.random() < ON_ITS_SIDE else 0
         return np.ascontiguousarray(np.rot90(rgb, quarters)), np.ascontiguousarray(np.rot90(depth, quarters))
 
@@ -222,7 +227,7 @@ def haze_views(
     The colour grade acts on clear and hazy picture alike: to restore is to take the haze away, not the grade. Noise and
     coding are the hazy picture's alone.
     """
-    haze = draw_haze(depth, generator, settings, clear.mean(dim=(1, 2, 3)))
+    haze = draw_haze(depth, generator, settings, clear)
     grade = Grade(len(clear), generator)
     seen = add_noise(add_haze(clear, haze.transmission, haze.light), generator).clamp(0, 1)
     hazy = store(grade(seen), generator)
