@@ -88,36 +88,6 @@ def test_the_share_of_rooms_is_kept(tmp_path, monkeypatch):
     assert all(maker.rooms == 0.3 and count == 4 for count in drawn)
 
 
-@pytest.mark.parametrize("blown", [0.0, 1.0])
-def test_the_camera_exposes_white_rooms_and_dark_ones_alike(monkeypatch, blown):
-    """Scaling all light leaves the exposed picture as it was, and nothing bright turns darker than what was dimmer.
-
-    Only a picture exposed for the dark has parts that are white; there the order is lost.
-    """
-    monkeypatch.setattr(rooms, "BLOWN", blown)
-    lit = np.random.default_rng(1).uniform(0.05, 3.0, (40, 50, 3))
-    for seed in range(8):
-        dim = rooms._expose(0.1 * lit, np.random.default_rng(seed))
-        bright = rooms._expose(10.0 * lit, np.random.default_rng(seed))
-        np.testing.assert_allclose(dim, bright)
-        assert 0 < dim.min() < dim.max() <= 1
-        assert (np.diff(dim.ravel()[np.argsort(lit.ravel())]) >= 0).all()
-        white = float((dim == 1).mean())
-        assert white == 0 if not blown else white <= 0.2001
-
-
-def test_light_is_warm_cool_or_white(straight):
-    """Half of the lights have no colour; the others lie between white and the warmest or the coolest."""
-    colours = np.array([rooms._light_colour(np.random.default_rng(k)) for k in range(400)])
-    white = (colours == 1).all(axis=1)
-    assert 0.4 < white.mean() < 0.6
-    warm, cool = colours[colours[:, 0] > colours[:, 2]], colours[colours[:, 0] < colours[:, 2]]
-    assert len(warm) > 2 * len(cool) > 0
-    assert (colours >= np.minimum(rooms.WARM, rooms.COOL)).all()
-    straight.depth[:] = 3.0
-    assert rooms._light(straight, (2, 2, 1, 5), np.random.default_rng(0)).shape == (*straight.depth.shape, 3)
-
-
 def test_a_camera_that_looks_down_sees_the_floor():
     """y points down: the middle row's rays of a camera that looks down go below the horizon, on the mean."""
     down = [camera_rays(9, 9, np.random.default_rng(k), 0.3)[4, 4, 1] for k in range(200)]
@@ -150,13 +120,3 @@ def test_no_cupboard_hides_the_room(straight, monkeypatch):
     for _ in range(10):
         rooms._furniture(straight, (2.0, 2.0, 1.4, 5.0), [np.zeros((8, 8, 3), np.uint8)], Cupboards())
     assert (straight.depth < before).any()
-
-
-def test_corners_are_shaded_and_plain_walls_are_not(straight):
-    straight.depth[:] = 3.0
-    np.testing.assert_allclose(rooms._occlusion(straight, np.random.default_rng(0)), 1.0)
-    straight.depth[:, 32:] = 6.0
-    shade = rooms._occlusion(straight, np.random.default_rng(0))
-    assert (shade[:, 32] < 0.95).all()
-    np.testing.assert_allclose(shade[:, 31], 1.0)
-    assert (shade[:, 32] < shade[:, -1]).all()

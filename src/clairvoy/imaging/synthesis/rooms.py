@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from clairvoy.imaging.synthesis.depth import ByteImage, FloatImage, camera_rays
+from clairvoy.imaging.synthesis.lighting import expose, light_of_a_room, occlusion
 
 Array = npt.NDArray[np.float64]
 
@@ -25,10 +26,6 @@ LOOKS_DOWN = 0.28
 """How far the camera looks down on the mean, in radians: photographs of rooms show the floor, not the ceiling."""
 HIDES = 0.4
 """No cupboard takes more than this part of the view: who photographs a room does not stand before one."""
-WARM, COOL = (1.0, 0.84, 0.62), (0.86, 0.95, 1.0)
-"""Colour of the warmest lamp and of the coolest daylight, as a camera balanced in between records them."""
-BLOWN = 0.5
-"""Part of the photographs that are exposed for the dark things in the room, so that what is pale or lit turns white."""
 
 
 @dataclass
@@ -108,11 +105,12 @@ def render_room(
     for _ in range(int(rng.integers(3, 20))):
         _furniture(canvas, (left, right, down, far), textures, rng)
     canvas.depth = np.minimum(canvas.depth, FARTHEST)
-    light = _light(canvas, (left, right, up, far), rng) * _occlusion(canvas, rng)[..., None]
+    light = light_of_a_room(canvas.rays, canvas.depth, (left, right, up, far), rng)
+    light = light * occlusion(canvas.depth, rng)[..., None]
     lit = canvas.colour * light
     # A lens is never as sharp as a ray.
     lit = np.asarray(cv2.GaussianBlur(lit, (0, 0), rng.uniform(0.35, 0.8)), dtype=np.float64)
-    lit = _expose(lit, rng)
+    lit = expose(lit, rng)
     grain = rng.normal(0, rng.uniform(0, 0.012), lit.shape)
     rgb = (np.clip(lit + grain, 0, 1) * 255).round().astype(np.uint8)
     return rgb, np.maximum(canvas.depth, 0.05).astype(np.float32)
@@ -358,58 +356,3 @@ def _things(
         corner = np.array([x, low[1] - side * rng.uniform(0.2, 2.0), z])
         _box(canvas, corner, np.array([x + side, low[1], z + side * rng.uniform(0.4, 1.0)]),
              _muted(rng.uniform(0, 1, 3), rng), textures, rng)  # fmt: skip
-
-
-def _light(canvas: _Canvas, room: tuple[float, float, float, float], rng: np.random.Generator) -> Array:
-    """Light (H, W, 3) of one lamp and of daylight from everywhere."""
-    left, right, up, far = room
-    lamp = np.array([rng.uniform(-left, right), -up * rng.uniform(0.3, 1.0), rng.uniform(0, far)])
-    point = canvas.rays * canvas.depth[..., None]
-    square = ((point - lamp) ** 2).sum(axis=-1)
-    reach = rng.uniform(1.2, 6.0) ** 2
-    ambient = rng.uniform(0.12, 0.85)
-    of_lamp = (1 - ambient) * reach / (reach + square)
-    return np.asarray(
-        ambient * _light_colour(rng) + of_lamp[..., None] * _light_colour(rng), dtype=np.float64
-    )
-
-
-def _light_colour(rng: np.random.Generator) -> Array:
-    """Between warm and white, or between cool and white; half of the cameras balance it away."""
-    if rng.random() < 0.5:
-        return np.ones(3)
-    return 1 + rng.random() * (np.array(WARM if rng.random() < 0.75 else COOL) - 1)
-
-
-def _occlusion(canvas: _Canvas, rng: np.random.Generator) -> Array:
-    """Part of the daylight (H, W) that reaches each place: less in corners, under tables and behind things.
-
-    Screen-space ambient occlusion (Mittring 2007) in its simplest form: what lies deeper than its neighbourhood is
-    in shade, by how many times the neighbourhood's distance it does.
-    """
-    shade = np.ones_like(canvas.depth)
-    for share in (0.02, 0.06, 0.15):
-        around = cv2.GaussianBlur(canvas.depth, (0, 0), share * max(canvas.depth.shape))
-        deeper = np.clip(canvas.depth / np.maximum(around, 1e-3) - 1, 0, 1)
-        shade = shade * (1 - rng.uniform(0.1, 0.7) * deeper)
-    return np.asarray(shade, dtype=np.float64)
-
-
-def _expose(lit: Array, rng: np.random.Generator) -> Array:
-    """Let the camera choose the exposure: a mean near mid grey and a soft end, or shadows that show and a blown white.
-
-    Automatic exposure renders white rooms and dark ones nearly alike, so a room full of pale walls is not a picture
-    full of white: without it every pale picture would be taken for a clear one.
-    """
-    target = np.clip(rng.normal(0.4, 0.1), 0.15, 0.7)
-    gain = target / max(float(lit.mean()), 1e-3)
-    # Cameras have a curve: steeper than light itself, with a foot in the dark.
-    curve = rng.uniform(1.0, 1.5) if rng.random() < 0.6 else 1.0
-    if rng.random() < BLOWN:
-        white = max(float(np.quantile(lit, rng.uniform(0.8, 0.995))), 1e-3)
-        return np.clip(lit * min(1 / white, 1.6 * gain), 0, 1) ** curve
-    shoulder = 0.75
-    exposed = lit * gain
-    above = np.maximum(exposed - shoulder, 0)
-    soft = np.minimum(exposed, shoulder) + (1 - shoulder) * (1 - np.exp(-above / (1 - shoulder)))
-    return np.asarray(soft**curve, dtype=np.float64)
