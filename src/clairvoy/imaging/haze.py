@@ -58,7 +58,7 @@ class HazeSettings:
     """Probability of no cast: the droplets of fog are larger than the wavelengths, and scatter them alike."""
     clouded: float = 0.3
     """Probability that the airlight differs from place to place, as it does under clouds and towards the sun."""
-    unevenness: tuple[float, float] = (0.01, 0.12)
+    unevenness: tuple[float, float] = (0.01, 0.16)
     """Log-uniform range of the standard deviation of its brightness, where it does."""
     patchy: float = 0.28
     """Probability that the haze is heterogeneous (a smooth field multiplies the optical depth)."""
