@@ -45,13 +45,42 @@ def test_one_step_of_a_linear_discriminator_is_the_closed_form(r1):
     with torch.no_grad():
         head.weight.fill_(0.3)
     optimizer = torch.optim.SGD(head.parameters(), lr=0.1)
-    told = discriminator_step(optimizer, lambda x: head(x)[:, 0], real, fake, r1)
+    terms, of_fake = discriminator_step(optimizer, lambda x: head(x)[:, 0], real, fake, r1)
     w, x, y = (value.double() for value in (torch.tensor(0.3), real[:, 0], fake[:, 0]))
     gradient = (-x * torch.sigmoid(-w * x) + y * torch.sigmoid(w * y)).mean() + r1 * w
     assert head.weight.item() == pytest.approx(float(w - 0.1 * gradient), abs=1e-6)
     loss = (torch.nn.functional.softplus(-w * x) + torch.nn.functional.softplus(w * y)).mean()
-    assert float(told["discriminator"]) == pytest.approx(float(loss), abs=1e-6)
-    assert float(told["discriminator_accuracy"]) == pytest.approx(3 / 4)
+    assert float(terms["discriminator"]) == pytest.approx(float(loss), abs=1e-6)
+    assert float(terms["discriminator_accuracy"]) == pytest.approx(3 / 4)
+    torch.testing.assert_close(of_fake, 0.3 * fake[:, 0])
+    assert ("r1" in terms) == bool(r1)
+    if r1:
+        assert float(terms["r1"]) == pytest.approx(0.3**2 / 2)
+
+
+def test_a_sample_judged_by_patches_is_penalised_by_the_mean_of_them():
+    """D = w x at each of P patches: the mean has the gradient w / P at each, so the penalty is w^2 / (2 P)."""
+    real = torch.rand(3, 1, 4, 5, generator=torch.Generator().manual_seed(0))
+    head = nn.Conv2d(1, 1, 1, bias=False)
+    optimizer = torch.optim.SGD(head.parameters(), lr=0.0)
+    terms, _ = discriminator_step(optimizer, head, real, real, 1.0)
+    assert float(terms["r1"]) == pytest.approx(head.weight.item() ** 2 / (2 * 20))
+
+
+def test_generated_samples_count_as_much_as_their_weights():
+    """One that counts 2 is as two that count 1, and one that counts 0 is not there: by patches, loss and accuracy."""
+    rng = torch.Generator().manual_seed(0)
+    real, fake = torch.rand(2, 3, 4, generator=rng), torch.rand(3, 3, 4, generator=rng) - 0.5
+    heads = [nn.Sequential(nn.Linear(4, 1), nn.Flatten()) for _ in range(2)]
+    heads[1].load_state_dict(heads[0].state_dict())
+    weighted, counted = (torch.optim.SGD(head.parameters(), lr=0.1) for head in heads)
+    said = (
+        discriminator_step(weighted, heads[0], real, fake, 0.5, torch.tensor([2.0, 1.0, 0.0])),
+        discriminator_step(counted, heads[1], real, fake[[0, 0, 1]], 0.5),
+    )
+    for name, value in said[0].terms.items():
+        torch.testing.assert_close(value, said[1].terms[name])
+    torch.testing.assert_close(heads[0][0].weight, heads[1][0].weight)
 
 
 def test_a_step_of_the_discriminator_reaches_nothing_behind_its_samples():

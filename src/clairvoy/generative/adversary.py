@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from clairvoy.generative.losses import discriminator_loss, r1_penalty
+from clairvoy.generative.losses import discriminator_loss, r1_penalty, weighted_mean
 
 Weights = tuple[Tensor, ...] | list[Tensor]
 
@@ -54,13 +55,23 @@ def accept(logits: Tensor, noise: torch.Generator, shift: float | None = None) -
     return torch.rand(logits.shape, generator=noise).to(logits.device) < probability
 
 
+class DiscriminatorStep(NamedTuple):
+    """What a discriminator said in a step, before it learnt."""
+
+    terms: dict[str, Tensor]
+    """``discriminator``, the cross-entropy; ``discriminator_accuracy`` in [0, 1]; ``r1`` where it is penalised."""
+    of_fake: Tensor
+    """Logits of the generated samples, (F, ...)."""
+
+
 def discriminator_step(
     optimizer: torch.optim.Optimizer,
     logits_of: Callable[[Tensor], Tensor],
     real: Tensor,
     fake: Tensor,
     r1: float,
-) -> dict[str, Tensor]:
+    weight: Tensor | None = None,
+) -> DiscriminatorStep:
     """Let a discriminator learn once to tell real samples from generated ones.
 
     Parameters
@@ -68,27 +79,28 @@ def discriminator_step(
     optimizer
         Of the discriminator's weights.
     logits_of
-        The discriminator: from samples (B, ...) to logits (B, ...).
+        The discriminator: from samples (B, ...) to logits (B, ...), one of each sample or, by patches, many.
     real, fake
-        What it looks at, (B, ...) each. Gradients reach neither generator nor trunk.
+        What it judges, (B, ...) and (F, ...). Gradients reach neither generator nor trunk.
     r1
-        Weight of the gradient penalty at real samples; 0 saves its cost.
-
-    Returns
-    -------
-    dict
-        ``discriminator``, the cross-entropy, and ``discriminator_accuracy`` in [0, 1].
+        Weight of the gradient penalty at real samples; 0 saves its cost. Of a sample judged by patches the mean of its
+        logits is penalised, so that the number of patches does not count.
+    weight
+        How much each generated sample counts, (F,) at least 0 and not all 0; all alike if not given.
     """
     real = real.detach().requires_grad_(bool(r1))
     of_real, of_fake = logits_of(real), logits_of(fake.detach())
-    loss = total = discriminator_loss(of_real, of_fake)
+    loss = total = discriminator_loss(of_real, of_fake, weight)
+    terms = {"discriminator": loss.detach()}
     if r1:
-        total = loss + r1 * r1_penalty(of_real, real)
+        penalty = r1_penalty(of_real.reshape(len(of_real), -1).mean(dim=1), real)
+        total, terms["r1"] = loss + r1 * penalty, penalty.detach()
     optimizer.zero_grad(set_to_none=True)
     total.backward()
     optimizer.step()
-    right = torch.cat([of_real > 0, of_fake < 0]).float().mean()
-    return {"discriminator": loss.detach(), "discriminator_accuracy": right}
+    refused = weighted_mean((of_fake < 0).float(), weight)
+    terms["discriminator_accuracy"] = ((of_real > 0).float().mean() + refused) / 2
+    return DiscriminatorStep(terms, of_fake.detach())
 
 
 def moving_average(model: nn.Module, decay: float) -> AveragedModel:

@@ -139,9 +139,16 @@ def adversarial_loss(fake_logits: Tensor) -> Tensor:
     return F.softplus(-fake_logits).mean()
 
 
-def discriminator_loss(real_logits: Tensor, fake_logits: Tensor) -> Tensor:
-    """Cross-entropy of the sigmoid: -log D(real) - log(1 - D(fake)), mean over patches."""
-    return F.softplus(-real_logits).mean() + F.softplus(fake_logits).mean()
+def discriminator_loss(real_logits: Tensor, fake_logits: Tensor, weight: Tensor | None = None) -> Tensor:
+    """Cross-entropy of the sigmoid: -log D(real) - log(1 - D(fake)), mean over patches; `weight` as in `weighted_mean`."""
+    return F.softplus(-real_logits).mean() + weighted_mean(F.softplus(fake_logits), weight)
+
+
+def weighted_mean(values: Tensor, weight: Tensor | None = None) -> Tensor:
+    """Mean of values (B, ...), in which sample i counts as much as its weight, (B,); all alike if not given."""
+    if weight is None:
+        return values.mean()
+    return (values.flatten(1).mean(dim=1) * weight).sum() / weight.sum()
 
 
 def r1_penalty(real_logits: Tensor, real_input: Tensor) -> Tensor:

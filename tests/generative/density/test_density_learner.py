@@ -1,5 +1,6 @@
 """The learner: it learns, each term acts, the same seed gives the same run, and it goes on where it stopped."""
 
+import copy
 from dataclasses import replace
 
 import pytest
@@ -178,6 +179,8 @@ def test_it_goes_on_where_it_stopped(pairs):
     for _ in range(2):
         second.update(pairs)
     assert same(whole, second)
+    averages = (one.averaged.state_dict() for one in (whole, second))
+    assert all(torch.equal(a, b) for a, b in zip(*(average.values() for average in averages), strict=True))
 
 
 def test_the_average_follows_the_weights(pairs):
@@ -236,6 +239,34 @@ def test_what_the_discriminator_refuses_as_clear_is_shared_by_their_part(part):
     refused = ((1 - part) * no[:2, 0].mean() + part * misjudged[:, 0].mean() + no[2:, 1].mean()) / 2
     told = trained._update_discriminator(real, fake, wrong)
     torch.testing.assert_close(told["discriminator"], accepted + refused)
+
+
+@pytest.mark.parametrize("part", [0.0, 0.3])
+def test_a_step_of_the_discriminator_is_the_one_that_the_recipe_was_tuned_with(part):
+    """Written out from the definition: two questions, three kinds of fakes, the mean of a picture's logits penalised."""
+    trained, rng = learner(misjudged=part, r1=2.0), torch.Generator().manual_seed(0)
+    reference = copy.deepcopy(trained.discriminator)
+    optimizer = torch.optim.AdamW(
+        reference.parameters(), lr=trained.settings.discriminator_learning_rate, betas=(0.5, 0.99)
+    )
+    for _ in range(3):
+        real, fake, wrong = (torch.rand(n, 10, 8, 8, generator=rng) for n in (4, 4, 2))
+        told = trained._update_discriminator(real, fake, wrong)
+        real = real.clone().requires_grad_()
+        yes, no = (torch.cat([reference(x)[:2, 0], reference(x)[2:, 1]]) for x in (real, fake))
+        misjudged = reference(wrong)[:, 0]
+        refused = ((1 - part) * F.softplus(no[:2]).mean() + F.softplus(no[2:]).mean()) / 2
+        loss = F.softplus(-yes).mean() + refused + part * F.softplus(misjudged).mean() / 2
+        (slope,) = torch.autograd.grad(yes.mean(dim=(1, 2)).sum(), real, create_graph=True)
+        penalty = slope.square().sum(dim=(1, 2, 3)).mean() / 2
+        optimizer.zero_grad()
+        (loss + 2.0 * penalty).backward()
+        optimizer.step()
+        torch.testing.assert_close(told["discriminator"], loss.detach(), atol=1e-5, rtol=0)
+        torch.testing.assert_close(told["r1"], penalty.detach(), atol=1e-5, rtol=0)
+        assert float(told["misjudged_caught"]) == pytest.approx(float((misjudged < 0).float().mean()))
+    for now, then in zip(trained.discriminator.parameters(), reference.parameters(), strict=True):
+        torch.testing.assert_close(now, then, atol=1e-5, rtol=0)
 
 
 def colours(picture):

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from clairvoy.generative import losses
-from clairvoy.generative.adversary import frozen
+from clairvoy.generative.adversary import discriminator_step, frozen, moving_average
 from clairvoy.generative.density.bilateral_grid import slice_grid
 from clairvoy.generative.density.discriminator import CLEAR, HAZY, Discriminator
 from clairvoy.generative.density.vae import DensityVAE, Field, density_of
@@ -125,9 +125,12 @@ class GeneratorLearner:
         self.discriminator_optimizer = torch.optim.AdamW(
             discriminator.parameters(), lr=self.settings.discriminator_learning_rate, betas=(0.5, 0.99)
         )
-        self.averaged = DensityVAE(generator.settings).to(next(generator.parameters()).device)
-        self.averaged.load_state_dict(generator.state_dict())
-        self.averaged.requires_grad_(False)
+        self.average = moving_average(generator, self.settings.average)
+
+    @property
+    def averaged(self) -> DensityVAE:
+        """The generator with averaged weights: what is saved and used."""
+        return cast(DensityVAE, self.average.module)
 
     def learning_rate(self) -> float:
         """The generator's learning rate at this update."""
@@ -147,7 +150,7 @@ class GeneratorLearner:
         norm = nn.utils.clip_grad_norm_(self.generator.parameters(), self.settings.gradient_clip)
         if torch.isfinite(norm):
             self.optimizer.step()
-        self._average()
+        self.average.update_parameters(self.generator)
         if judged is not None:
             terms |= self._update_discriminator(*judged)
         self.update_count += 1
@@ -284,39 +287,20 @@ class GeneratorLearner:
 
     def _update_discriminator(self, real: Tensor, fake: Tensor, wrong: Tensor) -> dict[str, Tensor]:
         """Learn to tell; the first half of `real` and `fake` is of the CLEAR kind, the second of the HAZY kind."""
-        some = len(real) // 2
-        real = real.requires_grad_(bool(self.weights.r1))
+        some, part = len(wrong), self.weights.misjudged
+        kind = torch.tensor([CLEAR, HAZY, CLEAR], device=real.device).repeat_interleave(some)
 
-        def of_kind(logits: Tensor) -> Tensor:
-            return torch.cat([logits[:some, CLEAR], logits[some:, HAZY]])
+        def logits_of(features: Tensor) -> Tensor:
+            logits: Tensor = self.discriminator(features)
+            return logits[torch.arange(len(features), device=kind.device), kind[: len(features)]]
 
-        real_logits, fake_logits = of_kind(self.discriminator(real)), of_kind(self.discriminator(fake))
-        wrong_logits = self.discriminator(wrong)[:, CLEAR]
-        part = self.weights.misjudged
-        refused = torch.cat([(1 - part) * F.softplus(fake_logits[:some]), F.softplus(fake_logits[some:])])
-        loss = F.softplus(-real_logits).mean() + refused.mean() + part * F.softplus(wrong_logits).mean() / 2
-        penalty = (
-            losses.r1_penalty(real_logits.mean(dim=(1, 2)), real)
-            if self.weights.r1
-            else torch.zeros_like(loss)
+        # Restored and misjudged pictures count together as much as simulated ones.
+        weight = torch.tensor([1 - part, 1.0, part], device=real.device).repeat_interleave(some)
+        step = discriminator_step(
+            self.discriminator_optimizer, logits_of, real, torch.cat([fake, wrong]), self.weights.r1, weight
         )
-        self.discriminator_optimizer.zero_grad(set_to_none=True)
-        (loss + self.weights.r1 * penalty).backward()
-        self.discriminator_optimizer.step()
-        right = torch.cat([real_logits > 0, fake_logits < 0]).float().mean()
-        return {
-            "discriminator": loss.detach(),
-            "discriminator_accuracy": right,
-            "misjudged_caught": (wrong_logits < 0).float().mean(),
-            "r1": penalty.detach(),
-        }
-
-    @torch.no_grad()
-    def _average(self) -> None:
-        # Early on the average follows closely, or the random start would stay in it for a thousand updates.
-        decay = min(self.settings.average, (1 + self.update_count) / (10 + self.update_count))
-        for average, now in zip(self.averaged.parameters(), self.generator.parameters(), strict=True):
-            average.lerp_(now, 1 - decay)
+        caught = (step.of_fake[2 * some :] < 0).float().mean()
+        return step.terms | {"misjudged_caught": caught}
 
     def state_dict(self) -> dict[str, Any]:
         """Everything that the next update depends on."""
@@ -332,10 +316,8 @@ class GeneratorLearner:
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Continue where `state_dict` was taken."""
-        self.generator.load_state_dict(state["generator"])
-        self.averaged.load_state_dict(state["averaged"])
-        self.discriminator.load_state_dict(state["discriminator"])
-        self.optimizer.load_state_dict(state["optimizer"])
-        self.discriminator_optimizer.load_state_dict(state["discriminator_optimizer"])
+        for name in ("generator", "averaged", "discriminator", "optimizer", "discriminator_optimizer"):
+            getattr(self, name).load_state_dict(state[name])
         self.update_count = state["update_count"]
+        self.average.n_averaged.fill_(self.update_count + 1)
         self.noise.set_state(state["noise"])

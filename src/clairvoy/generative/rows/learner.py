@@ -139,10 +139,10 @@ class RowLearner:
         self.average.update_parameters(generator)
         if fake is not None:
             with torch.no_grad():
-                looked_at = (generator.last_features(encoded), generator.last_features(fake))
+                judged = (generator.last_features(encoded), generator.last_features(fake))
             terms |= discriminator_step(
-                self.discriminator_optimizer, self.discriminator, *looked_at, settings.r1
-            )
+                self.discriminator_optimizer, self.discriminator, *judged, settings.r1
+            ).terms
         self.update_count += 1
         return {name: float(value) for name, value in terms.items()}
 

@@ -145,7 +145,7 @@ class TransitionLearner:
                 outcome,
                 fake,
                 settings.r1,
-            )
+            ).terms
         self.update_count += 1
         return {name: float(value) for name, value in terms.items()}, each.detach().mean(dim=0)
 
