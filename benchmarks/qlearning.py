@@ -18,7 +18,6 @@ import argparse
 import json
 import os
 import platform
-import statistics
 import sys
 import tempfile
 import time
@@ -36,6 +35,7 @@ from torch import nn
 from clairvoy.environments.from_gymnasium import FromGymnasium
 from clairvoy.environments.minari_files import load_minari, save_minari
 from clairvoy.environments.stable_baselines import as_vec_env
+from clairvoy.evaluation.aggregate import bootstrap
 from clairvoy.qlearning.cql import CQL, CQLSettings
 from clairvoy.qlearning.dqn import DQN, DQNSettings, learn_from_history
 from clairvoy.qlearning.dqn_training import DQNTraining, DQNTrainingSettings
@@ -374,10 +374,8 @@ def _seconds(call: Callable[[], Any]) -> float:
 
 def _interval(values: list[float]) -> dict[str, float]:
     """Mean and a 95 % bootstrap interval of it."""
-    generator = np.random.default_rng(0)
-    means = generator.choice(np.asarray(values), (10_000, len(values))).mean(axis=1)
-    low, high = np.quantile(means, [0.025, 0.975])
-    return {"mean": statistics.fmean(values), "low": float(low), "high": float(high)}
+    found = bootstrap(values, np.mean)
+    return {"mean": found.value, "low": found.low, "high": found.high}
 
 
 def _paired(ours: list[float], theirs: list[float]) -> dict[str, float]:

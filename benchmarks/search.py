@@ -23,6 +23,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from clairvoy.evaluation.aggregate import bootstrap
 from clairvoy.imaging.files import find_photographs, read
 from clairvoy.imaging.formats.raster import to_eight_bits
 from clairvoy.qlearning.policy import greedy, look_ahead
@@ -301,9 +302,8 @@ def interval(values: Sequence[float]) -> str:
     array = np.asarray(values)
     never = int(np.isinf(array).sum())
     array = np.where(np.isinf(array), 1.0, array)
-    drawn = np.random.default_rng(0).choice(array, (2000, len(array))).mean(axis=1)
-    low, high = np.quantile(drawn, (0.025, 0.975))
-    return f"{array.mean():.2f} [{low:.2f}, {high:.2f}]" + (f" ({never} never)" if never else "")
+    found = bootstrap(array, np.mean, resamples=2000)
+    return f"{found.value:.2f} [{found.low:.2f}, {found.high:.2f}]" + (f" ({never} never)" if never else "")
 
 
 if __name__ == "__main__":

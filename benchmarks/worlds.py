@@ -33,6 +33,7 @@ import torch
 
 from clairvoy.cotraining.loop import Cotraining, Feedback
 from clairvoy.environments.handed_in import as_environment
+from clairvoy.evaluation.aggregate import bootstrap
 from clairvoy.qlearning.online import OnlineSettings, train_online
 from clairvoy.qlearning.rollout import evaluate
 from clairvoy.scenarios.world.presets import NUM_ENVS, preset
@@ -236,10 +237,8 @@ def _first(line: dict[str, Any], goal: float | None) -> int | None:
 
 def _interval(values: list[float], digits: int) -> str:
     """Mean and a 95 % bootstrap interval of it over seeds."""
-    data = np.asarray(values, dtype=np.float64)
-    means = np.random.default_rng(0).choice(data, (10_000, len(data))).mean(axis=1)
-    low, high = np.quantile(means, [0.025, 0.975])
-    return f"{data.mean():,.{digits}f} [{low:,.{digits}f}, {high:,.{digits}f}]"
+    found = bootstrap(values, np.mean)
+    return f"{found.value:,.{digits}f} [{found.low:,.{digits}f}, {found.high:,.{digits}f}]"
 
 
 def _key(line: dict[str, Any]) -> tuple[Any, ...]:

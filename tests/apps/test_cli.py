@@ -103,7 +103,7 @@ def test_a_fault_of_clairvoy_keeps_its_traceback(monkeypatch):
 def test_neither_torch_nor_the_training_extra_is_needed_to_get_in(arguments, tmp_path):
     program = (
         "import sys\n"
-        "for name in ('torch', 'gymnasium', 'tensorboard', 'tqdm'): sys.modules[name] = None\n"
+        "for name in ('torch', 'gymnasium', 'tensorboard'): sys.modules[name] = None\n"
         "from clairvoy.apps.cli import main\n"
         f"main({arguments})"
     )

@@ -1,9 +1,13 @@
 """`metrics.jsonl`: means of stretches, whole lines, none twice after a resume."""
 
 import json
+import sys
+from types import SimpleNamespace
 
 import pytest
 
+from clairvoy.apps import progress
+from clairvoy.apps.train import log as log_module
 from clairvoy.apps.train.log import RunLog, read_metrics
 
 
@@ -46,6 +50,37 @@ def test_lines_that_are_no_metrics_are_left_out(tmp_path):
     (tmp_path / "metrics.jsonl").write_text(f'{good}\n[]\n{{"update": 40}}\nnonsense\n{{"update": 60, "sec')
     assert read_metrics(tmp_path) == [json.loads(good)]
     assert read_metrics(tmp_path / "nowhere") == []
+
+
+def test_in_a_terminal_a_bar_shows_how_far_a_resumed_run_is_and_how_fast_it_goes(tmp_path, monkeypatch):
+    said, now = [], SimpleNamespace(seconds=0.0)
+    monkeypatch.setattr(log_module.time, "monotonic", lambda: now.seconds)
+    monkeypatch.setattr(
+        sys, "stderr", SimpleNamespace(isatty=lambda: True, write=said.append, flush=lambda: None)
+    )
+    monkeypatch.setattr(progress, "get_terminal_size", lambda: SimpleNamespace(columns=200))
+    written = RunLog(tmp_path, 60, quiet=False)
+    for update in (31, 32, 33):
+        now.seconds += 0.5
+        written(update, {"reconstruction": 0.25})
+    written.close()
+    shown = [text for text in said if "60" in text]
+    # Begun anew with update 31, at 0.5 s: 2 more updates took 1 s.
+    assert shown[-1].endswith("] 33/60, 3.0/s, 9 s left  reconstruction 0.250")
+    assert len(shown) == 3
+
+
+def test_without_a_terminal_a_line_comes_each_minute(tmp_path, monkeypatch, capsys):
+    now = SimpleNamespace(seconds=0.0)
+    monkeypatch.setattr(log_module.time, "monotonic", lambda: now.seconds)
+    written = RunLog(tmp_path, 60, quiet=False)
+    for update in range(1, 5):
+        now.seconds += 40.0
+        written(update, {"reconstruction": 0.25})
+    assert (
+        capsys.readouterr().err
+        == "update 2 of 60  reconstruction 0.250\nupdate 4 of 60  reconstruction 0.250\n"
+    )
 
 
 def test_pictures_are_drawn_early_and_at_the_end(tmp_path):

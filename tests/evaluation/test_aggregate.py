@@ -6,7 +6,12 @@ import numpy as np
 import pytest
 
 from clairvoy.errors import InputError
-from clairvoy.evaluation.aggregate import bootstrap, interquartile_mean, paired_difference
+from clairvoy.evaluation.aggregate import (
+    bootstrap,
+    interquartile_mean,
+    paired_difference,
+    percentile_interval,
+)
 
 
 def test_the_middle_half_counts():
@@ -33,6 +38,16 @@ def test_a_mean_of_many_has_the_interval_of_the_normal_law():
     half = 1.96 * scores.std() / np.sqrt(len(scores))
     assert found.low == pytest.approx(scores.mean() - half, abs=0.02)
     assert found.high == pytest.approx(scores.mean() + half, abs=0.02)
+
+
+def test_of_two_samples_each_is_drawn_by_itself():
+    """The difference of two means has the variance of both: drawn together, equal samples would differ by nothing."""
+    scores = np.random.default_rng(1).normal(0.0, 2.0, 400)
+    low, high = percentile_interval(
+        lambda one, other: scores[one].mean(axis=1) - scores[other].mean(axis=1), (400,), (400,)
+    )
+    half = 1.96 * scores.std() * np.sqrt(2 / len(scores))
+    assert (low, high) == pytest.approx((-half, half), abs=0.02)
 
 
 def test_tasks_are_drawn_each_by_itself():

@@ -67,6 +67,33 @@ def interquartile_mean(scores: ArrayLike, axis: int | None = None) -> NDArray[np
     return middle
 
 
+def percentile_interval(
+    statistic: Callable[..., ArrayLike],
+    *shapes: tuple[int, ...],
+    resamples: int = RESAMPLES,
+    confidence: float = CONFIDENCE,
+    seed: int = 0,
+) -> tuple[float, float]:
+    r"""Percentile bootstrap interval of a statistic of one or more samples, each drawn anew with replacement.
+
+    Efron and Tibshirani, *An Introduction to the Bootstrap*, 1993, chapter 13.
+
+    Parameters
+    ----------
+    statistic
+        Takes for each sample the rows drawn of it, int64 (resamples, \*shape), and gives (resamples,).
+    shapes
+        Of each sample, (n, ...): rows are drawn among n, and for every column by itself.
+    resamples, confidence, seed
+        How often to draw, how much the interval covers, and what decides the draws.
+    """
+    rng = np.random.default_rng(seed)
+    drawn = [rng.integers(shape[0], size=(resamples, *shape)) for shape in shapes]
+    tail = (1 - confidence) / 2
+    low, high = np.quantile(np.asarray(statistic(*drawn)), (tail, 1 - tail))
+    return float(low), float(high)
+
+
 def bootstrap(
     scores: ArrayLike,
     statistic: Callable[..., NDArray[np.float64]] = interquartile_mean,
@@ -90,12 +117,15 @@ def bootstrap(
     values = values[:, None] if values.ndim == 1 else values
     if values.ndim != 2 or values.size == 0 or not np.isfinite(values).all():
         raise InputError(f"scores have shape {values.shape}; give finite (runs,) or (runs, tasks)")
-    runs, tasks = values.shape
-    drawn = np.random.default_rng(seed).integers(runs, size=(resamples, runs, tasks))
-    samples = np.take_along_axis(values[None], drawn, axis=1).reshape(resamples, -1)
-    tail = (1 - confidence) / 2
-    low, high = np.quantile(statistic(samples, axis=-1), (tail, 1 - tail))
-    return Interval(float(statistic(values.reshape(-1), axis=-1)), float(low), float(high), runs)
+
+    def of_drawn(rows: NDArray[np.int64]) -> NDArray[np.float64]:
+        samples = np.take_along_axis(values[None], rows, axis=1)
+        return statistic(samples.reshape(len(rows), -1), axis=-1)
+
+    low, high = percentile_interval(
+        of_drawn, values.shape, resamples=resamples, confidence=confidence, seed=seed
+    )
+    return Interval(float(statistic(values.reshape(-1), axis=-1)), low, high, len(values))
 
 
 def paired_difference(scores: ArrayLike, baseline: ArrayLike) -> Interval:

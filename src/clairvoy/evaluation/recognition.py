@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from clairvoy.errors import FileError, SettingsError
-from clairvoy.evaluation.scores import rank
+from clairvoy.evaluation.aggregate import percentile_interval
+from clairvoy.evaluation.scores import RESAMPLES, rank
 from clairvoy.imaging.files import read
 from clairvoy.imaging.formats.raster import to_eight_bits
 
@@ -24,8 +25,6 @@ LEFT_ALONE_DB = 35.0
 """A photograph that comes out at least this near to itself, in dB PSNR, was left alone; any other was restored."""
 UNCHANGED_DB = 100.0
 """What stands for no change at all."""
-_RESAMPLES = 2000
-_SEED = 0
 
 
 @dataclass(frozen=True)
@@ -61,15 +60,15 @@ class Recognition:
 
     def interval(self, measure: str) -> tuple[float, float]:
         """95 % percentile bootstrap interval of a measure by its method's name; each kind is drawn by itself."""
-        rng, values = np.random.default_rng(_SEED), []
-        for _ in range(_RESAMPLES):
-            hazy, clear = (rng.integers(len(kind), size=len(kind)) for kind in (self.hazy, self.clear))
-            drawn = Recognition(
-                self.hazy[hazy], self.clear[clear], self.hazy_db[hazy], self.clear_db[clear], (), ()
+
+        def of_drawn(hazy: NDArray[np.int64], clear: NDArray[np.int64]) -> list[float]:
+            drawn = (
+                Recognition(self.hazy[h], self.clear[c], self.hazy_db[h], self.clear_db[c], (), ())
+                for h, c in zip(hazy, clear, strict=True)
             )
-            values.append(getattr(drawn, measure)())
-        low, high = np.quantile(values, (0.025, 0.975))
-        return float(low), float(high)
+            return [getattr(one, measure)() for one in drawn]
+
+        return percentile_interval(of_drawn, self.hazy.shape, self.clear.shape, resamples=RESAMPLES)
 
     def misjudged(self) -> list[tuple[float, Path, str]]:
         """Probability, file and label of every photograph treated against its label, the worst first."""

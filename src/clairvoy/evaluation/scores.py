@@ -10,11 +10,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from clairvoy.evaluation.aggregate import percentile_interval
+
 DB_CAP = 100.0
 """Stands for a PSNR without bound in means, quantiles and ranks."""
 MEASURES = ("psnr_db", "ssim", "lpips", "niqe")
-_RESAMPLES = 2000
-_SEED = 0  # the same pictures give the same interval
+RESAMPLES = 2000
+"""Behind an interval over photographs."""
 
 Array = NDArray[np.float64]
 
@@ -151,17 +153,17 @@ class Evaluation:
 
 
 def mean_and_interval(values: Array, groups: Sequence[str]) -> Estimate:
-    """Mean of values and its 95 % percentile bootstrap interval, where groups are drawn as wholes.
-
-    Efron and Tibshirani, "An Introduction to the Bootstrap", 1993, chapter 13.
-    """
+    """Mean of values and its 95 % percentile bootstrap interval, where groups are drawn as wholes."""
     if not len(values):
         return Estimate(math.nan, math.nan, math.nan, 0)
     _, group = np.unique(np.asarray(groups), return_inverse=True)
     sums, counts = np.bincount(group, weights=values), np.bincount(group)
-    drawn = np.random.default_rng(_SEED).integers(len(sums), size=(_RESAMPLES, len(sums)))
-    means = sums[drawn].sum(axis=1) / counts[drawn].sum(axis=1)
-    return Estimate(float(values.mean()), _quantile(means, 0.025), _quantile(means, 0.975), len(values))
+
+    def mean(drawn: NDArray[np.int64]) -> Array:
+        return np.asarray(sums[drawn].sum(axis=1) / counts[drawn].sum(axis=1))
+
+    low, high = percentile_interval(mean, sums.shape, resamples=RESAMPLES)
+    return Estimate(float(values.mean()), low, high, len(values))
 
 
 def rank_correlation(a: ArrayLike, b: ArrayLike) -> float:

@@ -228,7 +228,8 @@ class Run:
         self.count[entry["status"]] += 1
         if entry["status"] == FAILED:
             *details, message = outcome.said
-            self.progress.detail(details)
+            for line in details:
+                self.progress.insist(line)
             self.progress.error(message)
         else:
             for line in outcome.said:

@@ -15,9 +15,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from clairvoy.apps.outputs import write_bytes
+from clairvoy.apps.progress import Progress
 from clairvoy.errors import ClairvoyError, FileError
 
 METRICS, PICTURES = "metrics.jsonl", "pictures"
@@ -25,6 +24,7 @@ SHOWN = ("reconstruction", "transmission", "agent/return", "evaluation/return", 
 """The metrics that progress shows."""
 SECONDS_BETWEEN_LINES = 60.0
 """Where stderr is no terminal, progress is a line this often instead of a bar."""
+SECONDS_BETWEEN_BARS = 0.2
 STRETCH = 20
 """Updates that a line of metrics is the mean of."""
 STRETCHES_BETWEEN_PICTURES = 10
@@ -50,7 +50,7 @@ class RunLog:
     Raises
     ------
     ClairvoyError
-        TensorBoard or tqdm is not installed.
+        TensorBoard is not installed.
     """
 
     def __init__(
@@ -63,7 +63,6 @@ class RunLog:
     ) -> None:
         try:
             from torch.utils.tensorboard import SummaryWriter
-            from tqdm import tqdm
         except ImportError as error:
             raise ClairvoyError(
                 f"training needs {error.name}; install it with: pip install 'clairvoy[train]'"
@@ -73,8 +72,8 @@ class RunLog:
             str(folder / "tensorboard"), purge_step=first
         )
         self.board: Any = None
-        self.bar: Any = tqdm(total=total, disable=quiet or None, unit="update")
-        self.lines = not quiet and not sys.stderr.isatty()
+        self.quiet, self.progress = quiet, Progress(total, quiet=quiet)
+        self.between = SECONDS_BETWEEN_BARS if sys.stderr.isatty() else SECONDS_BETWEEN_LINES
         self.began = self.said = time.monotonic()
         self.sums: dict[str, list[float]] = {}
         self.failed = False
@@ -89,12 +88,15 @@ class RunLog:
     def _note(self, update: int, metrics: Mapping[str, float]) -> None:
         if self.board is None:
             self._begin(update)
+        self.progress.finish(update - self.last)
         self.last = update
-        self.bar.update(update - self.bar.n)
-        if self.lines and time.monotonic() - self.said > SECONDS_BETWEEN_LINES:
+        if time.monotonic() - self.said > self.between:
             self.said = time.monotonic()
             shown = "  ".join(f"{name} {metrics[name]:.3f}" for name in SHOWN if name in metrics)
-            print(f"update {update} of {self.total}  {shown}", file=sys.stderr, flush=True)
+            if self.between == SECONDS_BETWEEN_LINES:
+                self.progress.say(f"update {update} of {self.total}  {shown}")
+            else:
+                self.progress.start(shown)
         for name, value in metrics.items():
             self.sums.setdefault(name, []).append(value)
         if update % self.stretch == 0:
@@ -102,7 +104,7 @@ class RunLog:
 
     def close(self) -> None:
         """Write what is left of the last stretch, and draw the last pictures."""
-        self.bar.close()
+        self.progress.close()
         if self.board is None:
             return
         with self._at_best():
@@ -120,14 +122,15 @@ class RunLog:
         except (OSError, FileError) as error:
             self.sums = {}
             if not self.failed:
-                print(
-                    f"{self.folder}: the log cannot be written ({error}); the training goes on",
-                    file=sys.stderr,
+                self.progress.insist(
+                    f"{self.folder}: the log cannot be written ({error}); the training goes on"
                 )
             self.failed = True
 
     def _begin(self, update: int) -> None:
         # On resume the first update tells where the checkpoint was; what was written after it is written again.
+        self.last = update - 1
+        self.progress = Progress(self.total, quiet=self.quiet, done=self.last)
         self.board = self._open_board(update)
         file = self.folder / METRICS
         kept = [line for line in read_metrics(self.folder) if line["update"] < update]
@@ -148,8 +151,6 @@ class RunLog:
         line = json.dumps({"update": update, "seconds": round(seconds, 1), "metrics": finite}) + "\n"
         with (self.folder / METRICS).open("a") as file:
             file.write(line)
-        shown = {name: f"{np.mean(self.sums[name]):.3f}" for name in SHOWN if name in self.sums}
-        self.bar.set_postfix(shown)
         self.sums = {}
         if pictures and update // self.stretch % STRETCHES_BETWEEN_PICTURES == 1:
             self._draw(update)
