@@ -1,14 +1,14 @@
 """What every pair of generator and discriminator needs, whatever it generates.
 
 The discriminator's learning step, the gate that it keeps (rejection sampling), the moving average of the generator's
-weights, and gradients that pass through a module without changing it.
+weights, the state of both to go on from, and gradients that pass through a module without changing it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -117,3 +117,46 @@ def moving_average(model: nn.Module, decay: float) -> AveragedModel:
     average = AveragedModel(model, multi_avg_fn=move).requires_grad_(False)
     average.n_averaged.fill_(1)  # the weights that it begins with count as the first
     return average
+
+
+class AveragedLearner:
+    """What trains a generator against a discriminator and keeps a moving average of the generator: its state.
+
+    Attributes
+    ----------
+    generator, discriminator
+        What is trained, each with an optimizer of its own.
+    average
+        `moving_average` of the generator, updated at every update.
+    update_count
+        Updates so far.
+    noise
+        Source of all draws.
+    """
+
+    generator: Any
+    discriminator: nn.Module
+    optimizer: torch.optim.Optimizer
+    discriminator_optimizer: torch.optim.Optimizer
+    average: AveragedModel
+    update_count: int
+    noise: torch.Generator
+    _PARTS = ("generator", "averaged", "discriminator", "optimizer", "discriminator_optimizer")
+
+    @property
+    def averaged(self) -> Any:
+        """The generator with averaged weights: what is saved and used."""
+        return self.average.module
+
+    def state_dict(self) -> dict[str, Any]:
+        """Everything that the next update depends on."""
+        parts = {name: getattr(self, name).state_dict() for name in self._PARTS}
+        return parts | {"update_count": self.update_count, "noise": self.noise.get_state()}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Continue where `state_dict` was taken."""
+        for name in self._PARTS:
+            getattr(self, name).load_state_dict(state[name])
+        self.update_count = state["update_count"]
+        self.average.n_averaged.fill_(self.update_count + 1)
+        self.noise.set_state(state["noise"])

@@ -12,7 +12,6 @@ from torch import Tensor
 
 from clairvoy.generative.density.perception import Perceiver, Perception
 from clairvoy.generative.density.vae import working_size
-from clairvoy.searching.glimpse import WINDOW
 
 PERCEIVED_SIDE = 64
 """Side of a window as the generator perceives it, in pixels; smaller ones are enlarged."""
@@ -41,9 +40,3 @@ def beliefs_of_thumbnail(perceiver: Perceiver, thumbnail: Tensor, rows: int, col
     if thumbnail.shape[-2:] != size:
         thumbnail = F.interpolate(thumbnail, size=size, mode="bilinear", antialias=True).clamp(0, 1)
     return pool_beliefs(perceiver, perceiver.perceive(thumbnail), rows, cols).cpu()
-
-
-def small_windows(picture: Tensor, rows: int, cols: int) -> Tensor:
-    """Cut a picture (3, rows * 32, cols * 32) uint8 into windows (rows, cols, 3, 32, 32)."""
-    cut = picture.view(3, rows, WINDOW, cols, WINDOW)
-    return cut.permute(1, 3, 0, 2, 4).contiguous()

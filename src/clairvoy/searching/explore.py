@@ -203,7 +203,7 @@ def _walk(
     )
 
 
-def cut_windows(pictures: Tensor) -> Tensor:
-    """Cut (B, 3, 256, 256) uint8 into windows (B, 8, 8, 3, 32, 32)."""
+def cut_windows(pictures: Tensor, rows: int = GRID, cols: int = GRID) -> Tensor:
+    """Cut (B, 3, rows * 32, cols * 32) uint8 into windows (B, rows, cols, 3, 32, 32)."""
     count, side = len(pictures), glimpse.WINDOW
-    return pictures.view(count, 3, GRID, side, GRID, side).permute(0, 2, 4, 1, 3, 5).contiguous()
+    return pictures.view(count, 3, rows, side, cols, side).permute(0, 2, 4, 1, 3, 5).contiguous()

@@ -28,7 +28,8 @@ from clairvoy.scenarios.search_agent.scenes import (
     square,
     truth,
 )  # fmt: skip
-from clairvoy.searching.beliefs import beliefs_of_thumbnail, beliefs_of_windows, small_windows
+from clairvoy.searching.beliefs import beliefs_of_thumbnail, beliefs_of_windows
+from clairvoy.searching.explore import cut_windows
 
 
 @pytest.fixture(scope="module")
@@ -138,10 +139,10 @@ def test_beliefs_are_those_of_the_code_in_use(parts):
     made = scene_set([view, no_haze(clear_view(128))], parts, 4, (Thumbnail(), spoilt))
     assert made.grid == (4, 4)
     assert torch.equal(made.windows[0, 1, 2], view.picture[:, 32:64, 64:96])
-    looked = beliefs_of_windows(parts.perceiver, small_windows(view.picture, 4, 4).flatten(0, 1)).T.view(
-        4, 4, 4
-    )
-    torch.testing.assert_close(made.beliefs[0], looked)
+    believed = beliefs_of_windows(
+        parts.perceiver, cut_windows(view.picture[None], 4, 4)[0].flatten(0, 1)
+    ).T.view(4, 4, 4)
+    torch.testing.assert_close(made.beliefs[0], believed)
     small = torch.nn.functional.interpolate(
         view.picture[None].float() / 255, size=(256, 256), mode="bilinear", antialias=True
     )

@@ -240,10 +240,7 @@ def _grid(text: str) -> tuple[int, int]:
 
 
 def _budget(text: str) -> float:
-    try:
-        value = float(text[:-1]) / 100 if text.endswith("%") else float(text)
-    except ValueError:
-        value = float("nan")
-    if not 0 < value <= 1:
+    value = fraction(text)
+    if value == 0:
         raise argparse.ArgumentTypeError(f"{text} is no part of the windows; give 0.3 or 30%, at most 1")
     return value

@@ -8,14 +8,18 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any, cast
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from clairvoy.generative import losses
-from clairvoy.generative.adversary import discriminator_step, frozen, moving_average
+from clairvoy.generative.adversary import (
+    AveragedLearner,
+    discriminator_step,
+    frozen,
+    moving_average,
+)
 from clairvoy.generative.density.bilateral_grid import slice_grid
 from clairvoy.generative.density.discriminator import CLEAR, HAZY, Discriminator
 from clairvoy.generative.density.vae import DensityVAE, Field, density_of
@@ -72,7 +76,7 @@ def _half(picture: Tensor) -> Tensor:
     return F.avg_pool2d(picture, 2)
 
 
-class GeneratorLearner:
+class GeneratorLearner(AveragedLearner):
     """Trains a `DensityVAE` and its `Discriminator`, and keeps a moving average of the former.
 
     Parameters
@@ -100,7 +104,8 @@ class GeneratorLearner:
         perceptual: SqueezeFeatures | None = None,
         seed: int = 0,
     ) -> None:
-        self.generator, self.discriminator, self.perceptual = generator, discriminator, perceptual
+        self.generator: DensityVAE = generator
+        self.discriminator, self.perceptual = discriminator, perceptual
         self.weights = weights or losses.LossWeights()
         self.settings = settings or LearnerSettings()
         self.updates, self.update_count = updates, 0
@@ -126,11 +131,6 @@ class GeneratorLearner:
             discriminator.parameters(), lr=self.settings.discriminator_learning_rate, betas=(0.5, 0.99)
         )
         self.average = moving_average(generator, self.settings.average)
-
-    @property
-    def averaged(self) -> DensityVAE:
-        """The generator with averaged weights: what is saved and used."""
-        return cast(DensityVAE, self.average.module)
 
     def learning_rate(self) -> float:
         """The generator's learning rate at this update."""
@@ -301,23 +301,3 @@ class GeneratorLearner:
         )
         caught = (step.of_fake[2 * some :] < 0).float().mean()
         return step.terms | {"misjudged_caught": caught}
-
-    def state_dict(self) -> dict[str, Any]:
-        """Everything that the next update depends on."""
-        return {
-            "generator": self.generator.state_dict(),
-            "averaged": self.averaged.state_dict(),
-            "discriminator": self.discriminator.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
-            "discriminator_optimizer": self.discriminator_optimizer.state_dict(),
-            "update_count": self.update_count,
-            "noise": self.noise.get_state(),
-        }
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Continue where `state_dict` was taken."""
-        for name in ("generator", "averaged", "discriminator", "optimizer", "discriminator_optimizer"):
-            getattr(self, name).load_state_dict(state[name])
-        self.update_count = state["update_count"]
-        self.average.n_averaged.fill_(self.update_count + 1)
-        self.noise.set_state(state["noise"])

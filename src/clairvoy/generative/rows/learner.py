@@ -10,7 +10,12 @@ from torch import Tensor, nn
 
 from clairvoy.errors import SettingsError, above, at_least, between
 from clairvoy.generative import losses
-from clairvoy.generative.adversary import discriminator_step, frozen, moving_average
+from clairvoy.generative.adversary import (
+    AveragedLearner,
+    discriminator_step,
+    frozen,
+    moving_average,
+)
 
 
 class RowGenerator(Protocol):
@@ -77,7 +82,7 @@ class RowLearnerSettings:
             )
 
 
-class RowLearner:
+class RowLearner(AveragedLearner):
     """Trains a `RowGenerator` and its discriminator, and keeps a moving average of the former.
 
     Parameters
@@ -110,11 +115,6 @@ class RowLearner:
         )
         self.average = moving_average(generator, self.settings.average)
         self.update_count = 0
-
-    @property
-    def averaged(self) -> Any:
-        """The generator with averaged weights: what is used."""
-        return self.average.module
 
     def update(self, rows: Tensor) -> dict[str, float]:
         """Learn once from real rows (B, ...); gives each term's value by name."""
@@ -164,23 +164,3 @@ class RowLearner:
         """New rows (count, ...) of the averaged generator."""
         rows: Tensor = self.averaged.decode(self.averaged.imagine(count, self.noise))
         return rows
-
-    def state_dict(self) -> dict[str, Any]:
-        """Everything that the next update depends on."""
-        return {
-            "generator": self.generator.state_dict(),
-            "averaged": self.averaged.state_dict(),
-            "discriminator": self.discriminator.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
-            "discriminator_optimizer": self.discriminator_optimizer.state_dict(),
-            "update_count": self.update_count,
-            "noise": self.noise.get_state(),
-        }
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Continue where `state_dict` was taken."""
-        for name in ("generator", "averaged", "discriminator", "optimizer", "discriminator_optimizer"):
-            getattr(self, name).load_state_dict(state[name])
-        self.update_count = state["update_count"]
-        self.average.n_averaged.fill_(self.update_count + 1)
-        self.noise.set_state(state["noise"])

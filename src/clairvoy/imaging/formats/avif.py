@@ -28,7 +28,6 @@ from clairvoy.imaging.formats.raster import (
 MAX_SIDE = 65_535
 QUALITY = 85
 """Where nothing else is asked for. AVIF counts otherwise than JPEG: this is about a JPEG's 95."""
-_MODES = {"L": "L", "LA": "LA", "RGB": "RGB", "RGBA": "RGBA"}
 _SUBSAMPLING = {0: "4:4:4", 1: "4:2:2", 2: "4:2:0"}
 
 

@@ -6,11 +6,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from clairvoy.scenarios.haze.scene_set import HAZY_FROM
 from clairvoy.searching.explore import GRID, cut_windows
 from clairvoy.searching.glimpse import WINDOW
-
-HAZY_FROM = 0.2
-"""A window is hazy if it has lost at least this part of its light: mean 1 - t."""
 
 
 def hazy_windows(optical_depth: Tensor) -> Tensor:

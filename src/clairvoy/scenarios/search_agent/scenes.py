@@ -28,7 +28,8 @@ from clairvoy.imaging.synthesis.camera import Grade, add_noise, store
 from clairvoy.imaging.synthesis.depth import ProceduralDepth
 from clairvoy.restoring.parts import Parts
 from clairvoy.scenarios.haze.scene_set import HAZY_FROM, SceneSet
-from clairvoy.searching.beliefs import beliefs_of_thumbnail, beliefs_of_windows, small_windows
+from clairvoy.searching.beliefs import beliefs_of_thumbnail, beliefs_of_windows
+from clairvoy.searching.explore import cut_windows
 from clairvoy.searching.glimpse import WINDOW
 
 SHARE = (0.04, 0.5)
@@ -245,7 +246,7 @@ def scene_set(
             raise InputError(
                 f"a view is {view.picture.shape[-1]} pixels wide; {side} windows need {side * WINDOW}"
             )
-        cut = small_windows(view.picture, side, side)
+        cut = cut_windows(view.picture[None], side, side)[0]
         small = F.interpolate(
             view.picture[None].float() / 255, size=(THUMBNAIL, THUMBNAIL), mode="bilinear", antialias=True
         ).clamp(0, 1)
