@@ -240,7 +240,10 @@ def _grid(text: str) -> tuple[int, int]:
 
 
 def _budget(text: str) -> float:
-    value = fraction(text)
+    try:
+        value = fraction(text)
+    except argparse.ArgumentTypeError:
+        value = 0.0
     if value == 0:
         raise argparse.ArgumentTypeError(f"{text} is no part of the windows; give 0.3 or 30%, at most 1")
     return value
