@@ -7,9 +7,10 @@ because they come from one run over the same pictures.
 from clairvoy.evaluation.measure import evaluate
 from clairvoy.evaluation.pairs import Pair, match_pairs
 from clairvoy.evaluation.recognition import Recognition, area_under_roc, read_labels, recognise
+from clairvoy.evaluation.reliability import expected_calibration_error
 from clairvoy.evaluation.restorers import Restored, Restorer, standard_restorers, with_dehazer
 from clairvoy.evaluation.scores import Estimate, Evaluation, MethodScores, rank_correlation
-from clairvoy.evaluation.trust import Trust, expected_calibration_error, measure_trust
+from clairvoy.evaluation.trust import Trust, measure_trust
 
 __all__ = [
     "Estimate",

@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 import torch.nn.functional as F
-from numpy.typing import ArrayLike
 from torch import Tensor
 
 from clairvoy.errors import SettingsError
+from clairvoy.evaluation.reliability import expected_calibration_error
 from clairvoy.evaluation.scores import rank_correlation
 from clairvoy.generative.density.calibration import GOOD_DB, SIGNS, Calibration, to_db
 from clairvoy.generative.density.perception import CELL
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from clairvoy.restoring.parts import Parts
 
 BATCH = 16
-BINS = 10
 ABLATED = ("spread", "discriminator", "residual")
 """The signs that tau is named for; the others are plain facts of the picture."""
 
@@ -165,22 +164,6 @@ def compare(calibration: Calibration, signs: Tensor, squared_error: Tensor, hazy
         ablations=ablations,
         mean_db=float(db.mean()),
     )
-
-
-def expected_calibration_error(probability: ArrayLike, outcome: ArrayLike) -> float:
-    """Mean gap between probability and frequency over ten equal bins, weighted by their counts (Naeini et al. 2015).
-
-    Parameters
-    ----------
-    probability
-        (n,) in [0, 1].
-    outcome
-        (n,) bool.
-    """
-    said, came = np.asarray(probability, dtype=np.float64), np.asarray(outcome, dtype=np.float64)
-    bins = np.minimum((said * BINS).astype(int), BINS - 1)
-    gaps = np.bincount(bins, said - came, minlength=BINS)
-    return float(np.abs(gaps).sum() / len(said))
 
 
 def _agreement(predicted: Tensor, db: Tensor) -> Agreement:

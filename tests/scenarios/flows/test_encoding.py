@@ -27,13 +27,14 @@ def test_the_latest_tenth_is_held_out(tmp_path):
         )
     )
     assert sorted(parts.held_out.times.tolist()) == list(range(90, 100))
-    assert sorted(parts.learnt.times.tolist()) == list(range(90))
+    assert sorted(parts.tuning.times.tolist()) == list(range(80, 90))
+    assert sorted(parts.learnt.times.tolist()) == list(range(80))
     assert parts.by_time
     assert (parts.classes, parts.benign) == (("Benign", "Malicious"), 1)
 
 
 def test_what_is_too_rare_is_named(tmp_path):
-    labels = ["Benign"] * 60 + ["Scan"] * 30 + ["Worm"] * 2 + ["Background"] * 80
+    labels = ["Benign"] * 60 + ["Scan"] * 30 + ["Worm"] * 2 + ["Background"] * 120
     parts = part(zeek_table(tmp_path, [zeek_flow(ts=n, label=label) for n, label in enumerate(labels)]))
     assert parts.too_rare == {"Worm": 2}
     assert parts.few == {"Scan": 30}

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from clairvoy.cotraining.loop import Feedback
 from clairvoy.evaluation.recognition import area_under_roc
-from clairvoy.evaluation.trust import expected_calibration_error
+from clairvoy.evaluation.reliability import expected_calibration_error
 from clairvoy.generative.adversary import accept
 from clairvoy.generative.density.calibration import GOOD_DB, to_db
 from clairvoy.generative.density.discriminator import CLEAR

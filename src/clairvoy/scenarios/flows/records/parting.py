@@ -14,6 +14,7 @@ from clairvoy.scenarios.flows.records.schema import BENIGN
 from clairvoy.scenarios.flows.records.table import FlowTable
 
 HELD_OUT = 0.1
+"""Part of the flows that is only measured on, the latest; as many before them are to choose and to calibrate by."""
 LEAST = 5
 """A class with fewer flows to learn from is not learnt."""
 FEW = 50
@@ -26,8 +27,9 @@ class Parts:
 
     Attributes
     ----------
-    learnt, held_out
-        Flows of learnt classes before, and of all classes after the cut.
+    learnt, tuning, held_out
+        One behind the other in time. Flows to learn from, of learnt classes only; to choose and to calibrate by; to
+        measure on.
     classes
         Names of what is learnt, those that are no attack first, then by the alphabet.
     benign
@@ -37,10 +39,12 @@ class Parts:
     few
         The same where they are fewer than `FEW`.
     by_time
-        Whether the held-out part is the latest, or, where no times are known, the end of the file.
+        Whether the parts follow one another in time. Where no times are known, the end of each class in the file is held
+        out.
     """
 
     learnt: FlowTable
+    tuning: FlowTable
     held_out: FlowTable
     classes: tuple[str, ...]
     benign: int
@@ -50,7 +54,7 @@ class Parts:
 
 
 def part(table: FlowTable, benign: Sequence[str] = (), held_out: float = HELD_OUT) -> Parts:
-    """Hold the latest part of the flows out.
+    """Hold the latest part of the flows out, and as many before them to choose by.
 
     Parameters
     ----------
@@ -59,7 +63,7 @@ def part(table: FlowTable, benign: Sequence[str] = (), held_out: float = HELD_OU
     benign
         Labels that are no attack; none takes those of `schema.BENIGN` that there are. Case does not matter.
     held_out
-        The part, in (0, 1).
+        The part, in (0, 0.5).
 
     Raises
     ------
@@ -68,9 +72,14 @@ def part(table: FlowTable, benign: Sequence[str] = (), held_out: float = HELD_OU
     """
     if table.labels is None:
         raise InputError("the flows have no labels to learn from; name their field with --label")
-    order = np.arange(len(table)) if table.times is None else np.argsort(table.times, kind="stable")
-    cut = len(order) - max(1, round(held_out * len(order)))
-    before, after = order[:cut], order[cut:]
+    if table.times is not None:
+        before, between, after = _cut(np.argsort(table.times, kind="stable"), held_out)
+    else:
+        places = [np.flatnonzero(table.labels == label) for label in np.unique(table.labels)]
+        before, between, after = (
+            np.sort(np.concatenate(cut))
+            for cut in zip(*(_cut(place, held_out) for place in places), strict=True)
+        )
     counts = Counter(table.labels[before].tolist())
     named = {name.lower() for name in benign or BENIGN}
     unknown = named - {label.lower() for label in set(table.labels.tolist())}
@@ -90,6 +99,7 @@ def part(table: FlowTable, benign: Sequence[str] = (), held_out: float = HELD_OU
     kept = before[np.isin(table.labels[before], classes)]
     return Parts(
         table.rows(kept),
+        table.rows(between),
         table.rows(after),
         tuple(classes),
         harmless,
@@ -105,3 +115,9 @@ def class_numbers(table: FlowTable, classes: Sequence[str]) -> NDArray[np.int64]
         return np.full(len(table), -1)
     place = {label: number for number, label in enumerate(classes)}
     return np.array([place.get(label, -1) for label in table.labels.tolist()])
+
+
+def _cut(order: NDArray[np.int64], held_out: float) -> tuple[NDArray[np.int64], ...]:
+    """Three parts, the last two of them `held_out` of all each, and at least one flow."""
+    out = max(1, round(held_out * len(order)))
+    return order[: max(0, len(order) - 2 * out)], order[max(0, len(order) - 2 * out) : -out], order[-out:]

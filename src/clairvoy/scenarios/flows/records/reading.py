@@ -64,7 +64,7 @@ def read_flows(
     for path in paths:
         try:
             with _opened(path) as file:
-                table = _read(file, schema, label, labelled)
+                table = _read(file, schema, label, labelled, str(path))
         except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
             raise FileError(f"{path}: cannot be read ({error}); give a log as text or gzipped") from error
         except InputError as error:
@@ -74,7 +74,9 @@ def read_flows(
     return joined(tables)
 
 
-def _read(file: Iterable[str], schema: Schema | None, label: str | None, labelled: bool) -> FlowTable:
+def _read(
+    file: Iterable[str], schema: Schema | None, label: str | None, labelled: bool, name: str
+) -> FlowTable:
     lines = ((number, line.rstrip("\r\n")) for number, line in enumerate(file, 1))
     first = next((line for line in lines if line[1].strip()), None)
     if first is None:
@@ -90,7 +92,7 @@ def _read(file: Iterable[str], schema: Schema | None, label: str | None, labelle
         records = chain(looked_at, records)
     if label is not None and label != schema.label:
         schema = Schema(schema.fields, schema.costs, label, schema.time)
-    table = table_of(schema, records, dropped, labelled=labelled)
+    table = table_of(schema, records, dropped, labelled=labelled, file=name)
     if labelled and table.labels is None:
         raise InputError("no flow has a label; name the field that holds it with --label")
     return table

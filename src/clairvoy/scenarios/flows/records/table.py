@@ -31,7 +31,9 @@ class FlowTable:
     times
         When each began, (R,) float64, seconds since 1970; None where the file does not say.
     lines
-        Where each stood, (R,) int64, counted from 1.
+        Where each stood in its file, (R,) int64, counted from 1.
+    files
+        The file of each, (R,) strings; empty where the flows are of no file.
     dropped
         How many lines were left out, by the reason.
     absent
@@ -43,6 +45,7 @@ class FlowTable:
     labels: NDArray[np.str_] | None
     times: NDArray[np.float64] | None
     lines: NDArray[np.int64]
+    files: NDArray[np.str_]
     dropped: Mapping[str, int]
     absent: tuple[str, ...] = ()
 
@@ -57,6 +60,7 @@ class FlowTable:
             labels=None if self.labels is None else self.labels[chosen],
             times=None if self.times is None else self.times[chosen],
             lines=self.lines[chosen],
+            files=self.files[chosen],
         )
 
 
@@ -65,7 +69,7 @@ Record = tuple[int, Mapping[str, str]]
 
 
 def table_of(
-    schema: Schema, records: Iterable[Record], dropped: Counter[str], *, labelled: bool
+    schema: Schema, records: Iterable[Record], dropped: Counter[str], *, labelled: bool, file: str = ""
 ) -> FlowTable:
     """Flows from records as text; what cannot be read is counted.
 
@@ -79,6 +83,8 @@ def table_of(
         What the reader has left out already; counted on here.
     labelled
         Whether a record without a label is left out.
+    file
+        What the records are from.
 
     Raises
     ------
@@ -127,6 +133,7 @@ def table_of(
         np.array(labels, dtype=np.str_) if any(labels) else None,
         np.array(times) if schema.time is not None else None,
         np.array(lines, dtype=np.int64),
+        np.full(len(lines), file),
         dict(dropped),
         tuple(name for name in columns if name in absent),
     )
@@ -148,6 +155,7 @@ def joined(tables: Sequence[FlowTable]) -> FlowTable:
         np.concatenate(told) if len(told) == len(tables) else None,
         np.concatenate(began) if len(began) == len(tables) else None,
         np.concatenate([table.lines for table in tables]),
+        np.concatenate([table.files for table in tables]),
         dict(dropped),
         tuple(name for name in first.columns if any(name in table.absent for table in tables)),
     )

@@ -1,0 +1,231 @@
+"""Training of a triage from labelled flows: beliefs, then agent and generator together, then what each taught the other.
+
+1. Beliefs are learnt from real rows, for all sets of open groups.
+2. Agent, generator and discriminator are co-trained: the agent plays in real and in generated rows, the generator learns
+   also from what the agent met.
+3. For each class: do the generated rows that the discriminator admits help, on flows held back? Only those are used.
+4. Beliefs are learnt anew with them, and with the sets of groups that the agent opened; the agent goes on with these.
+5. Confidence is calibrated on flows held back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from clairvoy.cotraining.loop import CotrainSettings, Feedback, cotrain
+from clairvoy.errors import at_least, between
+from clairvoy.generative.rows.data_kinds import DataKind
+from clairvoy.scenarios.flows.beliefs import Beliefs, BeliefSettings, Masks, any_masks, learn_beliefs
+from clairvoy.scenarios.flows.confidence import Confidence
+from clairvoy.scenarios.flows.helping import Help, which_help, with_generated
+from clairvoy.scenarios.flows.model import FlowModel
+from clairvoy.scenarios.flows.records.encoding import encoding_of
+from clairvoy.scenarios.flows.records.parting import Parts, class_numbers
+from clairvoy.scenarios.flows.rows import (
+    balanced,
+    class_of,
+    fields_of,
+    group_of_numbers,
+    kind_of_flows,
+    labelled,
+)
+from clairvoy.scenarios.flows.triage import Triage, TriageSettings
+from clairvoy.scenarios.own.scenario import Scenario, ScenarioSettings
+from clairvoy.scenarios.own.scene_environment import SceneEnvironment
+
+
+@dataclass(frozen=True)
+class FlowSettings:
+    """Sizes of a training."""
+
+    beliefs: BeliefSettings = field(default_factory=BeliefSettings)
+    """How beliefs are learnt, both times."""
+    triage: TriageSettings = field(default_factory=TriageSettings)
+    """What ending and looking are worth to the agent."""
+    updates: int = 1500
+    """Of the co-training; once the beliefs are learnt anew, half as many follow."""
+    scenes: int = 8192
+    """Real rows that the co-training draws from, the same number of each class."""
+    generated: bool = True
+    """Whether the generator may have a part in the beliefs and in the agent's scenes."""
+    made: int = 1000
+    """Generated rows tried of each attack."""
+    share: float = 0.3
+    """Part of the draws of a class that are generated, where they help."""
+    trial_updates: int = 500
+    """Of each trial whether they do."""
+    trials: int = 2
+    """Seeds of the trials."""
+    seed: int = 0
+    """Of everything."""
+
+    def __post_init__(self) -> None:
+        at_least(self, 1, "updates", "made", "trial_updates", "trials")
+        at_least(self, 2, "scenes")
+        between(self, 0, 0.9, "share")
+
+
+STRANGE = 0.995
+"""A flow is unlike anything seen where it surprises more than this part of the flows held back."""
+
+Say = Callable[[str], object]
+
+
+@dataclass
+class FlowTraining:
+    """What `learn_flows` gives: the model, and what was found out about generated rows."""
+
+    model: FlowModel
+    helped: list[Help]
+    generated_as: Tensor
+    """Labelled rows that were used, (M, columns + 1)."""
+
+
+def learn_flows(
+    parts: Parts, settings: FlowSettings | None = None, say: Say = lambda line: None
+) -> FlowTraining:
+    """Train a triage.
+
+    Parameters
+    ----------
+    parts
+        See `parting.part`. The held-out part is not looked at.
+    settings
+        See `FlowSettings`.
+    say
+        Is told what is being done, a line each.
+    """
+    settings = settings or FlowSettings()
+    noise = torch.Generator().manual_seed(settings.seed)
+    encoding = encoding_of(parts.learnt)
+    number = len(parts.classes)
+    classes = torch.from_numpy(class_numbers(parts.learnt, parts.classes))
+    real = labelled(encoding.rows(parts.learnt), classes)
+    kind = kind_of_flows(encoding, real, number)
+    group_of = group_of_numbers(encoding, kind)
+    encoded = fields_of(kind, real)
+    tuning = _known(parts, kind, encoding.rows(parts.tuning))
+    costs = torch.tensor([encoding.schema.costs[group] for group in encoding.schema.groups])
+
+    say(f"beliefs: {len(real)} flows, {len(encoding.schema.fields)} fields, {len(costs)} groups")
+    beliefs = _beliefs(group_of, number, settings)
+    first = learn_beliefs(beliefs, encoded, classes, settings.beliefs, noise)
+    assert isinstance(first, Beliefs)
+    say("agent and generator")
+    rows = real[balanced(classes, settings.scenes, number, noise)]
+    scenario = Scenario(
+        SceneEnvironment(rows, 32, Triage(kind, first, parts.benign, costs, settings.triage).rules),
+        rows,
+        kind=kind,
+        settings=ScenarioSettings(seed=settings.seed),
+    )
+    # The belief about a whole row would tell the agent what it has not opened.
+    feedback = Feedback(beliefs=False, generated_scenes=settings.generated)
+    cotrain(
+        scenario,
+        CotrainSettings(seed=settings.seed, feedback=feedback, agent_updates=1),
+        budget=settings.updates,
+    )
+    model = FlowModel(
+        encoding,
+        kind,
+        parts.classes,
+        parts.benign,
+        first,
+        scenario.agent.acting,
+        scenario.learner.averaged,
+        Confidence(number),
+        Confidence(number),
+        settings=settings.triage,
+    )
+
+    helped: list[Help] = []
+    made = real[:0]
+    if settings.generated:
+        say("do generated rows help?")
+        made = _made(scenario, number, parts.benign, settings)
+        trial = replace(settings.beliefs, updates=settings.trial_updates, closed=0.0)
+        helped = which_help(
+            parts.classes,
+            (encoded, classes),
+            (fields_of(kind, made), class_of(made)),
+            tuning,
+            group_of,
+            trial,
+            settings.share,
+            tuple(range(settings.seed, settings.seed + settings.trials)),
+        )
+        good = [parts.classes.index(entry.name) for entry in helped if entry.helps]
+        made = made[torch.isin(class_of(made), torch.tensor(good, dtype=torch.int64))]
+
+    say(f"beliefs anew, with {len(made)} generated rows")
+    opened, _ = model.look(encoded[balanced(classes, 4096, number, noise)])
+    known = with_generated(encoded, classes, fields_of(kind, made), class_of(made), settings.share)
+    second = learn_beliefs(
+        _beliefs(group_of, number, settings),
+        known[0],
+        known[1],
+        settings.beliefs,
+        noise,
+        weights=known[2],
+        masks=_masks_like(opened, any_masks(len(costs))),
+    )
+    assert isinstance(second, Beliefs)
+    # The rules in the environment hold the beliefs as an object: the agent goes on with what they say now.
+    first.load_state_dict(second.state_dict())
+    again = CotrainSettings(seed=settings.seed + 1, feedback=feedback, agent_updates=1, epsilon=(0.2, 0.05))
+    cotrain(scenario, again, budget=max(1, settings.updates // 2))
+
+    say("confidence")
+    shares = torch.bincount(classes, minlength=number) / len(classes)
+    _calibrate(model, tuning, shares)
+    for module in (model.beliefs, model.agent, model.generator):
+        module.eval().requires_grad_(False)
+    return FlowTraining(model, helped, made)
+
+
+def _known(parts: Parts, kind: DataKind, rows: Tensor) -> tuple[Tensor, Tensor]:
+    """Encoded fields and classes of the flows to choose by, those of learnt classes."""
+    classes = torch.from_numpy(class_numbers(parts.tuning, parts.classes))
+    here = classes >= 0
+    return fields_of(kind, labelled(rows[here], classes[here])), classes[here]
+
+
+def _beliefs(group_of: Tensor, number: int, settings: FlowSettings) -> Beliefs:
+    with torch.random.fork_rng():
+        torch.manual_seed(settings.seed)
+        return Beliefs(group_of, number, settings.beliefs.width)
+
+
+def _made(scenario: Scenario, number: int, benign: int, settings: FlowSettings) -> Tensor:
+    """Generated rows of the attacks that the discriminator admits, at most `made` of each class."""
+    drawn = scenario.sample(number * settings.made)
+    kept: list[Any] = [drawn[class_of(drawn) == attack][: settings.made] for attack in range(benign, number)]
+    return torch.cat(kept)
+
+
+def _masks_like(opened: Tensor, others: Masks) -> Masks:
+    """Half the sets of groups that the agent opened (R, G), half any."""
+
+    def draw(count: int, noise: torch.Generator) -> Tensor:
+        of_agent = opened[torch.randint(len(opened), (count,), generator=noise)]
+        return torch.where(torch.rand(count, 1, generator=noise) < 0.5, of_agent, others(count, noise))
+
+    return draw
+
+
+def _calibrate(model: FlowModel, tuning: tuple[Tensor, Tensor], shares: Tensor) -> None:
+    """Fit both confidences, and what counts as strange, on flows held back."""
+    encoded, classes = tuning
+    opened, _ = model.look(encoded)
+    for confidence, view in ((model.confidence, opened), (model.confidence_of_all, torch.ones_like(opened))):
+        with torch.no_grad():
+            logits = model.beliefs(encoded, view)
+        confidence.fit(logits, classes, shares)
+        confidence.requires_grad_(False)
+    model.strange_from = float(model.surprise(encoded, classes).quantile(STRANGE))
