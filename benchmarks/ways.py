@@ -3,7 +3,8 @@
 python benchmarks/ways.py                   # all five; or some: python benchmarks/ways.py clear search
 
 *Loaded* files are modules in memory when the way has ended. *Run* files are those of which a function was called: what
-one has to read to follow the way from its command to its end. Files of one line (a room's name) count as neither.
+one has to read to follow the way from its command to its end. What runs while a file is imported, such as the body of a
+class, does not count, and files of one line (a room's name) count as neither.
 """
 
 from __future__ import annotations
@@ -34,9 +35,15 @@ from pathlib import Path
 EXAMPLE, SOURCE = sys.argv[1], sys.argv[2]
 run = set()
 def note(frame, event, argument):
-    code = frame.f_code
-    if event == "call" and code.co_filename.startswith(SOURCE) and code.co_name != "<module>":
-        run.add(code.co_filename)
+    file = frame.f_code.co_filename
+    if event == "call" and file not in run and file.startswith(SOURCE) and not importing(frame):
+        run.add(file)
+def importing(frame):
+    while frame is not None:
+        if frame.f_code.co_name == "<module>" and frame.f_code.co_filename.startswith(SOURCE):
+            return True
+        frame = frame.f_back
+    return False
 threading.setprofile(note)
 sys.setprofile(note)
 from clairvoy.apps.cli import main

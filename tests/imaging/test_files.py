@@ -392,3 +392,19 @@ def test_a_whole_file_of_an_unknown_kind_is_not_called_damaged():
     with pytest.raises(FileError, match=r"of a kind that cannot be read .*magick") as caught:
         read(bytes(data))
     assert "damaged" not in str(caught.value)
+
+
+def test_a_format_is_loaded_when_the_first_file_of_it_is_met(tmp_path):
+    """A PNG is read and written without the code of a TIFF; what a broken one of them does is its own affair."""
+    pixels = np.zeros((4, 5, 3), np.uint8)
+    write(tmp_path / "a.png", pixels, Picture(pixels))
+    program = (
+        "import sys\nfrom clairvoy.imaging.files import read, write\n"
+        f"picture = read({str(tmp_path / 'a.png')!r})\n"
+        f"write({str(tmp_path / 'b.png')!r}, picture.pixels, picture)\n"
+        "print(*sorted(name for name in sys.modules if name.startswith('clairvoy.imaging.formats.')))"
+    )
+    loaded = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
+    assert "clairvoy.imaging.formats.png" in loaded.split()
+    others = ("jpeg", "tiff", "webp", "avif", "heif", "jpeg2000", "jpeg_xl", "bitmaps")
+    assert not {f"clairvoy.imaging.formats.{name}" for name in others} & set(loaded.split())

@@ -3,37 +3,36 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from importlib import import_module
 from types import ModuleType
 
 import numpy as np
 
 from clairvoy.errors import FileError, InputError, SettingsError
-from clairvoy.imaging.formats import (
-    avif,
-    bitmaps,
-    camera_raw,
-    exif,
-    heif,
-    jpeg,
-    jpeg2000,
-    jpeg_xl,
-    png,
-    tiff,
-    webp,
-)
-from clairvoy.imaging.formats.png_texts import as_exif
+from clairvoy.imaging.formats import exif
 from clairvoy.imaging.formats.quiet import quiet
 from clairvoy.imaging.formats.raster import STRIP_PIXELS, Metadata, to_eight_bits, to_sixteen_bits
 from clairvoy.imaging.formats.recognition import SUPPORTED
-from clairvoy.imaging.formats.rgb_profiles import profile_of_chunks
 from clairvoy.imaging.picture import Picture
 from clairvoy.imaging.windows import strips
 
-CODECS: dict[str, ModuleType] = {
-    **{"JPEG": jpeg, "PNG": png, "WEBP": webp, "TIFF": tiff, "AVIF": avif, "HEIC": heif, "RAW": camera_raw},
-    **{"BMP": bitmaps, "GIF": bitmaps, "PNM": bitmaps, "JPEG2000": jpeg2000, "JPEGXL": jpeg_xl},
+_CODECS = {
+    **{"JPEG": "jpeg", "PNG": "png", "WEBP": "webp", "TIFF": "tiff", "AVIF": "avif", "HEIC": "heif"},
+    **{"BMP": "bitmaps", "GIF": "bitmaps", "PNM": "bitmaps", "JPEG2000": "jpeg2000", "JPEGXL": "jpeg_xl"},
+    **{"RAW": "camera_raw"},
 }
-"""The module of each format, by its name."""
+"""The module of each format in `clairvoy.imaging.formats`, by the format's name."""
+
+
+def codec(kind: str) -> ModuleType:
+    """The module that reads and, where it has `encode`, writes a format; loaded when the first file of it is met.
+
+    Raises
+    ------
+    KeyError
+        No format of that name.
+    """
+    return import_module(f"clairvoy.imaging.formats.{_CODECS[kind]}")
 
 
 def encode(pixels: np.ndarray, like: Picture, format: str, *, quality: int | None = None) -> bytes:
@@ -58,25 +57,24 @@ def encode(pixels: np.ndarray, like: Picture, format: str, *, quality: int | Non
     InputError, SettingsError
         As `write`.
     """
-    codec = CODECS.get(format.upper())
-    if codec is None or not hasattr(codec, "encode"):
+    kind = format.upper()
+    if kind not in _CODECS or not hasattr(codec(kind), "encode"):
         raise FileError(f"{format!r} is not a format that can be written; use {SUPPORTED}")
     if quality is not None and not 1 <= quality <= 100:
         raise SettingsError(f"quality is {quality}; give 1 to 100")
     _check_pixels(pixels, like)
     alpha = like.alpha
-    if codec is jpeg and alpha is not None:
+    if kind == "JPEG" and alpha is not None:
         if alpha.min() < np.iinfo(alpha.dtype).max:
             raise FileError("a JPEG cannot hold transparency (alpha); write PNG, WebP or TIFF")
         alpha = None
     samples = interleaved(pixels, alpha, like.grey)
     metadata = (
-        like.metadata if codec is png else _without_chunks(like.metadata, like.grey and codec is not webp)
+        like.metadata if kind == "PNG" else _without_chunks(like.metadata, like.grey and kind != "WEBP")
     )
+    kept = (like.kept,) if kind == "TIFF" else ()
     with quiet():
-        if codec is tiff:
-            return tiff.encode(samples, metadata, quality, like.kept)
-        encoded: bytes = codec.encode(samples, metadata, quality)
+        encoded: bytes = codec(kind).encode(samples, metadata, quality, *kept)
     return encoded
 
 
@@ -84,6 +82,9 @@ def _without_chunks(metadata: Metadata, grey: bool) -> Metadata:
     """What the chunks of a PNG say, in forms that other formats have: an ICC profile, tags of EXIF, comments."""
     if not metadata.png_chunks:
         return metadata
+    from clairvoy.imaging.formats.png_texts import as_exif
+    from clairvoy.imaging.formats.rgb_profiles import profile_of_chunks
+
     icc = metadata.icc or profile_of_chunks(dict(metadata.png_chunks), grey=grey)
     texts, comments = as_exif(metadata.png_chunks)
     block = exif.with_texts(metadata.exif, texts)

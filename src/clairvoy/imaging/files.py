@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from clairvoy.errors import FileError
-from clairvoy.imaging.encoding import CODECS, encode
+from clairvoy.imaging.encoding import codec, encode
 from clairvoy.imaging.folders import find_photographs
 from clairvoy.imaging.formats.quiet import quiet
 from clairvoy.imaging.formats.raster import Metadata, Raster
@@ -75,7 +75,7 @@ def read(source: str | Path | bytes, *, max_pixels: int = MAX_PIXELS) -> Picture
         kind = recognise(data)
         try:
             with quiet():
-                raster: Raster = CODECS[kind].decode(data, max_pixels)
+                raster: Raster = codec(kind).decode(data, max_pixels)
         except FileError:
             raise
         except MemoryError as error:

@@ -11,7 +11,6 @@ import torch
 from torch import Tensor, nn
 
 from clairvoy.errors import InputError
-from clairvoy.qlearning.agent_file import load_network, save_network
 from clairvoy.qlearning.policy import epsilon_greedy, greedy
 from clairvoy.qlearning.transitions import Observation
 
@@ -53,6 +52,8 @@ class Agent:
         SettingsError
             The network was another, and none is handed in.
         """
+        from clairvoy.qlearning.agent_file import load_network
+
         return cls(load_network(path, network), device=device)
 
     def save(self, path: str | Path) -> None:
@@ -63,6 +64,8 @@ class Agent:
         FileError
             The disk refuses.
         """
+        from clairvoy.qlearning.agent_file import save_network
+
         save_network(path, self.acting)
 
     @property

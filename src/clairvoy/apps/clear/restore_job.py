@@ -14,7 +14,6 @@ import numpy as np
 
 from clairvoy.apps.clear.jobs import Job
 from clairvoy.apps.clear.output_names import FORMATS
-from clairvoy.apps.clear.report import comparison
 from clairvoy.apps.outputs import write_bytes
 from clairvoy.drawing.png import map_png, picture_png
 from clairvoy.errors import ClairvoyError, SettingsError, WeightsError
@@ -147,6 +146,8 @@ class JobRestorer:
         if job.tau_map is not None:
             write_bytes(job.tau_map, map_png(result.tau))
         if job.comparison is not None:
+            from clairvoy.apps.clear.report import comparison
+
             panels = comparison(picture.pixels, result.haze, result.image, result.tau, result.report)
             write_bytes(job.comparison, picture_png(panels))
 

@@ -21,12 +21,10 @@ from clairvoy.apps.train.recipe import follow
 from clairvoy.apps.train.record import asked, refuse_another_run, write_record
 from clairvoy.cotraining.loop import CotrainSettings, Feedback, cotrain
 from clairvoy.errors import FileError, InputError, SettingsError
-from clairvoy.evaluation import match_pairs
 from clairvoy.generative.density.learner import LearnerSettings
 from clairvoy.imaging.files import find_photographs, read
 from clairvoy.imaging.synthesis.depth import DepthFiles, DepthSource, ProceduralDepth
 from clairvoy.imaging.synthesis.depth_model import DepthMixture, DepthModel
-from clairvoy.imaging.synthesis.squares import cut_squares
 from clairvoy.imaging.synthesis.views import Photographs, ViewMaker, ViewPool
 from clairvoy.restoring.device import choose_device
 from clairvoy.restoring.parts import WEIGHTS_FOLDER, Parts, load_weights, save_weights
@@ -301,6 +299,9 @@ def _parts(args: argparse.Namespace) -> Parts:
 
 def _pairs(hazy: Path, clear: Path) -> tuple[Tensor, Tensor]:
     """Real pairs as squares, (P, 3, 256, 256) uint8 each."""
+    from clairvoy.evaluation import match_pairs
+    from clairvoy.imaging.synthesis.squares import cut_squares
+
     squares: tuple[list[Tensor], list[Tensor]] = [], []
     for pair in match_pairs(hazy, clear):
         seen = read(pair.hazy).shown, read(pair.clear).shown

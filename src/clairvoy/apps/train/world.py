@@ -14,9 +14,10 @@ import torch
 
 from clairvoy.apps.outputs import check_writable
 from clairvoy.apps.train.between_rounds import interrupts_between_rounds, say_stopped
+from clairvoy.apps.train.environment_options import add_environment, environment_options
 from clairvoy.apps.train.folder import alone_in, keep_result, refuse_a_second_run
 from clairvoy.apps.train.log import RunLog
-from clairvoy.apps.train.options import add_environment, add_out, add_run, deadline_of, environment_options
+from clairvoy.apps.train.options import add_out, add_run, deadline_of
 from clairvoy.apps.train.record import asked, refuse_other_settings, write_record
 from clairvoy.cotraining.loop import Cotraining, Feedback
 from clairvoy.environments.by_name import EnvironmentOptions

@@ -10,7 +10,7 @@ from clairvoy.generative.density.calibration import RESTORE_FROM
 from clairvoy.generative.density.perception import CELL, Perceiver, Perception
 from clairvoy.imaging.synthesis.views import SyntheticPairs
 from clairvoy.restoring.parts import Parts
-from clairvoy.scenarios.haze.windows import hazy_windows, windows_of
+from clairvoy.scenarios.haze.scene_set import hazy_windows, windows_of
 from clairvoy.searching.beliefs import pool_beliefs
 from clairvoy.searching.explore import PHOTOGRAPH_BUDGET, search
 

@@ -22,9 +22,8 @@ from clairvoy.generative.density.vae import Draw, Posterior
 from clairvoy.imaging.synthesis.views import SyntheticPairs
 from clairvoy.qlearning.policy import greedy
 from clairvoy.restoring.parts import Parts
-from clairvoy.scenarios.haze.scene_set import SceneSet
+from clairvoy.scenarios.haze.scene_set import SceneSet, hazy_windows, windows_of
 from clairvoy.scenarios.haze.search import HazeSearch, HazeSearchSettings
-from clairvoy.scenarios.haze.windows import hazy_windows, windows_of
 from clairvoy.searching.beliefs import pool_beliefs
 from clairvoy.searching.explore import GRID
 

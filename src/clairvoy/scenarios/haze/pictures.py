@@ -14,7 +14,7 @@ from clairvoy.drawing.palette import GREEN, RED, WHITE, Colour
 from clairvoy.drawing.png import picture_png
 from clairvoy.imaging.synthesis.views import SyntheticPairs
 from clairvoy.scenarios.haze.scenario import HazeScenario
-from clairvoy.scenarios.haze.windows import hazy_windows, windows_of
+from clairvoy.scenarios.haze.scene_set import hazy_windows, windows_of
 from clairvoy.searching.beliefs import pool_beliefs
 from clairvoy.searching.explore import GRID, search
 from clairvoy.searching.glimpse import STAY

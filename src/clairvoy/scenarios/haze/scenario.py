@@ -33,9 +33,8 @@ from clairvoy.qlearning.history import History, HistorySettings
 from clairvoy.restoring.parts import Parts
 from clairvoy.scenarios.haze.calibrate import calibrate, squared_error_of_cells
 from clairvoy.scenarios.haze.met_scenes import MetScenes
-from clairvoy.scenarios.haze.scene_set import SceneSet
+from clairvoy.scenarios.haze.scene_set import SceneSet, hazy_windows, windows_of
 from clairvoy.scenarios.haze.search import HazeSearch, HazeSearchSettings
-from clairvoy.scenarios.haze.windows import hazy_windows, windows_of
 from clairvoy.searching.beliefs import pool_beliefs
 from clairvoy.searching.explore import GRID
 from clairvoy.searching.glimpse import BELIEF_CHANNELS, WINDOW
