@@ -43,7 +43,8 @@ class Flag:
     looked_at: tuple[str, ...]
     """Groups of fields that were opened."""
     decided: tuple[tuple[str, str, float], ...]
-    """Fields that spoke for an attack most: name, value, what it adds to the log-odds."""
+    """Fields that decided most: name, value, and what it adds to the log-odds of an attack; where the flow is strange, to
+    its surprise in nats."""
     label: str
     """What the log says it is, if it does."""
 
@@ -59,8 +60,7 @@ class Flag:
             "surprise": round(self.surprise, 3),
             "looked_at": list(self.looked_at),
             "fields": [
-                {"field": name, "value": value, "log_odds": round(part, 2)}
-                for name, value, part in self.decided
+                {"field": name, "value": value, "part": round(part, 2)} for name, value, part in self.decided
             ],
             "label": self.label,
         }
@@ -115,6 +115,8 @@ def flags_of(
     order = sorted(shown, key=lambda row: (table.times[row] if table.times is not None else 0.0, row))
     rows = torch.tensor(order, dtype=torch.int64)
     fields, parts = model.decisive(verdicts.encoded[rows], verdicts.opened[rows])
+    strangeness = model.odd(verdicts.encoded[rows], verdicts.probability[rows].argmax(dim=1))
+    parts = torch.where(likely[rows][:, None], parts, strangeness)
     flags = tuple(
         _flag(model, table, verdicts, row, bool(likely[row]), float(surprise[row]), fields, parts[place])
         for place, row in enumerate(order)

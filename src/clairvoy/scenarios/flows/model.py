@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -142,17 +142,13 @@ class FlowModel:
 
         A field's part is how much the log-odds fall when it alone is set to its usual value; 0 where it was not opened.
         """
-        names = field_of_numbers(self.encoding, self.kind)
-        fields = [entry.name for entry in self.encoding.schema.fields]
-        usual = self.usual
-        whole = self._log_odds(encoded, opened)
-        parts = torch.zeros(len(encoded), len(fields))
-        for column, name in enumerate(fields):
-            here = torch.tensor([other == name for other in names])
-            without = torch.where(here, usual, encoded)
-            parts[:, column] = whole - self._log_odds(without, opened)
-        shown = opened[:, [self._group_of[name] for name in fields]]
-        return fields, parts * shown
+        names, parts = self._parts(encoded, lambda rows: self._log_odds(rows, opened))
+        return names, parts * opened[:, [self._group_of[name] for name in names]]
+
+    @torch.no_grad()
+    def odd(self, encoded: Tensor, believed: Tensor) -> Tensor:
+        """Which fields surprise: how much `surprise` falls when each alone is set to its usual value, (R, F)."""
+        return self._parts(encoded, lambda rows: self.surprise(rows, believed))[1]
 
     @property
     def usual(self) -> Tensor:
@@ -164,6 +160,16 @@ class FlowModel:
     def _group_of(self) -> dict[str, int]:
         names = field_of_numbers(self.encoding, self.kind)
         return dict(zip(names, group_of_numbers(self.encoding, self.kind).tolist(), strict=True))
+
+    def _parts(self, encoded: Tensor, score: Callable[[Tensor], Tensor]) -> tuple[list[str], Tensor]:
+        """What each field of the schema adds to a score of encoded rows, (R, F)."""
+        names = field_of_numbers(self.encoding, self.kind)
+        fields = [entry.name for entry in self.encoding.schema.fields]
+        usual, whole = self.usual, score(encoded)
+        without = [
+            torch.where(torch.tensor([name == field for name in names]), usual, encoded) for field in fields
+        ]
+        return fields, torch.stack([whole - score(rows) for rows in without], dim=1)
 
     def _log_odds(self, encoded: Tensor, opened: Tensor) -> Tensor:
         """Of an attack, (R,)."""
