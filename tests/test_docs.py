@@ -93,11 +93,14 @@ def test_names_of_other_modules_can_be_found_there():
     assert not list(lost_names("see `parts.load_weights` and `torch.save`", modules))
 
 
-def test_every_command_in_the_readme_parses(monkeypatch):
-    text = (ROOT / "README.md").read_text()
+@pytest.mark.parametrize(
+    ("document", "least"), [("README.md", 3), ("docs/guide.md", 15), ("docs/search.md", 4)]
+)
+def test_every_command_in_a_document_parses(document, least, monkeypatch):
+    text = (ROOT / document).read_text()
     lines = [line.split("#")[0] for line in re.findall(r"(?:^|\| )(clairvoy [^|\n]*)", text, re.MULTILINE)]
     commands = [shlex.split(line)[1:] for line in lines if line.split()[1] in COMMANDS]
-    assert len(commands) >= 6
+    assert len(commands) >= least
     for arguments in commands:
         module = import_module(f"clairvoy.apps.{arguments[0]}")
         # What `run` does is not the point: a command that cannot be parsed exits before it.
@@ -107,7 +110,7 @@ def test_every_command_in_the_readme_parses(monkeypatch):
 
 
 SUPPOSED = {
-    "README.md": "photo: Any = None",
+    "docs/guide.md": "photo: Any = None",
     "docs/qlearning.md": "history: Any = None\nfrom clairvoy.qlearning.qnetwork import QNetwork, VectorEncoder",
 }
 """What the text around a document's code takes for granted."""
