@@ -404,7 +404,9 @@ def test_a_format_is_loaded_when_the_first_file_of_it_is_met(tmp_path):
         f"write({str(tmp_path / 'b.png')!r}, picture.pixels, picture)\n"
         "print(*sorted(name for name in sys.modules if name.startswith('clairvoy.imaging.formats.')))"
     )
-    loaded = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
+    loaded = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    ).stdout
     assert "clairvoy.imaging.formats.png" in loaded.split()
     others = ("jpeg", "tiff", "webp", "avif", "heif", "jpeg2000", "jpeg_xl", "bitmaps")
     assert not {f"clairvoy.imaging.formats.{name}" for name in others} & set(loaded.split())

@@ -9,7 +9,7 @@ from typing import Any
 
 from clairvoy.errors import ClairvoyError, SettingsError, at_least
 
-MINATAR, ALE = "MinAtar/", "ALE/"
+MINATAR, MINI_CAGE, ALE = "MinAtar/", "MiniCAGE/", "ALE/"
 
 
 @dataclass(frozen=True)
@@ -50,13 +50,13 @@ def environment_by_name(name: str, num_envs: int, options: EnvironmentOptions | 
     ----------
     name
         ``MinAtar/Breakout`` (or Asterix, SpaceInvaders, Freeway, Seaquest; ``-v1`` may follow); ``ALE/Pong-v5`` and the
-        other games of ``ale-py``; or any id that Gymnasium knows, such as ``CartPole-v1``; ``module:Id-v0`` imports the
-        module that registers it.
+        other games of ``ale-py``; ``MiniCAGE/B_line`` and ``MiniCAGE/Meander``, see `mini_cage`; or any id that Gymnasium
+        knows, such as ``CartPole-v1``; ``module:Id-v0`` imports the module that registers it.
     num_envs
         At least 1.
     options
-        See `EnvironmentOptions`. The games of MinAtar and ALE are shown in their own way: of them `arguments`, which are
-        `MinAtarSettings` and `AtariSettings`, and `max_episode_steps`.
+        See `EnvironmentOptions`. The games of MinAtar, MiniCAGE and ALE are shown in their own way: of them `arguments`,
+        which are `MinAtarSettings`, `MiniCAGESettings` and `AtariSettings`, and `max_episode_steps`.
 
     Returns
     -------
@@ -76,6 +76,13 @@ def environment_by_name(name: str, num_envs: int, options: EnvironmentOptions | 
         if game not in GAMES:
             raise SettingsError(_unknown(name, [MINATAR + known for known in GAMES]))
         return MinAtarGames(game, num_envs, _game_settings(name, options, MinAtarSettings, "max_steps", 1))
+    if name.startswith(MINI_CAGE):
+        from clairvoy.environments.mini_cage import REDS, MiniCAGEGames, MiniCAGESettings
+
+        red = name.removeprefix(MINI_CAGE)
+        if red not in REDS:
+            raise SettingsError(_unknown(name, [MINI_CAGE + known for known in REDS]))
+        return MiniCAGEGames(red, num_envs, _game_settings(name, options, MiniCAGESettings, "max_steps", 1))
     gymnasium = _gymnasium(name)
     if name.startswith(ALE):
         from clairvoy.environments.atari import AtariGames, AtariSettings, known_games
