@@ -21,7 +21,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("errors",),
     ("storage",),
     ("imaging", "generative", "qlearning"),
-    ("searching", "environments"),
+    ("searching", "environments", "painting"),
     ("restoring", "cotraining"),
     ("evaluation",),
     ("drawing",),

@@ -1,0 +1,107 @@
+"""`clairvoy paint` as a user types it."""
+
+import subprocess
+import sys
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image
+
+from clairvoy.apps.cli import main
+from clairvoy.apps.paint.preview import blocks
+
+
+@pytest.fixture
+def photo(tmp_path):
+    down, across = np.mgrid[0:1:30j, 0:1:40j]
+    pixels = np.stack([down, across, 1 - down], axis=2)
+    pixels[8:20, 10:25] = [1, 0.5, 0]
+    path = tmp_path / "photo.png"
+    Image.fromarray((pixels * 255).astype(np.uint8)).save(path)
+    return path
+
+
+def paint(photo, *options):
+    return main(["paint", str(photo), "--strokes", "6", "--effort", "quick", "-q", *map(str, options)])
+
+
+def test_all_files_are_written(photo, tmp_path):
+    svg, png, gif, page = (tmp_path / f"out.{suffix}" for suffix in ("svg", "png", "gif", "html"))
+    assert paint(photo, "-o", svg, "--png", png, "--size", 90, "--film", gif, "--page", page) == 0
+    assert svg.read_text().count("<polygon") == 6
+    drawn = cv2.imread(str(png), cv2.IMREAD_UNCHANGED)
+    assert drawn.shape == (68, 90, 3)
+    wanted = cv2.resize(cv2.imread(str(photo)), (90, 68), interpolation=cv2.INTER_AREA)
+    assert (
+        np.abs(drawn.astype(float) - wanted).mean() < 0.6 * np.abs(wanted.mean(axis=(0, 1)) - wanted).mean()
+    )
+    with Image.open(gif) as film:
+        assert film.n_frames == 7
+    assert 'type="range"' in page.read_text()
+
+
+def test_the_same_seed_writes_the_same_bytes(photo, tmp_path):
+    for name, seed in (("a", 5), ("b", 5), ("c", 6)):
+        assert paint(photo, "-o", tmp_path / f"{name}.svg", "--shape", "mixed", "--seed", seed) == 0
+    one, again, other = ((tmp_path / f"{name}.svg").read_bytes() for name in "abc")
+    assert one == again != other
+
+
+def test_ground_and_palette(photo, tmp_path):
+    out = tmp_path / "out.png"
+    assert paint(photo, "-o", out, "--ground", "transparent", "--palette", "red,#00f", "--opacity", 1) == 0
+    with Image.open(out) as drawn:
+        assert drawn.mode == "RGBA"
+        assert drawn.size == (40, 30)
+        solid = np.array(drawn)[np.array(drawn)[..., 3] == 255][:, :3]
+    shown = {tuple(colour) for colour in solid.tolist()}
+    assert shown & {(255, 0, 0), (0, 0, 255)}
+    assert all(green == 0 for _, green, _ in shown)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["-o", "x.jpg"], "x.jpg: --output writes .svg or .png"),
+        (["-o", "x.svg", "--film", "x.mp4"], "x.mp4: --film writes .gif"),
+        (["-o", "x.svg", "--shape", "circles"], "'circles' is no family"),
+        (["-o", "x.svg", "--ground", "glue"], "'glue' is no colour"),
+        (["-o", "x.svg", "--detail", "7"], "give 16 to 512"),
+        (["-o", "x.svg", "--opacity", "0"], "opacity is 0"),
+        (["-o", "x.png", "--size", "99999"], "--size is 99999"),
+        (["-o", "x.png", "--png", "x.png"], "two results would be written to one file"),
+        (["-o", "photo.png"], "is the photograph to read"),
+        (["-o", "there.svg"], "there.svg exists; --overwrite replaces it"),
+    ],
+)
+def test_what_makes_no_sense_is_refused_and_nothing_is_written(
+    photo, tmp_path, monkeypatch, capsys, options, message
+):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "there.svg").write_text("mine")
+    before = {path: path.read_bytes() for path in tmp_path.iterdir()}
+    assert paint("photo.png", *options) == 2
+    assert message in capsys.readouterr().err
+    assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+def test_a_file_that_is_no_picture_is_refused(tmp_path, capsys):
+    bad = tmp_path / "bad.jpg"
+    bad.write_bytes(b"no picture")
+    assert paint(bad, "-o", tmp_path / "out.svg") == 2
+    assert "bad.jpg" in capsys.readouterr().err
+    assert not (tmp_path / "out.svg").exists()
+
+
+def test_a_preview_has_two_pixels_a_character():
+    canvas = np.zeros((4, 3, 3))
+    canvas[1, 0] = 1.0
+    lines = blocks(canvas, 3, 2).split("\n")
+    assert len(lines) == 2
+    assert lines[0].startswith("\x1b[48;2;0;0;0m\x1b[38;2;255;255;255m\u2584")
+
+
+def test_painting_needs_no_torch():
+    program = "import sys, clairvoy.apps.paint.command; assert 'torch' not in sys.modules"
+    subprocess.run([sys.executable, "-c", program], check=True)
