@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 import torch
+from corridor import Corridor
 
 from clairvoy.apps.train import folder as run_folder
 from clairvoy.apps.train.folder import LOCK, alone_in, keep_result
 from clairvoy.apps.train.log import RunLog, read_metrics
-from clairvoy.environments.toy import Corridor
 from clairvoy.errors import FileError
 from clairvoy.qlearning.online import OnlineSettings, train_online
 from clairvoy.qlearning.pqn import PQN, PQNSettings, PQNTraining

@@ -6,13 +6,13 @@ from io import BytesIO
 import numpy as np
 import pytest
 import torch
+from corridor import Corridor, CorridorSettings
 from PIL import Image
 
 from clairvoy.drawing import film as module
 from clairvoy.drawing.animation import animation
 from clairvoy.drawing.film import FRAMES, LONGEST, SHORTEST, film
 from clairvoy.drawing.palette import GROUND
-from clairvoy.environments.toy import Corridor, CorridorSettings
 from clairvoy.errors import SettingsError
 from clairvoy.qlearning.environment import ObservationSpec
 

@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 import torch
+from corridor import Corridor
 from gymnasium import spaces
 from gymnasium.vector import SyncVectorEnv
 from gymnasium.vector.utils import batch_space, concatenate, create_empty_array
@@ -16,7 +17,6 @@ from clairvoy.environments.gymnasium_actions import ActionCode
 from clairvoy.environments.gymnasium_spaces import leaves, named, nest, space_of
 from clairvoy.environments.picture_layout import channels_are_last
 from clairvoy.environments.to_gymnasium import GymnasiumEnv, GymnasiumVectorEnv
-from clairvoy.environments.toy import Corridor
 from clairvoy.errors import InputError, SettingsError
 from clairvoy.qlearning.environment import ObservationSpec
 

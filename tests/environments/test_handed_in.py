@@ -6,11 +6,11 @@ import gymnasium
 import numpy as np
 import pytest
 import torch
+from corridor import Corridor
 from gymnasium import spaces
 
 from clairvoy.environments.by_name import EnvironmentOptions
 from clairvoy.environments.handed_in import as_environment
-from clairvoy.environments.toy import Corridor
 from clairvoy.errors import InputError, SettingsError
 from clairvoy.qlearning.rollout import evaluate
 

@@ -7,6 +7,7 @@ import gymnasium
 import numpy as np
 import pytest
 import torch
+from corridor import Corridor
 from gymnasium import spaces
 from gymnasium.vector import AutoresetMode, SyncVectorEnv
 
@@ -14,7 +15,6 @@ from clairvoy.environments.from_gymnasium import FromGymnasium
 from clairvoy.environments.replayed import Replayed
 from clairvoy.environments.stable_baselines import as_vec_env
 from clairvoy.environments.to_gymnasium import GymnasiumEnv, GymnasiumVectorEnv
-from clairvoy.environments.toy import Corridor
 from clairvoy.errors import SettingsError
 from clairvoy.qlearning.environment import resets_late
 from clairvoy.qlearning.history import History, HistorySettings

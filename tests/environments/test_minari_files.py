@@ -6,9 +6,9 @@ import gymnasium
 import numpy as np
 import pytest
 import torch
+from corridor import Corridor
 
 from clairvoy.environments.minari_files import load_minari, save_minari
-from clairvoy.environments.toy import Corridor
 from clairvoy.errors import FileError, InputError, SettingsError
 from clairvoy.qlearning.dqn import DQN, learn_from_history
 from clairvoy.qlearning.environment import Step

@@ -7,10 +7,10 @@ import gymnasium
 import numpy as np
 import pytest
 import torch
+from corridor import Corridor
 
 from clairvoy.environments.stable_baselines import PredictsAsInSB3, as_vec_env
 from clairvoy.environments.to_gymnasium import GymnasiumEnv
-from clairvoy.environments.toy import Corridor
 from clairvoy.errors import SettingsError
 from clairvoy.qlearning.pqn import PQN
 from clairvoy.qlearning.qnetwork import QNetwork, VectorEncoder, initialise

@@ -4,11 +4,11 @@ import gymnasium
 import numpy as np
 import pytest
 import torch
+from corridor import Corridor
 from gymnasium.utils.env_checker import check_env
 
 from clairvoy.environments.from_gymnasium import FromGymnasium
 from clairvoy.environments.to_gymnasium import GymnasiumEnv, GymnasiumVectorEnv
-from clairvoy.environments.toy import Corridor
 from clairvoy.errors import SettingsError
 from clairvoy.scenarios.haze.search import HazeSearch, HazeSearchSettings
 from clairvoy.scenarios.haze.synthetic_scenes import synthetic_scenes

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 import torch
+from corridor import Corridor, CorridorSettings
 
-from clairvoy.environments.toy import Corridor, CorridorSettings
 from clairvoy.errors import SettingsError, WeightsError
 from clairvoy.qlearning.dqn import DQN, DQNSettings
 from clairvoy.qlearning.dqn_training import DQNTraining, DQNTrainingSettings

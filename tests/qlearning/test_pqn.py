@@ -2,8 +2,8 @@
 
 import pytest
 import torch
+from corridor import Corridor
 
-from clairvoy.environments.toy import Corridor
 from clairvoy.errors import InputError, SettingsError
 from clairvoy.qlearning.environment import ObservationSpec, Step
 from clairvoy.qlearning.pqn import PQN, PQNSettings, PQNTraining, lambda_returns

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 import torch
+from corridor import Corridor, CorridorSettings
 from torch import nn
 
 from clairvoy.cotraining.loop import CotrainSettings, Feedback, cotrain
 from clairvoy.environments.replayed import Replayed
-from clairvoy.environments.toy import Corridor, CorridorSettings
 from clairvoy.errors import InputError, SettingsError, WeightsError
 from clairvoy.generative.rows.vae import RowVAE
 from clairvoy.qlearning.encoders import network_for

@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from corridor import Corridor
 
 from clairvoy.environments.stable_baselines import as_vec_env
 from clairvoy.environments.to_gymnasium import GymnasiumEnv
-from clairvoy.environments.toy import Corridor
 from clairvoy.errors import InputError, SettingsError
 from clairvoy.qlearning.history import History, HistorySettings
 from clairvoy.qlearning.pqn import PQN

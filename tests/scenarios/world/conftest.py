@@ -1,9 +1,8 @@
 """Small trained worlds that several files look at, and none trains further."""
 
 import pytest
+from corridor import Corridor
 from test_world import Frames, Planes, trained, world
-
-from clairvoy.environments.toy import Corridor
 
 KINDS = {"numbers": Corridor, "bits": Planes, "frames": Frames}
 

@@ -3,11 +3,11 @@
 import gymnasium
 import pytest
 import torch
+from corridor import Corridor
 from torch.nn.functional import one_hot
 
 from clairvoy.cotraining.loop import Cotraining, CotrainSettings, Feedback, cotrain
 from clairvoy.environments.from_gymnasium import FromGymnasium
-from clairvoy.environments.toy import Corridor
 from clairvoy.errors import SettingsError
 from clairvoy.generative.transitions.learner import TransitionLearnerSettings, end_shift
 from clairvoy.generative.transitions.vae import TransitionVAESettings

@@ -4,11 +4,11 @@ import json
 
 import pytest
 import torch
+from corridor import Corridor, CorridorSettings
 from safetensors.torch import load_file, save_file
 from test_world import Planes, trained
 
 from clairvoy.cotraining.loop import Feedback
-from clairvoy.environments.toy import Corridor, CorridorSettings
 from clairvoy.errors import WeightsError
 from clairvoy.qlearning.environment import ObservationSpec
 from clairvoy.scenarios.world.dream import dream

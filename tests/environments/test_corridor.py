@@ -2,9 +2,9 @@
 
 import pytest
 import torch
+from corridor import LEFT, RIGHT, Corridor, CorridorSettings
 from torch import nn
 
-from clairvoy.environments.toy import LEFT, RIGHT, Corridor, CorridorSettings
 from clairvoy.errors import InputError, SettingsError
 from clairvoy.qlearning.dqn import DQN, DQNSettings, learn_from_history
 from clairvoy.qlearning.history import History, HistorySettings
