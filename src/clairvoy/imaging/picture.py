@@ -53,7 +53,7 @@ class Picture:
     def hidden(self) -> np.ndarray | None:
         """(H, W) bool, pixels that nobody sees: alpha 0, or "no data"; None where all are seen.
 
-        They take no part in any look, and stay as they are.
+        They are not perceived, and stay as they are.
         """
         if self.alpha is None:
             return self.no_data

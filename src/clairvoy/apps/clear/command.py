@@ -117,7 +117,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add(
         "--preset",
         choices=["fast", "fine"],
-        help="fine: look at each photograph at three sizes, and mirrored (default: fast, one look)",
+        help="fine: perceive each photograph at three sizes, and mirrored (default: fast, at one)",
     )
     add(
         "-j",

@@ -59,7 +59,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     thumbnail = parser.add_mutually_exclusive_group()
     thumbnail.add_argument(
-        "--thumbnail", action="store_true", default=None, help="insist on a look at a thumbnail first"
+        "--thumbnail", action="store_true", default=None, help="insist on a thumbnail"
     )
     thumbnail.add_argument(
         "--no-thumbnail",

@@ -45,7 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("run_folder", type=Path, metavar="RUN", help="folder that --out of train named")
     parser.add_argument("--follow", action="store_true", help="go on until the run is done, or Ctrl-C")
     parser.add_argument(
-        "--seconds", type=float, default=2.0, metavar="S", help="between two looks (default: %(default)g)"
+        "--seconds", type=float, default=2.0, metavar="S", help="between two readings (default: %(default)g)"
     )
     parser.add_argument(
         "--width", type=int, metavar="N", help="characters across (default: the terminal's, 80 without one)"

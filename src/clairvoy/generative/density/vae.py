@@ -3,7 +3,7 @@
 What a picture's haze is, is little: how dense the medium is on the whole, how that varies here and there, and the
 colour of its light. So the latent is one *density*, a coarse *field* (about 1 % of the numbers of the picture that is
 looked at) and one airlight; the picture itself is never squeezed through a bottleneck, and comes out as sharp as it
-went in. Density and airlight are what one look leaves uncertain, so each carries its own uncertainty.
+went in. Density and airlight are what one picture leaves uncertain, so each carries its own uncertainty.
 
     encode   picture            -> posterior over density, field z and airlight
     decode   a draw of them     -> bilateral grid of optical depth

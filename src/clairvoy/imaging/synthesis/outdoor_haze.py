@@ -1,4 +1,4 @@
-"""How far one sees outdoors: depth of a rendered scene as the haze in it counts depth."""
+"""How far one sees outdoors: depth of a rendered view as the haze in it counts depth."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ EVEN, LOW = 0.55, 0.3
 def render_outdoor_haze(
     textures: Sequence[ByteImage], height: int, width: int, rng: np.random.Generator
 ) -> tuple[ByteImage, FloatImage]:
-    """A rendered outdoor scene, and the length of each line of sight in haze.
+    """A rendered outdoor view, and the length of each line of sight in haze.
 
     Parameters
     ----------

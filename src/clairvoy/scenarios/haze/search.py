@@ -31,7 +31,7 @@ class HazeSearchSettings:
     start: Literal["random", "centre"] = "random"
     """Where an episode begins."""
     preview: float = 0.0
-    """Probability that an episode shows beliefs of all windows from the start, as after one look at low resolution."""
+    """Probability that an episode shows beliefs of all windows from the start, as after perceiving it at low resolution."""
     end_when_found: bool = True
     """Whether an episode ends once all haze is recognised. Off, the agent must see for itself that it is done."""
     go_on: bool = False

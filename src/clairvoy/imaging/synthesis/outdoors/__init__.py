@@ -1,4 +1,4 @@
-"""Rendered outdoor scenes with exact depth: streets, towns, mountains, fields and the sea under all kinds of skies."""
+"""Rendered outdoor views with exact depth: streets, towns, mountains, fields and the sea under all kinds of skies."""
 
 from clairvoy.imaging.synthesis.outdoors.render import render_outdoors, render_outdoors_with_height
 

@@ -1,4 +1,4 @@
-"""What all kinds of scenes start from: weather, season, textures, and a view under a sky."""
+"""What all kinds of views start from: weather, season, textures, and a camera under a sky."""
 
 from __future__ import annotations
 

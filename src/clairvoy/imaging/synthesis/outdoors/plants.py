@@ -1,4 +1,4 @@
-"""Trees, bushes and twigs as cut-out pictures, drawn anew for each scene."""
+"""Trees, bushes and twigs as cut-out pictures, drawn anew for each view."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ SKY_BEYOND = (2.5, 6.0)
 def render_outdoors(
     textures: Sequence[ByteImage], height: int, width: int, rng: np.random.Generator
 ) -> tuple[ByteImage, FloatImage]:
-    """Draw an outdoor scene in clear air and photograph it.
+    """Draw an outdoor view in clear air and photograph it.
 
     Parameters
     ----------
@@ -55,7 +55,7 @@ def render_outdoors(
 def render_outdoors_with_height(
     textures: Sequence[ByteImage], height: int, width: int, rng: np.random.Generator
 ) -> tuple[ByteImage, FloatImage, FloatImage, float]:
-    """Draw the scene that `render_outdoors` draws, with what fog in layers needs to know of it.
+    """Draw the view that `render_outdoors` draws, with what fog in layers needs to know of it.
 
     Returns
     -------
@@ -82,7 +82,7 @@ def render_outdoors_with_height(
 def _paint(
     kind: str, textures: Sequence[ByteImage], height: int, width: int, rng: np.random.Generator
 ) -> Place:
-    """Paint a scene of a kind, and what stands before it."""
+    """Paint a view of a kind, and what stands before it."""
     high = rng.random() < 0.25
     if kind == "street":
         place = draw_place(textures, height, width, rng, eye=float(rng.uniform(3, 9) if high else rng.uniform(1.2, 2.2)),

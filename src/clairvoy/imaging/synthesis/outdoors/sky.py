@@ -12,7 +12,7 @@ from clairvoy.imaging.synthesis.outdoors.noise import Floats, Tile, sample, smoo
 
 @dataclass(frozen=True)
 class Light:
-    """What lights the scene.
+    """What lights the view.
 
     Attributes
     ----------
