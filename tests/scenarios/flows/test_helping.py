@@ -56,3 +56,10 @@ def test_generated_rows_have_their_share_of_the_draws():
     made = torch.arange(len(encoded)) >= len(LEARNT[0])
     assert float(weights[made].sum() / weights[storm].sum()) == pytest.approx(0.25)
     assert weights[~made].eq(1).all()
+
+
+def test_of_too_few_flows_nothing_is_said():
+    few = joined(ring(150, 0, 2), ring(9, 1, 3))
+    (found,) = which_help(("calm", "storm"), LEARNT, ring(200, 1, 4), few, GROUPS, SETTINGS, 0.5, (0,))
+    assert found.gain.low > 0
+    assert (found.held_back, found.helps) == (9, False)

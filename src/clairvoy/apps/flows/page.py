@@ -116,12 +116,13 @@ def _generated(helped: Sequence[Mapping[str, Any]]) -> str:
         [
             entry["name"],
             str(entry["made"]),
+            str(entry["held_back"]),
             f"{entry['gain']['value']:+.3f} [{entry['gain']['low']:+.3f}, {entry['gain']['high']:+.3f}]",
             "used" if entry["helps"] else "not used",
         ]
         for entry in helped
     ]
-    return _table(["class", "rows admitted", "drop of the log loss on flows held back", ""], rows)
+    return _table(["class", "rows admitted", "flows held back", "drop of the log loss on them", ""], rows)
 
 
 def _flags(flags: Sequence[Flag]) -> str:

@@ -94,7 +94,9 @@ def run(args: argparse.Namespace) -> int:
     for entry in trained.helped:
         used = "used" if entry.helps else "not used"
         gain = f"{entry.gain.value:+.3f} [{entry.gain.low:+.3f}, {entry.gain.high:+.3f}]"
-        say(f"generated rows of {entry.name}: {used}; drop of the log loss on flows held back {gain}")
+        say(
+            f"generated rows of {entry.name}: {used}; drop of the log loss on {entry.held_back} flows held back {gain}"
+        )
     told = held_out["looking as far as the agent does"]
     figures = {
         name: told[name] for name in ("macro_f1", "false_alarms", "missed", "calibration_error", "looked")

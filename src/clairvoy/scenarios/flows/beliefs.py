@@ -1,6 +1,7 @@
 """What a flow is believed to be, from whatever has been looked at of it: p(class | opened groups).
 
-One network for all sets of opened groups: groups that are closed are shown as zeros, and which are open is shown too.
+One network for all sets of opened groups: groups that are closed are shown as zeros, and which are open is shown too. A
+second one knows nothing but whole flows; where everything is open, both speak.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ class BeliefSettings:
 
     width: int = 128
     """Of the hidden layers."""
-    updates: int = 2000
+    updates: int = 1500
     """Steps of the optimizer."""
     batch: int = 256
     """Rows in each, the same number of each class: a rare class counts as much as a frequent one."""
@@ -31,11 +32,11 @@ class BeliefSettings:
     """Of AdamW at the beginning; it falls to 0."""
     weight_decay: float = 0.01
     """Decoupled."""
-    blur: float = 0.3
+    blur: float = 0.1
     """Deviation of noise that is added to encoded rows, in units of the data's own: what lies near a rare row counts as
     the same, and no single bit decides."""
     closed: float = 0.5
-    """Part of each batch of which some groups are closed, in [0, 1]."""
+    """Part of each batch of which some groups are closed, in [0, 1], for the network that knows all sets of them."""
 
     def __post_init__(self) -> None:
         at_least(self, 1, "width", "updates", "batch")
@@ -63,20 +64,39 @@ class Beliefs(nn.Module):
         super().__init__()
         self.register_buffer("group_of", group_of)
         self.groups, self.classes = int(group_of.max()) + 1, classes
-        self.layers = nn.Sequential(
-            nn.Linear(len(group_of) + self.groups, width), nn.LayerNorm(width), nn.SiLU(),
-            nn.Linear(width, width), nn.LayerNorm(width), nn.SiLU(),
-            nn.Linear(width, classes),
-        )  # fmt: skip
+        self.layers = _perceptron(len(group_of) + self.groups, width, classes)
+        self.whole = _perceptron(len(group_of), width, classes)
 
     def forward(self, encoded: Tensor, opened: Tensor) -> Tensor:
-        """Logits (B, C)."""
+        """Logits (B, C); where all groups are open the mean of both networks' log-probabilities."""
+        logits = self.of_opened(encoded, opened)
+        complete = opened.bool().all(dim=1, keepdim=True)
+        if not bool(complete.any()):
+            return logits
+        both = (logits.log_softmax(dim=1) + self.of_whole(encoded).log_softmax(dim=1)) / 2
+        return torch.where(complete, both, logits)
+
+    def of_opened(self, encoded: Tensor, opened: Tensor) -> Tensor:
+        """Logits (B, C) of the network that knows all sets of groups."""
         logits: Tensor = self.layers(torch.cat([self.shown(encoded, opened), opened.float()], dim=1))
+        return logits
+
+    def of_whole(self, encoded: Tensor) -> Tensor:
+        """Logits (B, C) of the network that knows whole flows only."""
+        logits: Tensor = self.whole(encoded.clamp(-5, 5))
         return logits
 
     def shown(self, encoded: Tensor, opened: Tensor) -> Tensor:
         """Encoded rows (B, W) with closed groups at 0."""
         return encoded.clamp(-5, 5) * opened.float()[:, self.group_of]
+
+
+def _perceptron(numbers: int, width: int, classes: int) -> nn.Sequential:
+    return nn.Sequential(
+        nn.Linear(numbers, width), nn.LayerNorm(width), nn.SiLU(),
+        nn.Linear(width, width), nn.LayerNorm(width), nn.SiLU(),
+        nn.Linear(width, classes),
+    )  # fmt: skip
 
 
 Masks = Callable[[int, torch.Generator], Tensor]
@@ -147,7 +167,8 @@ def learn_beliefs(
         rows = encoded[drawn] + settings.blur * torch.randn(len(drawn), encoded.shape[1], generator=noise)
         some_closed = torch.rand(len(drawn), 1, generator=noise) < settings.closed
         opened = masks(len(drawn), noise) | ~some_closed
-        loss = F.cross_entropy(beliefs(rows, opened), classes[drawn])
+        loss = F.cross_entropy(beliefs.of_opened(rows, opened), classes[drawn])
+        loss = loss + F.cross_entropy(beliefs.of_whole(rows), classes[drawn])
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         optimizer.step()

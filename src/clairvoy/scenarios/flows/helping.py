@@ -13,6 +13,9 @@ from torch import Tensor
 from clairvoy.evaluation.aggregate import Interval, bootstrap
 from clairvoy.scenarios.flows.beliefs import Beliefs, BeliefSettings, learn_beliefs
 
+ENOUGH = 10
+"""Flows of a class that must be held back for anything to be said of it: of one alone an interval means nothing."""
+
 
 @dataclass(frozen=True)
 class Help:
@@ -21,13 +24,15 @@ class Help:
     name: str
     made: int
     """Rows that the discriminator admitted."""
+    held_back: int
+    """Flows of the class that it was tried on."""
     gain: Interval
     """Drop of the log loss in nats for a flow, all classes weighing the same."""
 
     @property
     def helps(self) -> bool:
-        """Whether it is a gain for sure: the whole interval lies above 0."""
-        return self.gain.low > 0
+        """Whether it is a gain for sure: the whole interval lies above 0, and enough flows of the class speak."""
+        return self.gain.low > 0 and self.held_back >= ENOUGH
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON."""
@@ -104,7 +109,7 @@ def which_help(
         )
         gain = before - after
         interval = bootstrap((gain * weight).numpy(), np.mean, resamples=1000)
-        found.append(Help(name, int(chosen.sum()), interval))
+        found.append(Help(name, int(chosen.sum()), int((tuning[1] == number).sum()), interval))
     return found
 
 

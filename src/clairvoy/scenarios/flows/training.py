@@ -47,7 +47,7 @@ class FlowSettings:
     """How beliefs are learnt, both times."""
     triage: TriageSettings = field(default_factory=TriageSettings)
     """What ending and looking are worth to the agent."""
-    updates: int = 1500
+    updates: int = 1000
     """Of the co-training; once the beliefs are learnt anew, half as many follow."""
     scenes: int = 8192
     """Real rows that the co-training draws from, the same number of each class."""
@@ -57,7 +57,7 @@ class FlowSettings:
     """Generated rows tried of each attack."""
     share: float = 0.3
     """Part of the draws of a class that are generated, where they help."""
-    trial_updates: int = 500
+    trial_updates: int = 400
     """Of each trial whether they do."""
     trials: int = 2
     """Seeds of the trials."""
