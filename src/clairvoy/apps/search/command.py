@@ -58,9 +58,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="part of the windows that may be read, such as 0.3 or 30%% (default: all)",
     )  # fmt: skip
     thumbnail = parser.add_mutually_exclusive_group()
-    thumbnail.add_argument(
-        "--thumbnail", action="store_true", default=None, help="insist on a thumbnail"
-    )
+    thumbnail.add_argument("--thumbnail", action="store_true", default=None, help="insist on a thumbnail")
     thumbnail.add_argument(
         "--no-thumbnail",
         dest="thumbnail",

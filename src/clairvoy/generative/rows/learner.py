@@ -22,6 +22,12 @@ class RowGenerator(Protocol):
     """What a generator of rows must be able to do, besides being an `nn.Module`; `vae.RowVAE` is one.
 
     *Encoded* rows are what its network reads and what it imagines, (B, ...) floating point.
+
+    Two things are optional, and `completing.CompletingVAE` can do both:
+
+    - ``complete(rows, seen, noise=None)``: rows of data (B, ...) of which only the entries ``seen`` (B, ...) bool are to be
+      trusted, with all others made up: the likeliest without ``noise``, else a draw. What is seen is given back as it was.
+    - ``imagine(count, noise, given)``: new encoded rows that hold what a `given.Given` of as many rows says.
     """
 
     @property

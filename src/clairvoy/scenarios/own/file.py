@@ -71,6 +71,7 @@ def load_scenario(path: str | Path, scenario: Scenario) -> dict[str, Any]:
         value.copy_(held[key])
     scenario.agent.take_weights(scenario.agent.acting.state_dict())
     scenario.learner.update_count = int(header["updates"])
+    scenario.take_snapshot()
     notes: dict[str, Any] = json.loads(header["notes"])
     return notes
 

@@ -39,6 +39,29 @@ def as_rows(real: Any) -> Tensor:
     return rows
 
 
+def as_weights(weights: Any, rows: int) -> Tensor:
+    """How often each of so many real rows is drawn, as a tensor (R,) float64.
+
+    Raises
+    ------
+    InputError
+        Not one for each row, one that is below 0 or not finite, or all 0.
+    """
+    try:
+        given = torch.as_tensor(weights).double()
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise InputError(
+            f"the weights are a {type(weights).__name__} that is no tensor ({error}); give one number for each row"
+        ) from error
+    if given.shape != (rows,):
+        raise InputError(
+            f"the weights have shape {tuple(given.shape)}; there are {rows} real rows: give ({rows},)"
+        )
+    if not bool((torch.isfinite(given) & (given >= 0)).all()) or not bool(given.any()):
+        raise InputError("the weights of the real rows must be finite, at or above 0, and not all 0")
+    return given
+
+
 def first_steps(environment: Any) -> Transitions:
     """Try an environment: what one step of each of its copies led to, N transitions.
 

@@ -20,6 +20,7 @@ from clairvoy.errors import InputError, SettingsError, at_least, between
 from clairvoy.generative.adversary import accept
 from clairvoy.generative.rows.data_kinds import DataKind, kind_of
 from clairvoy.generative.rows.learner import RowLearner, RowLearnerSettings
+from clairvoy.generative.rows.snapshot import Snapshot
 from clairvoy.generative.rows.vae import RowDiscriminator, RowVAE
 from clairvoy.qlearning.dqn import DQN, DQNSettings
 from clairvoy.qlearning.encoders import network_for
@@ -30,6 +31,7 @@ from clairvoy.qlearning.units import Settling
 from clairvoy.scenarios.own.met_rows import MetRows
 from clairvoy.scenarios.own.parts import (
     as_rows,
+    as_weights,
     check_agent,
     check_generator,
     check_transitions,
@@ -95,6 +97,8 @@ class Scenario:
     data_to_history
         From generated rows to transitions, which the agent then learns from; their provenance and tau are put in here.
         Not needed with an environment of scenes: there the agent plays in the rows.
+    weights
+        How often each real row is drawn, in proportion, (R,) at or above 0; None draws all alike.
     settings
         See `ScenarioSettings`.
     device
@@ -119,11 +123,13 @@ class Scenario:
         network: nn.Module | None = None,
         history_to_data: Callable[[Transitions], Tensor] | None = None,
         data_to_history: Callable[[Tensor], Transitions] | None = None,
+        weights: Any = None,
         settings: ScenarioSettings | None = None,
         device: str | torch.device = "cpu",
     ) -> None:
         self.settings, self.device = settings or ScenarioSettings(), torch.device(device)
         self.real = real = as_rows(real)
+        self.weights = None if weights is None else as_weights(weights, len(real))
         seed = self.settings.seed
         self.environment = as_environment(environment, self.settings.num_envs)
         self.history_to_data, self.data_to_history = history_to_data, data_to_history
@@ -166,6 +172,14 @@ class Scenario:
         self.rng = torch.Generator().manual_seed(seed + 2)
         self.met = MetRows(real, self.settings.remembered)
         self.settling = Settling()
+        self.snapshot: Snapshot | None = getattr(self.environment, "snapshot", None)
+        """What rules ask of the generator: it stands still between two refreshes."""
+        self.take_snapshot()
+
+    def take_snapshot(self) -> None:
+        """Let the environment's rules see generator and discriminator as they are now, if they ask for them."""
+        if self.snapshot is not None:
+            self.snapshot.take(self.learner)
 
     def _try_passages(self) -> None:
         """Act once everywhere, and turn what came of it into data, and data into history, before it matters."""
@@ -182,6 +196,7 @@ class Scenario:
         """New scenes for the agent, or new transitions: a part of them made by the generator and admitted."""
         settings = self.settings
         metrics: dict[str, float] = {}
+        self.take_snapshot()
         self.met.weigh_again(self._surprise)
         made = torch.zeros(0, *self.real.shape[1:], dtype=self.real.dtype)
         if feedback.generated_scenes and self.learner.update_count >= settings.generate_after:
@@ -223,6 +238,7 @@ class Scenario:
         """The averaged weights become the generator's, and the target's the agent's: the last iterate is luck."""
         self.generator.load_state_dict(self.learner.averaged.state_dict())
         self.agent.network.load_state_dict(self.agent.target.state_dict())
+        self.take_snapshot()
         return {"generator/loss_on_real": float(self._surprise(self._real(self.settings.scenes)).mean())}
 
     def sample(self, count: int, gate: bool = True) -> Tensor:
@@ -267,6 +283,7 @@ class Scenario:
             "met": self.met.state_dict(),
             "rng": self.rng.get_state(),
             "settled": self.settling.settled,
+            "snapshot": None if self.snapshot is None else self.snapshot.state_dict(),
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -275,11 +292,17 @@ class Scenario:
         self.met.load_state_dict(state["met"])
         self.rng.set_state(state["rng"])
         self.settling.settled = int(state["settled"])
+        if self.snapshot is not None:
+            self.snapshot.load_state_dict(state["snapshot"])
 
     # How it is done.
 
     def _real(self, count: int) -> Tensor:
-        return self.real[torch.randint(len(self.real), (count,), generator=self.rng)]
+        if self.weights is None:
+            return self.real[torch.randint(len(self.real), (count,), generator=self.rng)]
+        if not count:
+            return self.real[:0]
+        return self.real[torch.multinomial(self.weights, count, replacement=True, generator=self.rng)]
 
     def _as_data(self, steps: Transitions) -> Tensor:
         """Rows of the real data's kind, by `history_to_data`."""

@@ -6,6 +6,7 @@ what they give is copied: one that changes a tensor in place changes nothing tha
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -15,6 +16,7 @@ import torch
 from torch import Tensor
 
 from clairvoy.errors import InputError, SettingsError, at_least
+from clairvoy.generative.rows.snapshot import Snapshot
 from clairvoy.qlearning.environment import ObservationSpec, Step
 from clairvoy.qlearning.transitions import REAL, Observation
 
@@ -31,24 +33,39 @@ class Rules:
     """What is played in a scene: functions over N scenes at once.
 
     They give tensors; arrays and lists will do, as long as they lead with N.
+
+    A rule that names a further parameter is handed it, by that name; one that does not is called without:
+
+    - ``snapshot``, of any rule: generator and discriminator as they were at the last refresh, a `Snapshot`. What a rule
+      makes with it stands still until the next one.
+    - ``rng``, of `act`: a source of randomness. What is shown and allowed has none: it follows from scene and state.
     """
 
     num_actions: int
     """Number of actions A, at least 2."""
-    begin: Callable[[Tensor, torch.Generator], State]
+    begin: Callable[..., State]
     """From scenes (N, ...) and a source of randomness to the state in which their episodes begin."""
-    show: Callable[[Tensor, State], Observation]
+    show: Callable[..., Observation]
     """From scenes and state to what the agent sees."""
-    act: Callable[[Tensor, State, Tensor], tuple[State, Tensor, Tensor]]
+    act: Callable[..., tuple[State, Tensor, Tensor]]
     """From scenes, state and actions (N,) int64 to the new state, the rewards (N,) and which episodes are over (N,)."""
     max_steps: int = 100
     """An episode is truncated after this many steps."""
-    allow: Callable[[Tensor, State], Tensor] | None = None
+    allow: Callable[..., Tensor] | None = None
     """From scenes and state to the allowed actions (N, A) bool; None allows all."""
 
     def __post_init__(self) -> None:
         at_least(self, 2, "num_actions")
         at_least(self, 1, "max_steps")
+
+    def asked(self, name: str) -> frozenset[str]:
+        """Which of the further things the rule called ``name`` takes."""
+        rule, taken = getattr(self, name), {"begin": 2, "show": 2, "act": 3, "allow": 2}[name]
+        try:
+            parameters = list(inspect.signature(rule).parameters)[taken:]
+        except (TypeError, ValueError):  # None, or written in C
+            return frozenset()
+        return frozenset(parameters) & ({"snapshot", "rng"} if name == "act" else {"snapshot"})
 
 
 class SceneEnvironment:
@@ -62,11 +79,15 @@ class SceneEnvironment:
         Episodes side by side.
     rules
         See `Rules`.
+    snapshot
+        Of the generator, where a rule asks for it; a co-training puts what was learnt in.
 
     Raises
     ------
     InputError
         What a rule returned does not fit; the message says which.
+    SettingsError
+        A rule asks for a snapshot, and there is none.
     """
 
     scenes: Tensor
@@ -74,10 +95,18 @@ class SceneEnvironment:
     tau: Tensor
     belief: Tensor
 
-    def __init__(self, scenes: Tensor, num_envs: int, rules: Rules) -> None:
+    def __init__(self, scenes: Tensor, num_envs: int, rules: Rules, snapshot: Snapshot | None = None) -> None:
         if len(scenes) < 1 or num_envs < 1:
             raise SettingsError(f"{len(scenes)} scenes, {num_envs} environments; give at least 1 of each")
         self.num_envs, self.num_actions, self.rules = num_envs, rules.num_actions, rules
+        self.snapshot = snapshot
+        self._asked = {name: rules.asked(name) for name in ("begin", "show", "act", "allow")}
+        wanting = [name for name, asked in self._asked.items() if "snapshot" in asked]
+        if wanting and snapshot is None:
+            raise SettingsError(
+                f"{wanting[0]} asks for a snapshot of the generator; hand in snapshot=Snapshot(generator), of "
+                "clairvoy.generative.rows.snapshot"
+            )
         self.set_scenes(
             scenes,
             torch.zeros(len(scenes), dtype=torch.uint8),
@@ -145,7 +174,8 @@ class SceneEnvironment:
         if self.rules.allow is None:
             return torch.ones(shape, dtype=torch.bool)
         scene, state = self._handed_out()
-        mask = _given("allow", "a mask", self.rules.allow(scene, state), self.num_envs)
+        given = self.rules.allow(scene, state, **self._further("allow"))
+        mask = _given("allow", "a mask", given, self.num_envs)
         if mask.shape != shape:
             raise InputError(f"allow gave a mask of shape {tuple(mask.shape)}; it is {shape}")
         return mask.bool()
@@ -171,7 +201,8 @@ class SceneEnvironment:
     def _begin(self, rows: Tensor) -> None:
         """Begin new episodes in some environments, ``rows`` (K,) of them."""
         drawn = torch.randint(len(self.scenes), (len(rows),), generator=self._generator)
-        begun = _all_given("begin", self.rules.begin(self.scenes[drawn], self._generator), len(rows))
+        given = self.rules.begin(self.scenes[drawn], self._generator, **self._further("begin"))
+        begun = _all_given("begin", given, len(rows))
         of_scenes = {
             "scene": self.scenes,
             "provenance": self.provenance,
@@ -186,7 +217,7 @@ class SceneEnvironment:
 
     def _act(self, actions: Tensor) -> tuple[State, Tensor, Tensor]:
         """New state, rewards (N,) float32 and ends (N,) bool, by the rule."""
-        answer = self.rules.act(*self._handed_out(), actions.clone())
+        answer = self.rules.act(*self._handed_out(), actions.clone(), **self._further("act"))
         if not isinstance(answer, tuple) or len(answer) != 3:
             raise InputError(
                 f"act gave a {type(answer).__name__}; it gives three things: state, rewards, ends"
@@ -211,10 +242,16 @@ class SceneEnvironment:
         return state, reward.float(), ends.bool()
 
     def _show(self) -> Observation:
-        shown = _all_given("show", self.rules.show(*self._handed_out()), self.num_envs)
+        given = self.rules.show(*self._handed_out(), **self._further("show"))
+        shown = _all_given("show", given, self.num_envs)
         if BELIEF in shown:
             raise InputError(f"show gave {BELIEF!r}, which is added here: call it something else")
         return {**shown, BELIEF: self.playing[BELIEF]}
+
+    def _further(self, rule: str) -> dict[str, Any]:
+        """What a rule asks for beyond what it must take."""
+        there = {"snapshot": self.snapshot, "rng": self._generator}
+        return {name: there[name] for name in self._asked[rule]}
 
     def _handed_out(self) -> tuple[Tensor, State]:
         """Scenes and state for a rule: copies, which it may change."""
