@@ -1,5 +1,6 @@
 """`clairvoy paint` as a user types it."""
 
+import re
 import subprocess
 import sys
 
@@ -60,6 +61,15 @@ def test_ground_and_palette(photo, tmp_path):
     assert all(green == 0 for _, green, _ in shown)
 
 
+def test_pens_get_layers_in_millimetres(photo, tmp_path):
+    out = tmp_path / "plot.svg"
+    assert paint(photo, "-o", out, "--pens", "black,#fc0", "--hatch", "--sheet", "a5") == 0
+    text = out.read_text()
+    assert 'width="210mm" height="148mm"' in text
+    assert set(re.findall('stroke="(#[0-9a-f]+)"', text)) <= {"#000000", "#ffcc00"}
+    assert "fill-opacity" not in text
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
@@ -71,6 +81,10 @@ def test_ground_and_palette(photo, tmp_path):
         (["-o", "x.svg", "--opacity", "0"], "opacity is 0"),
         (["-o", "x.png", "--size", "99999"], "--size is 99999"),
         (["-o", "x.png", "--png", "x.png"], "two results would be written to one file"),
+        (["-o", "x.svg", "--hatch"], "are for pens; name them"),
+        (["-o", "x.png", "--pens", "red"], "a plotter draws lines"),
+        (["-o", "x.svg", "--pens", "red", "--sheet", "a9"], "'a9' is no sheet"),
+        (["-o", "x.svg", "--pens", "red", "--colours", "3"], "--pens are the colours that there are"),
         (["-o", "photo.png"], "is the photograph to read"),
         (["-o", "there.svg"], "there.svg exists; --overwrite replaces it"),
     ],

@@ -174,14 +174,22 @@ class Search:
         self.tried += len(shapes)
         return residual.score(family.outline(shapes, _POINTS) * self.scale)
 
-    def sweep(self) -> Iterator[int]:
+    def sweep(self, begin: int = 0, end: int | None = None) -> Iterator[int]:
         """Improve each stroke once, from the bottom to the top, the others being as they are; yields their numbers.
 
-        Between two steps the painting and the canvas are whole, so one may stop at any.
+        Between two steps the painting and the canvas are whole, so one may stop at any; new strokes end a sweep.
+
+        Parameters
+        ----------
+        begin, end
+            Strokes from the first to before the second only; None is all.
         """
         throughs, overs = self._seen_through()
         under = np.broadcast_to(self._ground, self.canvas.shape).astype(np.float64)
-        for number, stroke in enumerate(self.painting.strokes):
+        for number, stroke in enumerate(self.painting.strokes[:end]):
+            if number < begin:
+                under = _blended(under, self._covers[number], stroke.colour)
+                continue
             through, over = throughs[number], overs[number]
             stroke = self.redone(number, under, through, over)
             self.painting.strokes[number] = stroke

@@ -19,6 +19,7 @@ from clairvoy.errors import FileError, SettingsError
 from clairvoy.imaging.files import read
 from clairvoy.painting.painting import Painting
 from clairvoy.painting.palette import colour_of, colours_of, fitted_palette
+from clairvoy.painting.plotter import PlotterSettings, layers_of, plotted, sheet_of
 from clairvoy.painting.search import Search, SearchSettings
 from clairvoy.painting.shapes import FAMILIES, families_of
 from clairvoy.painting.target import target_of
@@ -30,11 +31,14 @@ EFFORTS = {
 }
 """How hard is looked, by name."""
 _MOST_PNG = 16_384
+_TRIES = 4
+"""Searches without a result that end a painting early."""
 _EPILOG = """\
 examples:
   clairvoy paint photo.jpg -o painting.svg
   clairvoy paint photo.jpg --strokes 300 --shape ellipses -o big.png --size 4000 --film how.gif
   clairvoy paint photo.jpg --shape brush,lines --palette "#222,#d33,#fc6" --ground white -o poster.svg
+  clairvoy paint photo.jpg --pens black,#d33,#06c --hatch --sheet a3 -o plot.svg
   clairvoy paint logo.png --ground transparent -o logo.svg --page logo.html
 """
 
@@ -84,6 +88,33 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="of all randomness: the same again gives the same file (default: 0)",
     )
 
+    add = parser.add_argument_group("for a pen plotter").add_argument
+    add(
+        "--pens",
+        metavar="COLOURS",
+        help="pens, joined by commas, such as black,#d33,#06c: OUT.svg gets a layer for each, in millimetres",
+    )
+    add(
+        "--hatch",
+        action="store_true",
+        help="hatch the strokes, as dense as they are opaque; else their outlines",
+    )
+    add("--pen-width", type=float, default=0.5, metavar="MM", help="(default: %(default)s)")
+    add(
+        "--sheet",
+        default="a4",
+        metavar="SIZE",
+        help="a5, a4, a3, letter or millimetres, 200x300 (default: a4)",
+    )
+    add("--margin", type=float, default=15.0, metavar="MM", help="on each side (default: %(default)s)")
+    add(
+        "--refill",
+        type=float,
+        default=0.0,
+        metavar="METRES",
+        help="divide a layer after so many metres of line",
+    )
+
     add = parser.add_argument_group("what is written").add_argument
     add("-o", "--output", type=Path, required=True, metavar="OUT", help="the painting, .svg or .png")
     add("--png", type=Path, metavar="FILE.png", help="a PNG as well")
@@ -108,6 +139,7 @@ def run(args: argparse.Namespace) -> int:
         raise SettingsError(f"--detail is {args.detail}; give 16 to 512 pixels")
     if args.seed < 0:
         raise SettingsError(f"--seed is {args.seed}; give 0 or more")
+    plotter = _plotter(args)
     picture = read(sys.stdin.buffer.read() if args.input == "-" else args.input)
     longer = args.size or max(picture.pixels.shape[:2])
     if longer > _MOST_PNG and any(path.suffix.lower() == ".png" for path in outputs):
@@ -120,7 +152,15 @@ def run(args: argparse.Namespace) -> int:
     finally:
         progress.close()
     for path in outputs:
-        write_bytes(path, encoded(search.painting, path, longer))
+        if plotter is not None and path == args.output:
+            write_bytes(path, plotted(search.painting, plotter).encode())
+        else:
+            write_bytes(path, encoded(search.painting, path, longer))
+    if plotter is not None:
+        for layer in layers_of(search.painting, plotter):
+            progress.say(
+                f"{layer.name}: {layer.drawn / 1000:.1f} m drawn, {layer.travelled / 1000:.1f} m with the pen up"
+            )
     names = ", ".join(map(str, outputs))
     psnr = -10.0 * log10(search.error) if search.error > 0 else inf
     progress.say(f"{names}: {len(search.painting.strokes)} strokes, {psnr:.2f} dB at {search.scale} pixels")
@@ -146,6 +186,19 @@ def _outputs(args: argparse.Namespace) -> list[Path]:
     return paths
 
 
+def _plotter(args: argparse.Namespace) -> PlotterSettings | None:
+    """What is asked for of a pen plotter; None where no pens are named."""
+    if args.pens is None:
+        if args.hatch or args.refill:
+            raise SettingsError("--hatch and --refill are for pens; name them, such as --pens black,#d33")
+        return None
+    if args.palette is not None or args.colours is not None:
+        raise SettingsError("--pens are the colours that there are; leave --palette and --colours out")
+    if args.output.suffix.lower() != ".svg":
+        raise SettingsError(f"-o {args.output}: a plotter draws lines; name a file that ends with .svg")
+    return PlotterSettings(sheet_of(args.sheet), args.margin, args.pen_width, args.hatch, args.refill)
+
+
 def _detail(args: argparse.Namespace) -> int:
     """Pixels along the longer side of what is looked at: more strokes are smaller ones, and need more of them."""
     return int(args.detail or np.clip(round(6.4 * args.strokes**0.5), 48, 256))
@@ -154,11 +207,12 @@ def _detail(args: argparse.Namespace) -> int:
 def _search(args: argparse.Namespace, picture: object) -> Search:
     target = target_of(picture, _detail(args))
     settings = replace(EFFORTS[args.effort], opacity=args.opacity)
-    palette = colours_of(args.palette) if args.palette is not None else None
+    named = args.palette or args.pens
+    palette = colours_of(named) if named is not None else None
     if args.colours is not None:
         palette = fitted_palette(target, args.colours, args.seed)
     ground: np.ndarray | None
-    if args.ground == "transparent":
+    if args.ground == "transparent" or args.pens is not None:
         ground = None
     elif args.ground != "auto":
         ground = colour_of(args.ground)
@@ -176,8 +230,8 @@ def _paint(search: Search, strokes: int, progress: Progress, preview: Preview | 
     """Find the strokes, then improve them."""
     for number in range(strokes):
         progress.start(f"stroke {number + 1}")
-        if search.add() is None:
-            break  # no shape makes it better any more
+        if not any(search.add() for _ in range(_TRIES)):
+            break  # no shape that is found makes it better any more
         progress.finish()
         if preview is not None:
             preview.show(search.canvas)
