@@ -129,7 +129,7 @@ def test_weights_taken_back_are_of_one_piece_though_scales_settled_since(setting
     for network in learner.networks:
         torch.testing.assert_close(learner._values(network, seen), values)
     # The target mixes weights and units alike: learning on from here, all still count in the same ones.
-    learner._move_target()
+    learner._target_follows.move()
     for network in learner.networks:
         assert torch.equal(network.encoder.unit, learner.network.encoder.unit)
         torch.testing.assert_close(learner._values(network, seen), values)

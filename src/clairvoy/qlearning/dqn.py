@@ -10,10 +10,10 @@ from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from clairvoy.errors import InputError, SettingsError, above, at_least, between
 from clairvoy.qlearning.agent import Agent
+from clairvoy.qlearning.following import Following
 from clairvoy.qlearning.n_step import n_step_return
 from clairvoy.qlearning.transitions import GENERATED, Observation, Transitions
 
@@ -126,19 +126,15 @@ class DQN(Agent):
         self.settings = settings or DQNSettings()
         self.target = copy.deepcopy(self.network).requires_grad_(False)
         self.parameters = [p for p in self.network.parameters() if p.requires_grad]
-        self.average: AveragedModel | None = None
+        self._target_follows = Following(self.target, self.network, self.settings.polyak)
+        self.averaged: nn.Module | None = None
+        """The network with averaged weights, if there is one."""
         if self.settings.average < 1:
-            move = get_ema_multi_avg_fn(1 - self.settings.average)
-            self.average = AveragedModel(self.network, multi_avg_fn=move).requires_grad_(False)
-            self.average.n_averaged.fill_(1)  # the weights that it begins with count as the first
+            self.averaged = copy.deepcopy(self.network).requires_grad_(False)
+            self._average_follows = Following(self.averaged, self.network, self.settings.average)
         self.optimizer = torch.optim.Adam(self.parameters, lr=self.settings.learning_rate, fused=True)
         self.updates = 0
         self.td_error = torch.zeros(0, device=self.device)
-
-    @property
-    def averaged(self) -> nn.Module | None:
-        """The network with averaged weights, if there is one."""
-        return None if self.average is None else self.average.module
 
     @property
     def acting(self) -> nn.Module:
@@ -190,16 +186,17 @@ class DQN(Agent):
             raise InputError(
                 "the loss is not finite: check rewards and observations for NaN, or lower learning_rate"
             )
-        self.optimizer.zero_grad()
+        for parameter in self.parameters:
+            parameter.grad = None
         # The loss is a closed form of the Q-values, and so is its gradient: only the network is left to autograd.
         q.backward(gradient)
         grad_norm = clip_gradients(self.parameters, self.settings.max_grad_norm)
         self.optimizer.step()
         self.updates += 1
         if self.updates % self.settings.target_period == 0:
-            self._move_target()
-        if self.average is not None:
-            self.average.update_parameters(self.network)
+            self._target_follows.move()
+        if self.averaged is not None:
+            self._average_follows.move()
         return {"loss": measured[0], "td_error": measured[1], "q": measured[2], "grad_norm": grad_norm}
 
     def loss_and_gradient(self, q: Tensor, action: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
@@ -255,15 +252,6 @@ class DQN(Agent):
             self.averaged.load_state_dict(state["averaged"])
         self.optimizer.load_state_dict(copy.deepcopy(state["optimizer"]))
         self.updates = int(state["updates"])
-
-    @torch.no_grad()
-    def _move_target(self) -> None:
-        online, target = self.network.state_dict(), self.target.state_dict()
-        for name, value in target.items():
-            if value.is_floating_point():
-                value.lerp_(online[name], self.settings.polyak)
-            else:
-                value.copy_(online[name])
 
 
 class Replay(Protocol):
