@@ -87,6 +87,11 @@ class Agent:
         """Q-values ``(N, A)`` of the network, without gradient."""
         return self._values(self.network, observation)
 
+    @torch.no_grad()
+    def acting_values(self, observation: Observation) -> Tensor:
+        """Q-values ``(N, A)`` of what acts greedily, without gradient."""
+        return self._values(self.acting, observation)
+
     def act(
         self,
         observation: Observation,
@@ -99,7 +104,7 @@ class Agent:
 
     def act_greedily(self, observation: Observation, mask: Tensor | None = None) -> Tensor:
         """Actions ``(N,)`` for evaluation: no exploration, no randomness."""
-        return greedy(self._values(self.acting, observation), mask)
+        return greedy(self.acting_values(observation), mask)
 
     def predict(self, observation: Any, mask: Any = None) -> int:
         """The greedy action for one observation.
