@@ -98,6 +98,19 @@ def test_the_share_is_exact_in_every_batch(share, size, batches, count):
         assert batch.weight is not None
 
 
+@pytest.mark.parametrize(("trust", "made"), [(1.0, 10), (0.25, 2), (0.0, 0)])
+def test_what_is_trusted_less_takes_less_of_a_batch(trust, made):
+    both = mixed(0.5)
+    live(both, 30)
+    both.generated.add(dreams(50))
+    both.trust = trust
+    drawn = both.sample(20, batches=3)
+    assert (drawn.provenance == GENERATED).view(3, 20).sum(dim=1).tolist() == [made] * 3
+    again = mixed(0.5)
+    again.load_state_dict(both.state_dict())
+    assert again.trust == trust
+
+
 def test_priorities_reach_the_history_they_belong_to():
     both = mixed()
     live(both, 2)  # 0 to 3

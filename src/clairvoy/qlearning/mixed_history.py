@@ -39,6 +39,11 @@ class MixedHistory:
         Of single steps; the oldest give way, so that none are much older than the model of today.
     share
         Of generated transitions in a batch, in [0, 1).
+
+    Attributes
+    ----------
+    trust
+        In [0, 1]; the share is that much smaller.
     """
 
     def __init__(
@@ -49,7 +54,7 @@ class MixedHistory:
         if steps.settings.n_step != 1 or held_out.settings.n_step != 1:
             raise SettingsError("n_step of steps and held_out must be 1: the model predicts single steps")
         self.real, self.steps, self.held_out = real, steps, held_out
-        self.generated, self.share = generated, share
+        self.generated, self.share, self.trust = generated, share, 1.0
         settings = replace(steps.settings, capacity=min(ENDS, steps.settings.capacity))
         self.ends = History(settings, steps.num_envs, steps.num_actions, torch.Generator())
         """The steps among `steps` that ended an episode: seldom, and decisive."""
@@ -81,7 +86,7 @@ class MixedHistory:
     ) -> Transitions:
         """Batches with a share of generated transitions; ``index`` of those is negative, counted from -1."""
         # One real transition at least: of a batch that is all made up nothing true can be learnt.
-        made = min(round(batch_size * self.share), batch_size - 1) if len(self.generated) else 0
+        made = min(round(batch_size * self.share * self.trust), batch_size - 1) if len(self.generated) else 0
         real = self.real.sample(batch_size - made, importance_exponent, batches)
         if not made:
             return real
@@ -119,6 +124,7 @@ class MixedHistory:
             "generated": self.generated.state_dict(),
             "ends": self.ends.state_dict(),
             "counts": [self.appended, self.stepped, self.ended],
+            "trust": self.trust,
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
@@ -126,3 +132,4 @@ class MixedHistory:
         for name in ("real", "steps", "held_out", "generated", "ends"):
             getattr(self, name).load_state_dict(state[name])
         self.appended, self.stepped, self.ended = (int(count) for count in state["counts"])
+        self.trust = float(state["trust"])

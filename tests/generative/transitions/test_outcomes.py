@@ -206,3 +206,18 @@ def test_of_a_picture_in_colours_all_channels_are_predicted_and_of_stacked_frame
         torch.testing.assert_close(paid, reward)
         assert not bool(over.any())
         assert float(outcomes.gap(seen, *[outcomes.encode(seen, after, reward, ended)] * 2).max()) == 0
+
+
+def test_distance_is_told_in_units_of_the_noise_and_reaches_the_outcome_alone():
+    state = torch.tensor([[0.0, 0.0], [1.0, 2.0]])
+    outcomes = Outcomes(state, 2 * state, torch.tensor([1.0, -1.0]))
+    with torch.no_grad():
+        outcomes.kind.log_scale.copy_(torch.tensor([1.0, 0.5, 0.25]).log())
+    outcome = torch.tensor([[1.0, 1.0, 1.0, 1.0]], requires_grad=True)
+    expected = torch.tensor([[0.5, 1.25, -9.0, 0.75]], requires_grad=True)
+    told = outcomes.distance(outcome, expected)
+    torch.testing.assert_close(told, torch.tensor([[0.5, -0.5, 5.0, 0.25]]))
+    told.sum().backward()
+    assert outcome.grad.tolist() == [[1, 2, 0, 1]]  # beyond five units nothing is told apart
+    assert expected.grad is None
+    assert outcomes.kind.log_scale.grad is None

@@ -120,7 +120,7 @@ def test_spread_and_doubt_are_those_of_what_the_members_say():
 def test_ends_drawn_too_often_are_put_back_to_their_odds():
     """`end_shift` is taken off the log odds of an end, and off nothing else (King and Zeng 2001, eq. 7)."""
     world = turning(4000)
-    learning = learner(world)
+    learning = learner(world, candidates=1)
     train(learning, world, 5)
     state, action, _ = encoded(learning, world)
     start = learning.noise.get_state()
@@ -201,11 +201,63 @@ def test_the_objection_pulls_the_member_judged_and_no_other(updates, judged):
     assert float(ratio) == pytest.approx(0.25, rel=0.02)
 
 
-def test_it_is_judged_in_turns_and_not_at_every_update():
+def test_it_objects_in_turns_and_learns_at_every_update():
     world = turning(64)
     learning = learner(world, judge_every=3)
-    told = ["discriminator" in train(learning, world, 1, seed=step) for step in range(7)]
-    assert told == [True, False, False, True, False, False, True]
+    told = [train(learning, world, 1, seed=step) for step in range(7)]
+    assert ["adversarial" in terms for terms in told] == [True, False, False, True, False, False, True]
+    assert all("discriminator_accuracy" in terms for terms in told)
+
+
+def test_the_discriminator_sees_noise_that_the_world_does_not_have():
+    """A twentieth of what a step changes, told by how far it is from what the generators expect."""
+    world, unseen = turning(500), turning(400, seed=5)
+    learning = learner(
+        world, members=1, candidates=1, learning_rate=1e-9, noise_learning_rate=1e-9, adversarial=0
+    )
+    state, action, outcome = encoded(learning, world)
+    with torch.no_grad():
+        learning.outcomes.kind.log_scale.fill_(-3)
+    # A generator that is right, but for its noise.
+    truth = {
+        tuple(row.tolist()): line
+        for row, line in zip(torch.cat([state, action[:, None]], 1), outcome, strict=True)
+    }
+    learning.members[0].predict = lambda state, action, noise: exact(state, action)
+    learning.members[0].expect = lambda state, action: exact(state, action, chances=True)
+    there, did, came = encoded(learning, unseen)
+    truth |= {
+        tuple(row.tolist()): line for row, line in zip(torch.cat([there, did[:, None]], 1), came, strict=True)
+    }
+
+    def exact(state, action, chances=False):
+        rows = torch.stack([truth[tuple(row.tolist())] for row in torch.cat([state, action[:, None]], 1)])
+        bits = rows[:, 3:] if chances else (rows[:, 3:] - 0.5) * 60
+        return torch.cat([rows[:, :3], bits], dim=1)
+
+    train(learning, world, 150)
+    real, made = learning.judge(there, did, came), learning.make(there, did).logit
+    assert torch.cat([real > 0, made < 0]).float().mean() > 0.9
+
+
+def test_of_the_candidates_the_discriminator_takes_those_in_proportion_to_its_ratio():
+    """A generator that is fair where the world is not, and a discriminator that knows by how much."""
+    world = coin(4000)
+    learning = learner(world, members=1, candidates=32)
+    state, action, _ = encoded(learning, world)
+    fair = torch.zeros(4000, learning.outcomes.kind.width)
+    learning.members[0].predict = lambda state, action, noise: fair
+    up, ended = (lambda outcome: outcome[:, 0] > 0), (lambda outcome: outcome[:, -1] > 0.5)
+    odds = torch.tensor(0.8 / 0.2).log()
+    learning._judge = lambda state, action, outcome, expected: (
+        torch.where(up(outcome), odds, 0.0) + torch.where(ended(outcome), 9.0, 0.0)
+    )
+    made = learning.make(state, action).outcome
+    # Standard error of 4000 draws 0.008; what 32 candidates leave of the bias is as small. An end is no matter of choice.
+    assert float(up(made).float().mean()) == pytest.approx(0.8, abs=0.03)
+    assert float(ended(made).float().mean()) == pytest.approx(0.5, abs=0.03)
+    learning._judge = lambda state, action, outcome, expected: outcome.new_zeros(len(outcome))
+    assert float(up(learning.make(state, action).outcome).float().mean()) == pytest.approx(0.5, abs=0.03)
 
 
 def state_of(learning):
@@ -239,7 +291,7 @@ def test_what_is_not_finite_teaches_nothing():
     learning = learner(world)
     state, action, outcome = encoded(learning, world)
     before = [value.clone() for value in learning.members.parameters()]
-    learning.update_count = 1  # not judged
+    learning.update_count = 1  # nobody objects
     learning.update(torch.full_like(state, torch.nan), action, outcome)
     assert all(torch.equal(a, b) for a, b in zip(before, learning.members.parameters(), strict=True))
 
@@ -251,6 +303,7 @@ def test_bad_settings():
         "noise_learning_rate",
         "discriminator_learning_rate",
         "judge_every",
+        "candidates",
     ):
         with pytest.raises(SettingsError, match=f"{name} is 0; it must be (above 0|at least 1)"):
             TransitionLearnerSettings(**{name: 0})

@@ -104,12 +104,21 @@ def test_the_discriminator_sees_planes_where_they_are(kind):
     for part in (made.encoder.convolutions, made.encoder.join):
         part.register_forward_pre_hook(lambda module, given: told.append(given[0]))
     outcome = outcomes.encode(state, then, torch.tensor([1.0, -0.25]), torch.tensor([False, True]))
-    made(outcomes.encode_state(state), torch.tensor([1, 0]), outcome)
+    made(outcomes.encode_state(state), torch.tensor([1, 0]), outcome, 2 * outcome)
     looked, joined = told
     seen = outcomes.encode_state(then)[:, (-1 if kind == "frames" else 0) :]
-    assert torch.equal(looked, torch.cat([outcomes.encode_state(state), seen], dim=1))
-    # Action, reward and end join behind.
-    assert joined[:, -4:].tolist() == [[0, 1, 1, 0], [1, 0, -0.25, 1]]
+    assert torch.equal(looked, torch.cat([outcomes.encode_state(state), seen, 2 * seen], dim=1))
+    # Action, reward and end join behind, and how far these are from what was expected.
+    assert joined[:, -6:].tolist() == [[0, 1, 1, 0, 2, 0], [1, 0, -0.25, 1, -0.5, 2]]
+
+
+def test_what_is_expected_is_the_decoder_at_the_priors_mean():
+    made, state, action, _ = model(coin(12))
+    expected = made.expect(state, action)
+    context = made.net.context(state, torch.eye(2)[action])
+    said = made.net.decode(state, context, made.prior(context)[:, :3])
+    numbers = len(made.outcomes.kind.numbers)
+    torch.testing.assert_close(expected, torch.cat([said[:, :numbers], said[:, numbers:].sigmoid()], dim=1))
 
 
 def test_bad_settings():

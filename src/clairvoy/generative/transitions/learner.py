@@ -32,8 +32,8 @@ class TransitionLearnerSettings:
     """Of the generators."""
     noise_learning_rate: float = 1e-2
     """Of the noise that is drawn around predicted numbers: it has a longer way to go, from 1 to 0.02, than a weight."""
-    discriminator_learning_rate: float = 5e-4
-    """Of the discriminator."""
+    discriminator_learning_rate: float = 1e-3
+    """Of the discriminator, which learns at every update from samples drawn then."""
     gradient_clip: float = 10.0
     """Largest norm of the generators' gradient."""
     adversarial: float = 0.05
@@ -41,11 +41,14 @@ class TransitionLearnerSettings:
     r1: float = 0.1
     """Gradient penalty of the discriminator."""
     judge_every: int = 4
-    """The discriminator judges one member and learns at every n-th update, the members in turns."""
+    """The discriminator objects to one member, and is held smooth, at every n-th update, the members in turns."""
+    candidates: int = 4
+    """Outcomes drawn for each that is made; the discriminator chooses among those that end, or go on, as the first does. 1
+    leaves the generator alone."""
 
     def __post_init__(self) -> None:
         above(self, 0, "learning_rate", "noise_learning_rate", "discriminator_learning_rate", "gradient_clip")
-        at_least(self, 1, "members", "judge_every")
+        at_least(self, 1, "members", "judge_every", "candidates")
         at_least(self, 0, "adversarial", "r1")
 
 
@@ -53,7 +56,7 @@ class Made(NamedTuple):
     """Generated outcomes, encoded, and the signs by which to trust them."""
 
     outcome: Tensor
-    """(B, kind.width), each drawn from one member."""
+    """(B, kind.width), each drawn from one member, and chosen among such draws by the discriminator."""
     spread: Tensor
     """How far the members' predictions lie apart, (B,): the mean over an outcome's entries of their deviation."""
     doubt: Tensor
@@ -121,16 +124,18 @@ class TransitionLearner:
         each = torch.stack([member.loss(state, action, outcome, self.noise) for member in self._each])
         total = each.mean()
         terms = {"loss": total.detach()}
-        fake = None
-        if self.update_count % settings.judge_every == 0:
-            judged = self._each[self.update_count // settings.judge_every % len(self._each)]
-            fake = self.outcomes.draw(judged.predict(state, action, self.noise), self.noise)
-            if settings.adversarial:
-                with frozen(self.discriminator):
-                    objection = losses.adversarial_loss(self._judge(state, action, fake))
-                ratio = losses.gradient_correction(total, objection, judged.last_layer)
-                terms["adversarial"] = objection.detach()
-                total = total + settings.adversarial * ratio * objection
+        member = self._each[self.update_count // settings.judge_every % len(self._each)]
+        turn = self.update_count % settings.judge_every == 0
+        objects = turn and settings.adversarial > 0
+        with torch.set_grad_enabled(objects):
+            fake = self.outcomes.draw(member.predict(state, action, self.noise), self.noise)
+        expected = self._expected(state, action)
+        if objects:
+            with frozen(self.discriminator):
+                objection = losses.adversarial_loss(self._judge(state, action, fake, expected))
+            ratio = losses.gradient_correction(total, objection, member.last_layer)
+            terms["adversarial"] = objection.detach()
+            total = total + settings.adversarial * ratio * objection
         self.optimizer.zero_grad(set_to_none=True)
         total.backward()
         norm = nn.utils.clip_grad_norm_(self.parameters, settings.gradient_clip)
@@ -138,14 +143,18 @@ class TransitionLearner:
             self.optimizer.step()
             # Below its bound the noise would have no gradient, and never grow again.
             self.outcomes.kind.log_scale.data.clamp_(min=LEAST_LOG_SCALE)
-        if fake is not None:
-            terms |= discriminator_step(
-                self.discriminator_optimizer,
-                lambda following: self._judge(state, action, following),
-                outcome,
-                fake,
-                settings.r1,
-            ).terms
+
+        # The penalty counts for the updates that leave it out (Karras et al., StyleGAN2, CVPR 2020, section 3.1), and it is
+        # one on both things that are looked at: a distance grows fifty times faster than the outcome that it is one of.
+        def logits_of(seen: Tensor) -> Tensor:
+            logits: Tensor = self.discriminator(state, action, *seen.chunk(2, dim=1))
+            return logits
+
+        real, made = (
+            torch.cat([one, self.outcomes.distance(one, expected)], dim=1) for one in (outcome, fake.detach())
+        )
+        r1 = settings.r1 * settings.judge_every if turn else 0.0
+        terms |= discriminator_step(self.discriminator_optimizer, logits_of, real, made, r1).terms
         self.update_count += 1
         return {name: float(value) for name, value in terms.items()}, each.detach().mean(dim=0)
 
@@ -153,9 +162,11 @@ class TransitionLearner:
     def make(self, state: Tensor, action: Tensor, noise: torch.Generator | None = None) -> Made:
         """Draw what follows encoded states (B, ...) and actions (B,), each from a member chosen by chance.
 
-        `noise` decides what chance does; None takes the learner's own, and so changes what it learns next.
+        Of several such draws one is chosen with probability in proportion to the ratio of densities that the discriminator
+        tells: sampling and importance resampling (Rubin 1987), by which the world's own chances stay and the generator's
+        mistakes do not. `noise` decides what chance does; None takes the learner's own, and so changes what it learns next.
         """
-        noise = noise or self.noise
+        noise, candidates = noise or self.noise, self.settings.candidates
         outputs = torch.stack([member.predict(state, action, noise) for member in self._each])
         # The correction of a logistic model for the share of rare cases in its sample (King and Zeng, Logistic
         # Regression in Rare Events Data, 2001, eq. 7): what is sure stays sure, what is chance gets its true odds.
@@ -166,17 +177,33 @@ class TransitionLearner:
         spread = (means - means.mean(dim=0)).square().mean(dim=0).sqrt().mean(dim=1)
         chance = means[..., numbers:].mean(dim=0)
         doubt = (chance * (1 - chance)).mean(dim=1)
-        chosen = torch.randint(len(outputs), (len(state),), generator=noise).to(self.device)
-        outcome = self.outcomes.draw(outputs[chosen, torch.arange(len(state))], noise)
-        return Made(outcome, spread, doubt, self._judge(state, action, outcome))
+        count, rows = len(state), torch.arange(len(state)).repeat(candidates)
+        chosen = torch.randint(len(outputs), (candidates * count,), generator=noise).to(self.device)
+        drawn = self.outcomes.draw(outputs[chosen, rows], noise)
+        expected = self._expected(state, action)
+        logit = self._judge(state[rows], action[rows], drawn, expected[rows]).view(candidates, count)
+        if candidates == 1:
+            return Made(drawn, spread, doubt, logit[0])
+        # Whether it ends stays as it was drawn first: too few ends are seen to judge their odds, and a wrong one costs most.
+        ended = drawn.view(candidates, count, -1)[..., -1] > 0.5
+        logit = logit.nan_to_num(-1e4).masked_fill(ended != ended[0], -torch.inf)
+        # The largest of log weights with Gumbel noise is a draw in proportion to the weights.
+        uniform = torch.rand(logit.shape, generator=noise).to(self.device).clamp(1e-9, 1 - 1e-7)
+        best = (logit - torch.log(-torch.log(uniform))).argmax(dim=0)
+        each = torch.arange(count)
+        return Made(drawn.view(candidates, count, -1)[best, each], spread, doubt, logit[best, each])
 
     @torch.no_grad()
     def judge(self, state: Tensor, action: Tensor, outcome: Tensor) -> Tensor:
         """The discriminator's logit (B,) of encoded transitions."""
-        return self._judge(state, action, outcome)
+        return self._judge(state, action, outcome, self._expected(state, action))
 
-    def _judge(self, state: Tensor, action: Tensor, outcome: Tensor) -> Tensor:
-        logits: Tensor = self.discriminator(state, action, outcome)
+    @torch.no_grad()
+    def _expected(self, state: Tensor, action: Tensor) -> Tensor:
+        return torch.stack([member.expect(state, action) for member in self._each]).mean(dim=0)
+
+    def _judge(self, state: Tensor, action: Tensor, outcome: Tensor, expected: Tensor) -> Tensor:
+        logits: Tensor = self.discriminator(state, action, outcome, self.outcomes.distance(outcome, expected))
         return logits
 
     def state_dict(self) -> dict[str, Any]:

@@ -17,6 +17,9 @@ from clairvoy.generative.rows.data_kinds import DataKind
 
 Sight = Literal["numbers", "bits", "frames"]
 
+FARTHEST = 5.0
+"""Units of noise beyond which a distance is no longer told apart."""
+
 
 def sight_of(state: Tensor) -> Sight:
     """What states (B, ...) are: bool (C, H, W) bits, uint8 (C, H, W) frames, floating point numbers.
@@ -130,6 +133,16 @@ class Outcomes(nn.Module):
         """
         drawn = self.kind.draw(outputs, noise)
         return torch.cat([outputs[:, :-2], drawn[:, -2:]], dim=1) if self.sight == "frames" else drawn
+
+    def distance(self, outcome: Tensor, expected: Tensor) -> Tensor:
+        """How far encoded outcomes (B, kind.width) are from expected ones, in units of the noise that is drawn around these.
+
+        Numbers at most `FARTHEST` of these units either way, bits as they are. Gradients reach the outcome alone.
+        """
+        numbers = len(self.kind.numbers)
+        far = outcome - expected.detach()
+        scale = self.kind.log_scale.detach().exp()
+        return torch.cat([(far[:, :numbers] / scale).clamp(-FARTHEST, FARTHEST), far[:, numbers:]], dim=1)
 
     @torch.no_grad()
     def gap(self, state: Tensor, predicted: Tensor, true: Tensor) -> Tensor:

@@ -103,6 +103,14 @@ class TransitionVAE(nn.Module):
         )
         return outputs
 
+    def expect(self, state: Tensor, action: Tensor) -> Tensor:
+        """Means of numbers, chances of bits (B, kind.width) of what follows, for the z that is likeliest beforehand."""
+        context = self.net.context(state, self._hot(action))
+        prior = self._latent(self.prior(self.net.summary(context)))
+        outputs: Tensor = self.net.decode(state, context, prior.mean)
+        numbers = len(self.outcomes.kind.numbers)
+        return torch.cat([outputs[:, :numbers], torch.sigmoid(outputs[:, numbers:])], dim=1)
+
     def _hot(self, action: Tensor) -> Tensor:
         return F.one_hot(action, self.num_actions).float()
 
@@ -112,9 +120,10 @@ class TransitionVAE(nn.Module):
 
 
 class TransitionDiscriminator(nn.Module):
-    """Is a transition real? Sees state, action and outcome together, with layers of its own.
+    """Is a transition real? Sees it as it is, and how far it is from what the generators expect.
 
-    Where chance decides nothing, z is empty and the posterior has no reason to look: its features would tell nothing.
+    The log ratio that it learns is one of likelihoods, and a generator's likelihood is a function of that distance: it need
+    not be found in the raw numbers, where a world and a good model of it differ in the second digit.
     """
 
     def __init__(
@@ -122,60 +131,75 @@ class TransitionDiscriminator(nn.Module):
     ) -> None:
         super().__init__()
         self.num_actions, settings = num_actions, settings or TransitionVAESettings()
-        self.encoder = new_encoder(outcomes, num_actions, settings)
+        self.encoder = new_encoder(outcomes, num_actions, settings, parts=2)
         self.head = nn.Linear(settings.width, 1)
 
-    def forward(self, state: Tensor, action: Tensor, outcome: Tensor) -> Tensor:
-        """Logits (B,): the log ratio of the densities of real and generated transitions."""
+    def forward(self, state: Tensor, action: Tensor, outcome: Tensor, distance: Tensor) -> Tensor:
+        """Logits (B,): the log ratio of the densities of real and generated transitions.
+
+        `outcome` and `distance` (B, kind.width): what came, encoded, and how far that is from what was expected.
+        """
         hot = F.one_hot(action, self.num_actions).float()
-        logits: Tensor = self.head(self.encoder(state, hot, outcome))
+        logits: Tensor = self.head(self.encoder(state, hot, outcome, distance))
         return logits[:, 0]
 
 
-def new_encoder(outcomes: Outcomes, num_actions: int, settings: TransitionVAESettings) -> nn.Module:
-    """Layers from encoded state, action (one-hot) and encoded outcome to features (B, width)."""
+def new_encoder(
+    outcomes: Outcomes, num_actions: int, settings: TransitionVAESettings, parts: int = 1
+) -> nn.Module:
+    """Layers from encoded state, action (one-hot) and `parts` vectors in an outcome's order to features (B, width)."""
     encoder = _NumbersEncoder if outcomes.sight == "numbers" else _GridEncoder
-    return encoder(outcomes, num_actions, settings)
+    return encoder(outcomes, num_actions, settings, parts)
 
 
 class _NumbersEncoder(nn.Module):
     """Perceptrons on all of it."""
 
-    def __init__(self, outcomes: Outcomes, num_actions: int, settings: TransitionVAESettings) -> None:
+    def __init__(
+        self, outcomes: Outcomes, num_actions: int, settings: TransitionVAESettings, parts: int
+    ) -> None:
         super().__init__()
-        inputs, width = torch.Size(outcomes.shape).numel() + num_actions + outcomes.kind.width, settings.width
+        width = settings.width
+        inputs = torch.Size(outcomes.shape).numel() + num_actions + parts * outcomes.kind.width
         self.layers = nn.Sequential(nn.Linear(inputs, width), nn.SiLU(), nn.Linear(width, width), nn.SiLU())
 
-    def forward(self, state: Tensor, hot: Tensor, outcome: Tensor) -> Tensor:
-        features: Tensor = self.layers(torch.cat([state, hot, outcome], dim=1))
+    def forward(self, state: Tensor, hot: Tensor, *parts: Tensor) -> Tensor:
+        features: Tensor = self.layers(torch.cat([state, hot, *parts], dim=1))
         return features
 
 
 class _GridEncoder(nn.Module):
     """Convolutions on what was and what is seen; action, reward and end join behind them."""
 
-    def __init__(self, outcomes: Outcomes, num_actions: int, settings: TransitionVAESettings) -> None:
+    def __init__(
+        self, outcomes: Outcomes, num_actions: int, settings: TransitionVAESettings, parts: int
+    ) -> None:
         super().__init__()
         channels, height, across = outcomes.shape
         side = _patch_side(height, across)
         self.sight, self.predicted = outcomes.sight, outcomes.predicted
-        inputs = (channels + outcomes.predicted[0]) * side * side
+        inputs = (channels + parts * outcomes.predicted[0]) * side * side
         self.patches = nn.PixelUnshuffle(side)
         self.convolutions = nn.Sequential(
             nn.Conv2d(inputs, 16, 3, padding=1), nn.SiLU(), nn.Flatten(),
             nn.Linear(16 * (height // side) * (across // side), settings.width), nn.SiLU(),
         )  # fmt: skip
-        self.join = nn.Sequential(nn.Linear(settings.width + num_actions + 2, settings.width), nn.SiLU())
+        self.join = nn.Sequential(
+            nn.Linear(settings.width + num_actions + 2 * parts, settings.width), nn.SiLU()
+        )
 
-    def forward(self, state: Tensor, hot: Tensor, outcome: Tensor) -> Tensor:
-        # In an encoded outcome the numbers come before the bits.
-        if self.sight == "bits":
-            scalars, seen = outcome[:, [0, -1]], outcome[:, 1:-1]
-        else:
-            scalars, seen = outcome[:, -2:], outcome[:, :-2]
-        seen = seen.reshape(-1, *self.predicted)
-        features: Tensor = self.convolutions(torch.cat([self.patches(state), self.patches(seen)], dim=1))
-        features = self.join(torch.cat([features, hot, scalars], dim=1))
+    def forward(self, state: Tensor, hot: Tensor, *parts: Tensor) -> Tensor:
+        grids, scalars = [self.patches(state)], []
+        for part in parts:
+            # In an encoded outcome the numbers come before the bits.
+            if self.sight == "bits":
+                scalar, seen = part[:, [0, -1]], part[:, 1:-1]
+            else:
+                scalar, seen = part[:, -2:], part[:, :-2]
+            grids.append(self.patches(seen.reshape(-1, *self.predicted)))
+            scalars.append(scalar)
+        features: Tensor = self.convolutions(torch.cat(grids, dim=1))
+        features = self.join(torch.cat([features, hot, *scalars], dim=1))
         return features
 
 

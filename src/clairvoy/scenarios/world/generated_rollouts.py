@@ -10,12 +10,11 @@ import torch
 from torch import Tensor
 
 from clairvoy.errors import SettingsError
-from clairvoy.generative.adversary import accept
 from clairvoy.qlearning.transitions import GENERATED, Transitions, joined
 from clairvoy.scenarios.world.learnt_world import LearntWorld
 
 Gate = Literal["open", "judged", "shuffled"]
-"""What is admitted: all; what discriminator and tau believe; or as many, but any: the control of an ablation."""
+"""What is admitted: all; what tau is sure of; or as many, but any: the control of an ablation."""
 
 
 @dataclass(frozen=True)
@@ -81,10 +80,9 @@ def roll_out(
     states
         Real ones to begin in, (B, ...).
     settings
-        See `RolloutSettings`. With the gate "judged" a step is admitted by discriminator rejection sampling, if its tau
-        is at least `least_tau`.
+        See `RolloutSettings`. With the gate "judged" a step is admitted if its tau is at least `least_tau`.
     rng
-        Of the gate.
+        Of the shuffled gate.
     """
     steps: list[_Steps] = []
     running = torch.ones(len(states), dtype=torch.bool)
@@ -94,7 +92,7 @@ def roll_out(
         made = world.imagine(states, action)
         passed = running.clone()
         if settings.gate != "open":
-            passed &= accept(made.logit, rng) & (made.tau >= settings.least_tau)
+            passed &= made.tau >= settings.least_tau
         if settings.gate == "shuffled":
             among = running.nonzero()[:, 0]
             passed[among] = passed[among[torch.randperm(len(among), generator=rng)]]

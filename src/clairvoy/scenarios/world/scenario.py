@@ -1,7 +1,7 @@
 """`WorldScenario`: an environment whose transitions a generator learns, to give the agent more of them.
 
 Agent to generator: the steps that the agent did, drawn by how little the generator understood them. Generator to agent:
-short rollouts from real states, admitted by the discriminator and by tau, as a fixed share of every batch (Sutton's
+short rollouts from real states, chosen by the discriminator and admitted by tau, as a share of every batch (Sutton's
 Dyna, 1991, with rollouts as short as in Janner et al., *When to Trust Your Model*, NeurIPS 2019).
 """
 
@@ -172,6 +172,8 @@ class WorldScenario:
         made = roll_out(self.learnt_world(), self._explore, starts, rules, self.rng)
         if made.transitions is not None:
             self.history.generated.add(made.transitions)
+        # Of what is hardly ever admitted a batch must not be full all the same.
+        self.history.trust = made.metrics["generated/admitted"]
         return metrics | made.metrics
 
     def experience(self, step: Step, feedback: Feedback) -> None:
