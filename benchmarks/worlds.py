@@ -24,6 +24,7 @@ import argparse
 import json
 import sys
 import time
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -36,8 +37,9 @@ from clairvoy.environments.handed_in import as_environment
 from clairvoy.evaluation.aggregate import bootstrap
 from clairvoy.qlearning.online import OnlineSettings, train_online
 from clairvoy.qlearning.rollout import evaluate
+from clairvoy.scenarios.world.look_ahead import LookAhead, uncertainty
 from clairvoy.scenarios.world.presets import NUM_ENVS, preset
-from clairvoy.scenarios.world.scenario import WorldScenario
+from clairvoy.scenarios.world.scenario import WorldScenario, WorldSettings
 
 ARMS = {
     "real": Feedback(generated_scenes=False),
@@ -65,6 +67,10 @@ def main() -> int:
         metavar="STEPS",
         help="explore as in a run of so many steps: goes on with such a run",
     )
+    run.add_argument("--updates", type=int, help="of the agent after each step of all copies (the preset's)")
+    run.add_argument(
+        "--look-ahead", action="store_true", help="play the agent that was kept with look-ahead as well"
+    )
     report = commands.add_parser("report", help="table on stdout, figure to a file")
     report.add_argument("file", type=Path, nargs="+")
     report.add_argument("--env", required=True)
@@ -90,7 +96,10 @@ def _run(args: argparse.Namespace) -> int:
         for arm in args.arms:
             if (args.env, arm, seed, args.steps) in done:
                 continue
-            line = train(args.env, arm, seed, args.steps, args.every, args.until, args.schedule)
+            line = train(
+                args.env, arm, seed, args.steps, args.every, args.until, args.schedule,
+                updates=args.updates, ahead=args.look_ahead,
+            )  # fmt: skip
             with args.out.open("a") as file:
                 file.write(json.dumps(line) + "\n")
             print(
@@ -124,31 +133,65 @@ def train(
     every: int,
     until: float | None = None,
     schedule: int | None = None,
+    *,
+    kind: Callable[[Any, WorldSettings], WorldScenario] = WorldScenario,
+    after_round: Callable[[int, Any, Any], None] | None = None,
+    updates: int | None = None,
+    ahead: bool = False,
 ) -> dict[str, Any]:
-    """One run of one arm."""
-    environment = as_environment(env, NUM_ENVS)
+    """One run of one arm.
+
+    `kind` makes the scenario; `after_round` is told the steps so far, the environment and the one that evaluations are
+    in; `updates` of the agent, and a quarter as many of the generator, come after each step of all copies, instead of as
+    many as the preset says; `ahead` asks for the agent with look-ahead as well.
+    """
+    environment, judge = as_environment(env, NUM_ENVS), as_environment(env, EPISODES)
     world, rhythm = preset(environment, steps, seed, ARMS[arm])
     rhythm = replace(rhythm, exploration=rhythm.exploration * (schedule or steps) / steps)
-    scenario = WorldScenario(environment, replace(world, shuffled_gate=arm == "random"))
+    if updates is not None:
+        rhythm = replace(rhythm, agent_updates=updates)
+        world = replace(world, generator_updates=max(1, updates // 4))
+    scenario = kind(environment, replace(world, shuffled_gate=arm == "random"))
     training = _Timed(Cotraining(scenario, rhythm))
     last: dict[str, float] = {}
-    trained = train_online(
-        training,
-        as_environment(env, EPISODES),
-        OnlineSettings(evaluate_every=every, episodes=EPISODES, stop_at=until),
-        report=lambda steps, metrics: last.update(metrics),
-    )
-    played = evaluate(
-        as_environment(env, EPISODES),
-        scenario.agent.act_greedily,
-        FINAL_EPISODES,
-        torch.Generator().manual_seed(seed + FRESH),
-    )
+
+    def report(done: int, metrics: Mapping[str, float]) -> None:
+        last.update(metrics)
+        if after_round is not None:
+            after_round(done, environment, judge)
+
+    online = OnlineSettings(evaluate_every=every, episodes=EPISODES, stop_at=until)
+    trained = train_online(training, judge, online, report=report)
+
+    def play(policy: Any, episodes: int) -> float:
+        return evaluate(judge, policy, episodes, torch.Generator().manual_seed(seed + FRESH)).mean_return
+
+    played = play(scenario.agent.act_greedily, FINAL_EPISODES)
     told = ("tau/gap", "tau/off", "generated/admitted", "generator/discriminator_accuracy")
-    return {
+    looked = _look_ahead(scenario, play, seed) if ahead and scenario.learner is not None else {}
+    return looked | {
         "env": env, "arm": arm, "seed": seed, "steps": steps, "evaluations": trained.evaluations,
-        "return": played.mean_return, "best_at_step": trained.best.steps, "seconds": training.seconds,
+        "return": played, "best_at_step": trained.best.steps, "seconds": training.seconds,
         "metrics": {name: last[name] for name in told if name in last},
+    }  # fmt: skip
+
+
+def _look_ahead(scenario: WorldScenario, play: Callable[[Any, int], float], seed: int) -> dict[str, Any]:
+    """The agent that was kept, with and without look-ahead in the world learnt, on the same few episodes."""
+    doubt = uncertainty(scenario.agent, scenario.history.held_out.recent(1000))
+    policy = LookAhead(
+        scenario.agent, scenario.learnt_world(noise=torch.Generator().manual_seed(seed)), doubt
+    )
+    returns, seconds = [], []
+    for one in (policy, scenario.agent.act_greedily):
+        began = time.process_time()
+        returns.append(play(one, EPISODES))
+        seconds.append(time.process_time() - began)
+    return {
+        "ahead": {
+            "return": returns[0], "without": returns[1], "doubt": doubt, "seconds": seconds[0], "alone": seconds[1],
+            "looked": policy.looked / policy.decisions, "changed": policy.changed / policy.decisions,
+        }
     }  # fmt: skip
 
 
@@ -182,6 +225,7 @@ def _report(args: argparse.Namespace) -> int:
         cells += [f"{np.mean([line['seconds'] for line in mine]):.0f}"]
         print(_row(cells))
     _paired(lines, arms, args.goal, args.against)
+    _ahead(lines, arms)
     if args.figure:
         _figure(lines, arms, args)
     return 0
@@ -206,6 +250,20 @@ def _paired(lines: list[dict[str, Any]], arms: list[str], goal: float | None, ag
             ]
             told.append(f"steps to goal as a part of {against}'s {_interval(ratios, 2)}")
         print(f"\n{arm} - {against} over {len(pairs)} seeds: {'; '.join(told)}")
+
+
+def _ahead(lines: list[dict[str, Any]], arms: list[str]) -> None:
+    """The same agents with look-ahead, against themselves without."""
+    for arm in arms:
+        mine = [line for line in lines if line["arm"] == arm and "ahead" in line]
+        if mine:
+            told = {name: np.mean([line["ahead"][name] for line in mine]) for name in mine[0]["ahead"]}
+            gain = _interval([line["ahead"]["return"] - line["ahead"]["without"] for line in mine], 1)
+            print(
+                f"\n{arm} with look-ahead - without over {len(mine)} seeds, {EPISODES} episodes each: {gain}; it looks at "
+                f"{told['looked']:.0%} of the states and chooses another action at {told['changed']:.1%}; "
+                f"{told['seconds']:.1f} CPU s instead of {told['alone']:.1f}"
+            )
 
 
 def _figure(lines: list[dict[str, Any]], arms: list[str], args: argparse.Namespace) -> None:
