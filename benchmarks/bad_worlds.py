@@ -28,7 +28,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from worlds import _interval, _lines, _row, train
+from worlds import interval, read_lines, row_of, train
 
 from clairvoy.cotraining.loop import Cotraining, Feedback
 from clairvoy.environments.handed_in import as_environment
@@ -59,7 +59,7 @@ def main() -> int:
 
 
 def _run(args: argparse.Namespace) -> int:
-    done = {(line["world"], line["arm"], line["seed"], line["steps"]) for line in _lines([args.out])}
+    done = {(line["world"], line["arm"], line["seed"], line["steps"]) for line in read_lines([args.out])}
     for seed in args.seeds:
         for world in args.worlds:
             for arm in args.arms:
@@ -165,14 +165,14 @@ def _score(line: dict[str, Any]) -> float:
 
 
 def _report(file: Path) -> int:
-    lines = _lines([file])
+    lines = read_lines([file])
     score = {(line["world"], line["arm"], line["seed"]): _score(line) for line in lines}
     print(
-        _row(
+        row_of(
             ["world", "arm", "seeds", "mean of the last evaluations", "paired, less real", "admitted", "gap"]
         )
     )
-    print(_row(["---"] * 7))
+    print(row_of(["---"] * 7))
     for world in WORLDS:
         for arm in ARMS:
             mine = [line for line in lines if (line["world"], line["arm"]) == (world, arm)]
@@ -184,12 +184,12 @@ def _report(file: Path) -> int:
                 for line in mine
                 if (base, "real", line["seed"]) in score
             ]
-            cells = [world, arm, str(len(mine)), _interval([_score(line) for line in mine], 0)]
-            cells.append("" if arm == "real" or not pairs else _interval(pairs, 0))
+            cells = [world, arm, str(len(mine)), interval([_score(line) for line in mine], 0)]
+            cells.append("" if arm == "real" or not pairs else interval(pairs, 0))
             for name, digits in (("generated/admitted", 2), ("tau/gap", 2)):
                 told = [line["metrics"][name] for line in mine if name in line["metrics"]]
-                cells.append(_interval(told, digits) if told else "")
-            print(_row(cells))
+                cells.append(interval(told, digits) if told else "")
+            print(row_of(cells))
     return 0
 
 

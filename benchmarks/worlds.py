@@ -91,7 +91,7 @@ def main() -> int:
 
 
 def _run(args: argparse.Namespace) -> int:
-    done = {_key(line) for line in _lines([args.out])}
+    done = {_key(line) for line in read_lines([args.out])}
     for seed in args.seeds:
         for arm in args.arms:
             if (args.env, arm, seed, args.steps) in done:
@@ -199,7 +199,7 @@ def _look_ahead(scenario: WorldScenario, play: Callable[[Any, int], float], seed
 
 
 def _report(args: argparse.Namespace) -> int:
-    lines = [line for line in _lines(args.file) if line["env"] == args.env]
+    lines = [line for line in read_lines(args.file) if line["env"] == args.env]
     if not lines:
         print(f"no run of {args.env} in {', '.join(map(str, args.file))}", file=sys.stderr)
         return 2
@@ -208,7 +208,7 @@ def _report(args: argparse.Namespace) -> int:
     head = ["arm", "seeds", "steps"]
     head += [] if args.goal is None else [f"steps to {args.goal:g}", "reached"]
     head += [f"best evaluation within {within:,} steps", "best kept, 100 fresh episodes", "CPU s"]
-    print(_row(head), _row(["---"] * len(head)), sep="\n")
+    print(row_of(head), row_of(["---"] * len(head)), sep="\n")
     for arm in arms:
         mine = [line for line in lines if line["arm"] == arm]
         cells = [arm, str(len(mine)), f"{mine[0]['steps']:,}"]
@@ -216,14 +216,14 @@ def _report(args: argparse.Namespace) -> int:
             reached = [_first(line, args.goal) for line in mine]
             # A run that never got there counts with its whole budget: the mean is then a lower bound.
             steps = [first or line["steps"] for first, line in zip(reached, mine, strict=True)]
-            cells += [("≥ " if None in reached else "") + _interval(steps, 0)]
+            cells += [("≥ " if None in reached else "") + interval(steps, 0)]
             cells += [f"{sum(first is not None for first in reached)} of {len(mine)}"]
         best = [
             max(value for steps, value in line["evaluations"] if steps <= within + NUM_ENVS) for line in mine
         ]
-        cells += [_interval(best, 1), _interval([line["return"] for line in mine], 1)]
+        cells += [interval(best, 1), interval([line["return"] for line in mine], 1)]
         cells += [f"{np.mean([line['seconds'] for line in mine]):.0f}"]
-        print(_row(cells))
+        print(row_of(cells))
     _paired(lines, arms, args.goal, args.against)
     _ahead(lines, arms)
     if args.figure:
@@ -231,7 +231,7 @@ def _report(args: argparse.Namespace) -> int:
     return 0
 
 
-def _row(cells: list[str]) -> str:
+def row_of(cells: list[str]) -> str:
     return f"| {' | '.join(cells)} |"
 
 
@@ -242,13 +242,13 @@ def _paired(lines: list[dict[str, Any]], arms: list[str], goal: float | None, ag
         pairs = [(by[arm, s], by[against, s]) for a, s in by if a == arm and (against, s) in by]
         if arm == against or not pairs:
             continue
-        told = [f"return {_interval([one['return'] - two['return'] for one, two in pairs], 1)}"]
+        told = [f"return {interval([one['return'] - two['return'] for one, two in pairs], 1)}"]
         if goal is not None:
             ratios = [
                 (_first(one, goal) or one["steps"]) / (_first(two, goal) or two["steps"])
                 for one, two in pairs
             ]
-            told.append(f"steps to goal as a part of {against}'s {_interval(ratios, 2)}")
+            told.append(f"steps to goal as a part of {against}'s {interval(ratios, 2)}")
         print(f"\n{arm} - {against} over {len(pairs)} seeds: {'; '.join(told)}")
 
 
@@ -258,7 +258,7 @@ def _ahead(lines: list[dict[str, Any]], arms: list[str]) -> None:
         mine = [line for line in lines if line["arm"] == arm and "ahead" in line]
         if mine:
             told = {name: np.mean([line["ahead"][name] for line in mine]) for name in mine[0]["ahead"]}
-            gain = _interval([line["ahead"]["return"] - line["ahead"]["without"] for line in mine], 1)
+            gain = interval([line["ahead"]["return"] - line["ahead"]["without"] for line in mine], 1)
             print(
                 f"\n{arm} with look-ahead - without over {len(mine)} seeds, {EPISODES} episodes each: {gain}; it looks at "
                 f"{told['looked']:.0%} of the states and chooses another action at {told['changed']:.1%}; "
@@ -293,7 +293,7 @@ def _first(line: dict[str, Any], goal: float | None) -> int | None:
     return next((int(steps) for steps, value in line["evaluations"] if value >= goal), None)
 
 
-def _interval(values: list[float], digits: int) -> str:
+def interval(values: list[float], digits: int) -> str:
     """Mean and a 95 % bootstrap interval of it over seeds."""
     found = bootstrap(values, np.mean)
     return f"{found.value:,.{digits}f} [{found.low:,.{digits}f}, {found.high:,.{digits}f}]"
@@ -303,7 +303,7 @@ def _key(line: dict[str, Any]) -> tuple[Any, ...]:
     return line["env"], line["arm"], line["seed"], line["steps"]
 
 
-def _lines(files: list[Path]) -> list[dict[str, Any]]:
+def read_lines(files: list[Path]) -> list[dict[str, Any]]:
     return [json.loads(row) for file in files if file.exists() for row in file.read_text().splitlines()]
 
 

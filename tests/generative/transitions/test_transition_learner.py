@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from worlds import coin, dot, encoded, gaps, learner, train, turning
+from known_worlds import coin, dot, encoded, gaps, learner, train, turning
 
 from clairvoy.errors import SettingsError
 from clairvoy.generative.transitions.learner import TransitionLearnerSettings

@@ -4,8 +4,8 @@ import copy
 
 import pytest
 import torch
+from known_worlds import coin, dot, turning
 from torch.distributions import Bernoulli, Normal, kl_divergence
-from worlds import coin, dot, turning
 
 from clairvoy.errors import SettingsError
 from clairvoy.generative.transitions.outcomes import Outcomes
