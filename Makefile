@@ -8,9 +8,11 @@ export CLAIRVOY_PHOTO := $(if $(value PHOTO),$(value PHOTO),$(firstword $(sort $
 export CLAIRVOY_OUT := $(value OUT)
 
 BIN := .venv/bin
+# What restoring needs, and all that it takes to train and to test.
+BASE := .venv/.base
 INSTALLED := .venv/.installed
 API := clairvoy $(addprefix clairvoy.,storage imaging generative qlearning searching environments restoring \
-	cotraining evaluation drawing scenarios errors)
+	cotraining evaluation releasing drawing scenarios errors)
 
 .DEFAULT_GOAL := help
 .PHONY: help run test quick lint format bench weights docs clean
@@ -18,7 +20,7 @@ API := clairvoy $(addprefix clairvoy.,storage imaging generative qlearning searc
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-run: $(INSTALLED)  ## restore the hazy photograph in examples/ (another one: make run PHOTO=mine.jpg)
+run: $(BASE)  ## restore the hazy photograph in examples/ (another one: make run PHOTO=mine.jpg)
 	@test -n "$$CLAIRVOY_PHOTO" || { echo "no photograph in examples/hazy; name one: make run PHOTO=mine.jpg" >&2; exit 2; }
 	@name="$${CLAIRVOY_PHOTO##*/}"; beside="$$CLAIRVOY_OUT/$${name%.*}"; \
 	$(BIN)/clairvoy clear --overwrite -o "$$CLAIRVOY_OUT/" \
@@ -56,15 +58,22 @@ clean:  ## remove the environment and everything generated
 	rm -rf .venv out build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-# torch has a stamp of its own: it is 200 MB, and a change of pyproject.toml must not fetch it again. The pinned
-# version comes first, because on its own it resolves to the build for the CPU.
-.venv/.torch:
+.venv/.made:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "clairvoy needs Python 3.11 or newer; name one: make PYTHON=python3.11" >&2; exit 2; }
 	$(PYTHON) -m venv .venv
+	@touch $@
+
+$(BASE): pyproject.toml .venv/.made
+	$(BIN)/python -m pip install --quiet --editable .
+	@touch $@
+
+# torch has a stamp of its own: it is 200 MB, and a change of pyproject.toml must not fetch it again. The pinned
+# version comes first, because on its own it resolves to the build for the CPU.
+.venv/.torch: .venv/.made
 	$(BIN)/python -m pip install --quiet torch==2.13.0
 	@touch $@
 
 $(INSTALLED): pyproject.toml .venv/.torch
 	$(BIN)/python -m pip install --quiet --editable '.[test,lint,docs]'
-	@touch $@
+	@touch $(BASE) $@

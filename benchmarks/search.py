@@ -27,7 +27,7 @@ from clairvoy.evaluation.aggregate import bootstrap
 from clairvoy.imaging.files import find_photographs, read
 from clairvoy.imaging.formats.raster import to_eight_bits
 from clairvoy.qlearning.policy import greedy, look_ahead
-from clairvoy.restoring.parts import Parts, load_weights
+from clairvoy.releasing.parts import Parts, load_weights
 from clairvoy.scenarios.haze.scene_set import SceneSet
 from clairvoy.scenarios.haze.search import HazeSearch, HazeSearchSettings
 from clairvoy.scenarios.search_agent.baselines import (

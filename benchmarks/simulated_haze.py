@@ -24,7 +24,7 @@ from clairvoy.imaging.files import find_photographs
 from clairvoy.imaging.haze import HazeSettings, add_haze, draw_haze
 from clairvoy.imaging.synthesis.camera import store
 from clairvoy.imaging.synthesis.views import Photographs, ViewMaker
-from clairvoy.restoring.parts import load_weights
+from clairvoy.releasing.parts import load_weights
 
 BATCH = 16
 

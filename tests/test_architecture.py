@@ -24,6 +24,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("searching", "environments", "painting"),
     ("restoring", "cotraining"),
     ("evaluation",),
+    ("releasing",),
     ("drawing",),
     ("scenarios",),
     ("apps",),
@@ -136,6 +137,30 @@ def test_a_broken_training_import_cannot_break_clear():
     }
 
 
+IN_TORCH = (
+    "searching.network",
+    "imaging.haze",
+    "imaging.synthesis",
+    "evaluation.trust",
+    "evaluation.ablation",
+)
+
+
+@pytest.mark.parametrize(
+    "module",
+    [
+        m
+        for m in MODULES
+        if within(m, "restoring", "searching", "imaging", "evaluation", "apps.clear", "apps.search")
+    ],
+)
+def test_what_people_use_imports_no_torch(module):
+    """The way from each of these files leads to no torch; what trains stands beside them, in files of its own."""
+    if not within(module, *IN_TORCH):
+        found = {name for name in reached(module) if name.partition(".")[0] == "torch"}
+        assert not found, f"{module} reaches {sorted(found)}"
+
+
 def test_cotrain_gets_its_parts_handed_in():
     assert "clairvoy.cotraining.loop" in MODULES
     assert not {
@@ -143,7 +168,14 @@ def test_cotrain_gets_its_parts_handed_in():
     }
 
 
-HAZE_ONLY = ("generative.density", "generative.perceptual", "searching", "restoring.parts", "scenarios.haze")
+HAZE_ONLY = (
+    "generative.density",
+    "generative.perceptual",
+    "searching",
+    "restoring",
+    "releasing",
+    "scenarios.haze",
+)
 
 
 @pytest.mark.parametrize("module", ["apps.train.world", "scenarios.own.scenario"])

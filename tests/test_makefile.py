@@ -22,7 +22,7 @@ def run(tmp_path):
     program = tmp_path / ".venv/bin/clairvoy"
     program.write_text('#!/bin/sh\nprintf "%s\\n" "$@" > told\n')
     program.chmod(0o755)
-    for stamp in (".torch", ".installed"):
+    for stamp in (".made", ".base"):
         (tmp_path / ".venv" / stamp).touch()
     (tmp_path / "examples/hazy").mkdir(parents=True)
     (tmp_path / "examples/hazy/mist.jpg").touch()

@@ -8,16 +8,14 @@ import sys
 import numpy as np
 import pytest
 import tifffile
-import torch
 from PIL import Image
-from torch import nn
 
 from clairvoy.apps.cli import main
 from clairvoy.apps.search import command as search
 from clairvoy.imaging import scenes
 from clairvoy.imaging.files import Picture, read, write
-from clairvoy.restoring import parts as checkpoint
-from clairvoy.restoring.parts import Parts
+from clairvoy.restoring.engine import Engine
+from clairvoy.restoring.released import read_released
 from clairvoy.searching.glimpse import DOWN, RIGHT, STAY
 from clairvoy.storage.atomic import part_name
 
@@ -25,29 +23,24 @@ WAY = (RIGHT, STAY, DOWN, STAY, STAY)
 FILES = {"path.png", "haze.png", "report.json", "restored.png"}
 
 
-class Script(nn.Module):
+class Script:
     """Takes the same few actions in every search."""
 
     def __init__(self):
-        super().__init__()
         self.actions = list(WAY)
 
-    def forward(self, observation):
-        action = self.actions.pop(0) if self.actions else STAY
-        return nn.functional.one_hot(torch.tensor([action]), 5).float()
+    def __call__(self, observation):
+        return np.eye(5, dtype=np.float32)[[self.actions.pop(0) if self.actions else STAY]]
 
 
 @pytest.fixture(autouse=True)
-def weights(monkeypatch):
-    torch.manual_seed(0)
-    parts = Parts.new()
-    for module in parts.modules().values():
-        module.eval().requires_grad_(False)
+def weights(monkeypatch, untrained_weights):
+    def load(name, device):
+        engine = Engine(read_released(untrained_weights), "cpu")
+        engine.q_values = Script()
+        return engine
 
-    def load(name, **more):
-        return Parts(parts.generator, parts.discriminator, parts.calibration, Script())
-
-    monkeypatch.setattr(checkpoint, "load_weights", load)
+    monkeypatch.setattr(Engine, "load", load)
 
 
 @pytest.fixture

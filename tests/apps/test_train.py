@@ -16,7 +16,8 @@ from clairvoy.apps.cli import main
 from clairvoy.apps.train import haze as train
 from clairvoy.generative.density.backbone import Backbone
 from clairvoy.imaging.files import Picture, write
-from clairvoy.restoring.parts import Parts, load_weights, save_weights
+from clairvoy.releasing.parts import Parts, load_weights
+from clairvoy.releasing.save import save_weights
 
 SHORT = ["--updates", "2", "--batch", "4", "--device", "cpu", "--trial", "--quiet"]
 
@@ -36,7 +37,7 @@ def some_weights(tmp_path_factory):
     path = tmp_path_factory.mktemp("weights") / "some.safetensors"
     with torch.random.fork_rng():
         torch.manual_seed(77)
-        save_weights(path, Parts.new())
+        save_weights(path, Parts.new(), graphs=False)
     return path
 
 

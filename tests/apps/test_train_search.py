@@ -10,7 +10,7 @@ import torch
 from clairvoy.apps.cli import main
 from clairvoy.apps.train import search as command
 from clairvoy.qlearning.pqn import PQNSettings
-from clairvoy.restoring.parts import load_weights
+from clairvoy.releasing.parts import load_weights
 from clairvoy.scenarios.haze.synthetic_scenes import synthetic_scenes
 from clairvoy.scenarios.search_agent.training import GridSettings, SearchTrainingSettings
 

@@ -11,7 +11,7 @@ from clairvoy.errors import SettingsError
 from clairvoy.generative.density.learner import LearnerSettings
 from clairvoy.imaging.files import Picture, write
 from clairvoy.imaging.synthesis.views import Photographs, ViewMaker, ViewPool
-from clairvoy.restoring.parts import Parts
+from clairvoy.releasing.parts import Parts
 from clairvoy.scenarios.haze.scenario import HazeScenario, HazeScenarioSettings
 
 SETTINGS = CotrainSettings(agent_batch=4, warm_up=2, refresh_every=2)

@@ -5,11 +5,10 @@ import pytest
 import torch
 
 from clairvoy.errors import SettingsError
-from clairvoy.evaluation import expected_calibration_error, measure_trust
-from clairvoy.evaluation.trust import ABLATED, compare
+from clairvoy.evaluation.trust import ABLATED, compare, expected_calibration_error, measure_trust
 from clairvoy.generative.density.calibration import SIGNS, Calibration
 from clairvoy.imaging.files import Picture, write
-from clairvoy.restoring.parts import Parts
+from clairvoy.releasing.parts import Parts
 
 
 def test_calibration_error_in_closed_form():
@@ -54,9 +53,9 @@ def test_the_run_is_repeatable_and_complete(tmp_path):
     pixels = np.kron(rng.integers(0, 256, (20, 30, 3)), np.ones((8, 8, 1))).astype(np.uint8)
     write(tmp_path / "a.png", pixels, Picture(pixels))
     torch.manual_seed(0)
-    parts = Parts.new()
-    first = measure_trust(parts, [tmp_path / "a.png"], pictures=20, seed=3)
-    assert first == measure_trust(parts, [tmp_path / "a.png"], pictures=20, seed=3)
+    perceiver = Parts.new().perceiver
+    first = measure_trust(perceiver, [tmp_path / "a.png"], pictures=20, seed=3)
+    assert first == measure_trust(perceiver, [tmp_path / "a.png"], pictures=20, seed=3)
     assert first.predicted.n == 20
     assert set(first.ablations) == {"nothing", *ABLATED, " and ".join(ABLATED)}
     assert all(name in first.table() for name in ABLATED)

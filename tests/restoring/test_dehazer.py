@@ -8,10 +8,12 @@ import torch
 from PIL import Image
 
 from clairvoy.errors import InputError, SettingsError, WeightsError
-from clairvoy.generative.density.calibration import RESTORE_FROM
+from clairvoy.generative.density.recognition import RESTORE_FROM
 from clairvoy.imaging.files import Picture, encode, read
+from clairvoy.releasing.parts import Parts, load_weights
+from clairvoy.releasing.save import save_weights
 from clairvoy.restoring.dehazer import SURE_FROM, Dehazer, _mean_of_seen, clear, how_much
-from clairvoy.restoring.parts import Parts, load_weights, save_weights
+from clairvoy.restoring.engine import Engine
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +56,7 @@ def test_presets_share_weights_and_differ_in_looks(dehazer, photo, unlimited):
     expected = (photo / 255.0 - many.airlight) / many.transmission[..., None] + many.airlight
     np.testing.assert_allclose(many.image, expected.clip(0, 1) * 255, atol=0.51)
     with pytest.raises(SettingsError, match="fast, fine"):
-        Dehazer(dehazer.parts, "cpu", preset="finest")
+        Dehazer(dehazer.engine, preset="finest")
 
 
 def test_strips_do_not_show(dehazer, photo, monkeypatch):
@@ -119,7 +121,7 @@ def test_bad_settings(dehazer, photo):
 def test_weights_survive_a_file_and_wrong_ones_are_refused(tmp_path):
     torch.manual_seed(0)
     parts = Parts.new()
-    save_weights(tmp_path / "mine.safetensors", parts)
+    save_weights(tmp_path / "mine.safetensors", parts, graphs=False)
     again = load_weights(tmp_path / "mine.safetensors")
     for name, module in parts.modules().items():
         for key, value in module.state_dict().items():
@@ -162,9 +164,9 @@ def test_a_batch_is_its_pictures_one_by_one(photo):
 @pytest.mark.parametrize("force", [False, True])
 def test_what_is_taken_away_grows_with_what_the_agent_believes(dehazer, photo, monkeypatch, force):
     """A clear picture stays to the bit, an unsure one loses a part, a hazy one all: nothing jumps on the way."""
-    calibration, amounts = dehazer.parts.calibration, []
+    amounts = []
     for probability in np.linspace(0, 1, 21):
-        monkeypatch.setattr(type(calibration), "haze_probability", lambda *_, p=float(probability): p)
+        monkeypatch.setattr(Engine, "haze_probability", lambda *_, p=float(probability): p)
         result = dehazer(photo, strength=0.8, force=force)
         amounts.append(result.report.amount)
         assert result.report.haze == (probability >= RESTORE_FROM)
@@ -215,7 +217,7 @@ def test_colours_that_nobody_sees_decide_nothing(dehazer, photo, kind):
 
 
 def test_a_mean_is_over_what_is_seen():
-    plane, hidden = torch.tensor([[0.0, 1.0], [0.0, 0.5]]), np.zeros((40, 60), bool)
+    plane, hidden = np.array([[0.0, 1.0], [0.0, 0.5]], np.float32), np.zeros((40, 60), bool)
     assert _mean_of_seen(plane, None) == 0.375
     hidden[:, :30] = True
     assert _mean_of_seen(plane, hidden) == 0.75

@@ -10,9 +10,21 @@ from hypothesis import strategies as st
 
 from clairvoy.generative.density.vae import DensityVAE
 from clairvoy.restoring import full_resolution
-from clairvoy.restoring.full_resolution import Box, FullResolution, places
+from clairvoy.restoring.full_resolution import Box, FullResolution, Guide, places
 
 AIRLIGHT = torch.tensor([0.9, 0.85, 0.97]).view(1, 3, 1, 1)
+
+
+def of(generator, grid):
+    """The pass with a generator's guide, a grid (bins, h, w) and `AIRLIGHT`."""
+    first, second = generator.guide_layers()
+    guide = Guide(
+        first.weight[:, :, 0, 0].numpy(),
+        first.bias.numpy(),
+        second.weight[0, :, 0, 0].numpy(),
+        float(second.bias),
+    )
+    return FullResolution(grid.numpy(), guide, AIRLIGHT.flatten().numpy())
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +59,7 @@ def test_it_computes_what_the_generator_does(generator, height, width, rows, col
     clear = (
         ((picture - AIRLIGHT) * torch.exp(strength * od) + AIRLIGHT).clamp(0, 1)[0].permute(1, 2, 0).numpy()
     )
-    whole = FullResolution.of(generator, grid, AIRLIGHT)
+    whole = of(generator, grid)
     with pytest.MonkeyPatch.context() as patch:
         for _ in engines(patch):
             found = whole.restore(pixels, strength)
@@ -61,7 +73,7 @@ def test_it_computes_what_the_generator_does(generator, height, width, rows, col
 def test_parts_of_a_scene_are_what_they_are_in_the_whole(generator, monkeypatch):
     rng = np.random.default_rng(1)
     pixels = rng.integers(0, 256, (90, 70, 3), dtype=np.uint8)
-    whole = FullResolution.of(generator, torch.rand(8, 5, 7) * 3, AIRLIGHT)
+    whole = of(generator, torch.rand(8, 5, 7) * 3)
     mask = rng.random((90, 70)).astype(np.float32)
     for _ in engines(monkeypatch):
         expected = whole.restore(pixels, 0.8, mask=mask)
@@ -75,7 +87,7 @@ def test_parts_of_a_scene_are_what_they_are_in_the_whole(generator, monkeypatch)
 
 def test_a_mask_of_nothing_changes_nothing(generator, monkeypatch):
     pixels = np.random.default_rng(2).integers(0, 65536, (20, 30, 3), dtype=np.uint16)
-    whole = FullResolution.of(generator, torch.full((8, 2, 2), 3.0), AIRLIGHT)
+    whole = of(generator, torch.full((8, 2, 2), 3.0))
     for _ in engines(monkeypatch):
         np.testing.assert_array_equal(whole.restore(pixels, mask=np.zeros((20, 30), np.float32)), pixels)
         assert (whole.restore(pixels) != pixels).mean() > 0.5
@@ -84,7 +96,7 @@ def test_a_mask_of_nothing_changes_nothing(generator, monkeypatch):
 def test_threads_and_callers_do_not_disturb_one_another(generator, monkeypatch):
     monkeypatch.setattr(full_resolution, "PIXELS_AT_A_TIME", 3000)
     pixels = np.random.default_rng(0).integers(0, 256, (300, 200, 3), dtype=np.uint8)
-    whole = FullResolution.of(generator, torch.rand(8, 5, 7), AIRLIGHT)
+    whole = of(generator, torch.rand(8, 5, 7))
     for _ in engines(monkeypatch):
         expected = whole.restore(pixels)
         with ThreadPoolExecutor(4) as pool:
@@ -93,7 +105,7 @@ def test_threads_and_callers_do_not_disturb_one_another(generator, monkeypatch):
 
 
 def test_one_pixel_in_closed_form(generator, monkeypatch):
-    whole = FullResolution.of(generator, torch.full((8, 1, 1), 2.0), AIRLIGHT)
+    whole = of(generator, torch.full((8, 1, 1), 2.0))
     pixel = np.array([[[7, 99, 255]]], np.uint8)
     light = AIRLIGHT.numpy().reshape(3)
     for _ in engines(monkeypatch):

@@ -1,7 +1,5 @@
 """The agent at work, with agents whose answers are known."""
 
-from types import SimpleNamespace
-
 import torch
 from torch import nn
 
@@ -69,8 +67,7 @@ def test_windows_are_the_picture_in_pieces():
 
 def test_beliefs_are_means_over_windows():
     map_ = torch.arange(256.0).view(1, 1, 16, 16) / 1024
-    seen = SimpleNamespace(haze=map_, spread=map_, clear=map_)
-    pooled = pool_beliefs(SimpleNamespace(tau=lambda seen: seen.haze / 2), seen)
+    pooled = pool_beliefs(map_, map_, map_, map_ / 2)
     assert pooled.shape == (1, 4, GRID, GRID)
     first = map_[0, 0, :2, :2].mean()
     torch.testing.assert_close(pooled[0, :, 0, 0], torch.stack([first, 4 * first, first, first / 2]))

@@ -49,7 +49,9 @@ def random_scene(scenes, rows, cols, seed):
     """A memory after some looks, the first scenes with a thumbnail and the others without."""
     generator = torch.Generator().manual_seed(seed)
     preview = torch.rand(scenes, 4, rows, cols, generator=generator)
-    memory = Memory.empty(scenes, rows, cols, preview=preview, shown=torch.arange(scenes) < scenes // 2)
+    memory = Memory.empty(
+        scenes, rows, cols, preview=preview, shown=torch.arange(scenes) < scenes // 2, like=torch.empty(0)
+    )
     for _ in range(rows * cols // 2):
         place = torch.stack([torch.randint(n, (scenes,), generator=generator) for n in (rows, cols)], dim=1)
         glimpse.remember(memory, place, torch.rand(scenes, 4, generator=generator))
@@ -98,7 +100,7 @@ def test_observation_equals_a_loop_over_windows(rows, cols):
 
 
 def test_looking_changes_one_window_of_each_memory():
-    memory = Memory.empty(2, 3, 3)
+    memory = Memory.empty(2, 3, 3, like=torch.empty(0))
     position = torch.tensor([[0, 1], [2, 2]])
     belief = torch.tensor([[0.1, 0.2, 0.3, 0.4], [0.5, 0.6, 0.7, 0.8]])
     glimpse.remember(memory, position, belief)
@@ -111,7 +113,7 @@ def test_looking_changes_one_window_of_each_memory():
 
 def test_expected_haze_is_the_prior_corrected_by_looks_nearby():
     preview = torch.full((2, 4, 1, 6), 0.4)
-    memory = Memory.empty(2, 1, 6, preview=preview, shown=torch.tensor([True, False]))
+    memory = Memory.empty(2, 1, 6, preview=preview, shown=torch.tensor([True, False]), like=torch.empty(0))
     torch.testing.assert_close(memory.expected()[:, 0, 0], torch.tensor([0.4, glimpse.UNSEEN]))
     for column, haze in ((1, 0.9), (4, 0.2), (1, 0.1)):  # looking twice at a window teaches nothing new
         place = torch.tensor([[0, column]]).repeat(2, 1)
@@ -127,7 +129,7 @@ def test_expected_haze_is_the_prior_corrected_by_looks_nearby():
 
 
 def test_tau_of_actions_is_that_of_the_window_reached():
-    memory = Memory.empty(1, 3, 3)
+    memory = Memory.empty(1, 3, 3, like=torch.empty(0))
     tau = glimpse.BELIEF_CHANNELS.index("tau")
     for place, value in (((1, 1), 0.5), ((1, 2), 0.9), ((0, 1), 0.1)):
         belief = torch.zeros(1, 4)
@@ -140,7 +142,7 @@ def test_tau_of_actions_is_that_of_the_window_reached():
 
 
 def test_a_search_that_dithers_must_go_on_towards_the_nearest_unread_window():
-    memory = Memory.empty(1, 3, 5)
+    memory = Memory.empty(1, 3, 5, like=torch.empty(0))
     memory.visited[:] = True
     position = torch.tensor([[1, 1]])
     patient, late = torch.tensor([glimpse.PATIENCE - 1]), torch.tensor([glimpse.PATIENCE])

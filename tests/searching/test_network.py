@@ -18,7 +18,7 @@ def no_gradient():
 
 
 def memory_of(looks, recognised):
-    memory = glimpse.Memory.empty(1, SIDE, SIDE)
+    memory = glimpse.Memory.empty(1, SIDE, SIDE, like=torch.empty(0))
     for row, column, haze in looks:
         glimpse.remember(memory, torch.tensor([[row, column]]), torch.tensor([[haze, 0.1, 0.2, 0.3]]))
     for row, column in recognised:

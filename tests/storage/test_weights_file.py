@@ -3,6 +3,7 @@
 import json
 import os
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
@@ -36,6 +37,8 @@ def test_what_is_written_is_read(tmp_path):
     assert of_part(read, "b").keys() == {"same", "bits", "learnt", "none"}
     assert load_file(path).keys() == tensors.keys()  # anybody's reader of safetensors
     assert read_weights(path, KIND, REMEDY, header_only=True).tensors == {}
+    for name, array in read_weights(path, KIND, REMEDY, arrays=True).tensors.items():
+        np.testing.assert_array_equal(array, tensors[name].detach().numpy())
 
 
 def test_what_is_not_of_the_kind_is_refused_with_the_remedy(tmp_path):

@@ -215,7 +215,7 @@ class _Bench:
         from clairvoy.generative.losses import LossWeights
         from clairvoy.imaging.synthesis.views import ViewMaker, ViewPool
         from clairvoy.qlearning.dqn import DQNSettings
-        from clairvoy.restoring.parts import Parts
+        from clairvoy.releasing.parts import Parts
         from clairvoy.scenarios.haze.measure import measure, measure_sampler
         from clairvoy.scenarios.haze.scenario import HazeScenario, HazeScenarioSettings
         from clairvoy.scenarios.haze.search import HazeSearchSettings

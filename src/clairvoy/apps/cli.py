@@ -65,7 +65,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     except ModuleNotFoundError as error:
         if error.name is None or error.name.partition(".")[0] == "clairvoy":
             raise
-        message = f"{error.name} is not installed, which training needs: pip install 'clairvoy[train]'"
+        command = next((word for word in argv if not word.startswith("-")), "")
+        message = (
+            f"{error.name} is not installed, which `clairvoy {command}` needs: pip install 'clairvoy[train]'"
+        )
         details = traceback.format_exc()
     except KeyboardInterrupt:
         print("clairvoy: interrupted", file=sys.stderr)

@@ -14,6 +14,7 @@ from clairvoy.apps.outputs import to_json
 from clairvoy.apps.progress import Progress
 from clairvoy.errors import SettingsError
 from clairvoy.imaging.files import find_photographs
+from clairvoy.restoring.sessions import DEVICES
 
 T = TypeVar("T")
 Subparsers: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
@@ -109,7 +110,7 @@ def _add_shared(
     if device:
         parser.add_argument(
             "--device",
-            choices=["auto", "cpu", "cuda", "mps"],
+            choices=DEVICES,
             default="auto",
             help="what computes clairvoy (default: auto)",
         )
@@ -177,14 +178,14 @@ def _run_recognition(args: argparse.Namespace) -> int:
 
 
 def _run_tau(args: argparse.Namespace) -> int:
-    from clairvoy.evaluation import measure_trust
-    from clairvoy.evaluation.trust import BATCH
-    from clairvoy.restoring.parts import load_weights
+    # Haze is put on the photographs as it is for training, in torch.
+    from clairvoy.evaluation.trust import BATCH, measure_trust
+    from clairvoy.releasing.parts import load_weights
 
     photographs = list(chain.from_iterable(map(find_photographs, args.photographs)))
     with _shown(-(-args.pictures // BATCH)) as show:
         trust = measure_trust(
-            load_weights(args.weights), photographs,
+            load_weights(args.weights).perceiver, photographs,
             pictures=args.pictures, rooms=args.rooms, seed=args.seed, progress=show,
         )  # fmt: skip
     sys.stdout.write(to_json(trust.to_dict()).decode() if args.json else trust.table() + "\n")

@@ -10,7 +10,6 @@ from clairvoy.evaluation.recognition import Recognition, area_under_roc, read_la
 from clairvoy.evaluation.reliability import expected_calibration_error
 from clairvoy.evaluation.restorers import Restored, Restorer, standard_restorers, with_dehazer
 from clairvoy.evaluation.scores import Estimate, Evaluation, MethodScores, rank_correlation
-from clairvoy.evaluation.trust import Trust, measure_trust
 
 __all__ = [
     "Estimate",
@@ -20,12 +19,10 @@ __all__ = [
     "Recognition",
     "Restored",
     "Restorer",
-    "Trust",
     "area_under_roc",
     "evaluate",
     "expected_calibration_error",
     "match_pairs",
-    "measure_trust",
     "rank_correlation",
     "read_labels",
     "recognise",

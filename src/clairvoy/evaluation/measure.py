@@ -8,14 +8,13 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from clairvoy.errors import InputError, SettingsError
+from clairvoy.evaluation.lpips import lpips
 from clairvoy.evaluation.pairs import Pair
 from clairvoy.evaluation.restorers import Restored, Restorer
 from clairvoy.evaluation.scores import Evaluation, MethodScores
-from clairvoy.generative.perceptual import SqueezeFeatures
 from clairvoy.imaging.files import read
 from clairvoy.imaging.quality import niqe, psnr, ssim
 
@@ -64,7 +63,6 @@ def evaluate(
             "photographs; give at least one method and one picture"
         )
     scores = {name: MethodScores() for name in restorers}
-    features = SqueezeFeatures()
     total = len(pairs) + len(clear_photos)
     for done, pair in enumerate(pairs):
         if progress is not None:
@@ -72,7 +70,7 @@ def evaluate(
         hazy, clear = _aligned(pair)
         for name, restorer in restorers.items():
             restored = _run(name, restorer, hazy, scores[name])
-            _score(restored, clear, str(pair.clear), features, scores[name])
+            _score(restored, clear, str(pair.clear), scores[name])
     for done, path in enumerate(clear_photos, start=len(pairs)):
         if progress is not None:
             progress(done, total, path.name)
@@ -114,14 +112,7 @@ def _run(name: str, restorer: Restorer, rgb: Array, scores: MethodScores) -> Res
     return restored
 
 
-def _score(
-    restored: Restored, clear: Array, scene: str, features: SqueezeFeatures, scores: MethodScores
-) -> None:
-    def lpips(a: Array, b: Array) -> float:
-        batch = (torch.from_numpy(np.moveaxis(x, 2, 0).astype(np.float32))[None] for x in (a, b))
-        with torch.inference_mode():
-            return float(features.lpips(*batch))
-
+def _score(restored: Restored, clear: Array, scene: str, scores: MethodScores) -> None:
     scores.scenes.append(scene)
     scores.psnr_db.append(psnr(restored.image, clear))
     scores.ssim.append(_or_nan(ssim, restored.image, clear))

@@ -12,7 +12,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
@@ -23,12 +23,10 @@ from clairvoy.errors import SettingsError
 from clairvoy.evaluation.reliability import expected_calibration_error
 from clairvoy.evaluation.scores import rank_correlation
 from clairvoy.generative.density.calibration import GOOD_DB, SIGNS, Calibration, to_db
-from clairvoy.generative.density.perception import CELL
+from clairvoy.generative.density.perception import Perceiver
+from clairvoy.generative.density.picture_size import CELL
 from clairvoy.imaging.haze import HazeSettings
 from clairvoy.imaging.synthesis.views import Photographs, ViewMaker, ViewPool
-
-if TYPE_CHECKING:
-    from clairvoy.restoring.parts import Parts
 
 BATCH = 16
 ABLATED = ("spread", "discriminator", "residual")
@@ -84,7 +82,7 @@ class Trust:
 
 
 def measure_trust(
-    parts: Parts,
+    perceiver: Perceiver,
     photographs: Sequence[Path],
     *,
     pictures: int = 240,
@@ -97,7 +95,7 @@ def measure_trust(
 
     Parameters
     ----------
-    parts
+    perceiver
         Trained weights, on the CPU.
     photographs
         Clear ones, not among those that the weights were trained on.
@@ -127,7 +125,6 @@ def measure_trust(
     pool = ViewPool(ViewMaker(Photographs(photographs), seed=seed, rooms=rooms), BATCH)
     rng = torch.Generator().manual_seed(seed)
     settings = HazeSettings(clear=clear)
-    perceiver = parts.perceiver
     signs, errors, hazy = [], [], []
     for done in range(0, pictures, BATCH):
         if progress is not None:
@@ -139,7 +136,7 @@ def measure_trust(
         signs.append(seen.signs)
         errors.append(F.avg_pool2d((restored - drawn.clear).square().mean(dim=1, keepdim=True), CELL))
         hazy.append(drawn.optical_depth.mean(dim=(1, 2, 3)) > 0)
-    return compare(parts.calibration, torch.cat(signs), torch.cat(errors), torch.cat(hazy))
+    return compare(perceiver.calibration, torch.cat(signs), torch.cat(errors), torch.cat(hazy))
 
 
 def compare(calibration: Calibration, signs: Tensor, squared_error: Tensor, hazy: Tensor) -> Trust:

@@ -86,7 +86,7 @@ class SqueezeFeatures(nn.Module):
         self.register_buffer("mean", torch.tensor(_MEAN).view(1, 3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(_STD).view(1, 3, 1, 1), persistent=False)
         if pretrained:
-            self.load_state_dict(_shipped_weights())
+            self.load_state_dict({name: value.float() for name, value in stored_weights().items()})
         self.requires_grad_(False)
         self.eval()
 
@@ -192,7 +192,14 @@ def _unit(x: Tensor) -> Tensor:
     return x / (torch.linalg.vector_norm(x, dim=1, keepdim=True) + 1e-10)
 
 
-def _shipped_weights() -> dict[str, Tensor]:
+def stored_weights() -> dict[str, Tensor]:
+    """The shipped weights as they are kept, without the graph that the runtime has beside them.
+
+    Raises
+    ------
+    WeightsError
+        See `SqueezeFeatures`.
+    """
     file = files("clairvoy.weights") / WEIGHTS_NAME
     try:
         stored = load(file.read_bytes())
@@ -200,4 +207,4 @@ def _shipped_weights() -> dict[str, Tensor]:
         raise WeightsError(
             f"{file}: the shipped weights cannot be read ({error}); install clairvoy again"
         ) from error
-    return {name: value.float() for name, value in stored.items()}
+    return {name: value for name, value in stored.items() if not name.startswith("graph.")}

@@ -168,8 +168,7 @@ def _loaded(photo: Image.Image) -> Image.Image:
 
 
 def _unpack_tensor(photo: Tensor) -> tuple[np.ndarray, Rebuild, np.ndarray | None]:
-    import torch
-
+    torch = sys.modules["torch"]
     shape, kinds = tuple(photo.shape), (torch.uint8, torch.uint16)
     advice = "give (3, H, W), (1, H, W), (4, H, W) or (H, W), uint8, uint16 or float in [0, 1]"
     if len(shape) == 4 and shape[0] > 1:

@@ -21,20 +21,16 @@ from typing import Any
 
 import cv2
 import numpy as np
-import torch
-from torch import Tensor
 
 from clairvoy.errors import InputError, SettingsError
-from clairvoy.generative.density.calibration import RESTORE_FROM
-from clairvoy.generative.density.sampler import best_restoration
-from clairvoy.generative.density.vae import working_size
+from clairvoy.generative.density.picture_size import working_size
+from clairvoy.generative.density.recognition import RESTORE_FROM
 from clairvoy.imaging.files import read, write_restored
-from clairvoy.imaging.hidden import resized
-from clairvoy.imaging.picture_kinds import is_batch, is_file, peak, source_of, stacked, unpack
-from clairvoy.restoring.device import choose_device
+from clairvoy.imaging.picture_kinds import is_batch, is_file, source_of, stacked, unpack
+from clairvoy.restoring.engine import Engine
 from clairvoy.restoring.full_resolution import FullResolution
 from clairvoy.restoring.noise import noise_level, within_noise, within_signal
-from clairvoy.restoring.parts import Parts, load_weights
+from clairvoy.restoring.planes import small
 from clairvoy.searching.beliefs import pool_beliefs
 from clairvoy.searching.explore import PHOTOGRAPH_BUDGET, cut_windows, search
 
@@ -111,27 +107,22 @@ class Result:
 
 
 class Dehazer:
-    """Trained parts on a device.
+    """Trained weights that restore pictures.
 
     Parameters
     ----------
-    parts
-        From `parts.load_weights` or a training.
-    device
-        Where to compute.
+    engine
+        From `Engine.load`.
     name
         Of the weights, for the report.
     preset
         How carefully pictures are looked at, see `PRESETS`: "fast", or "fine".
     """
 
-    def __init__(
-        self, parts: Parts, device: str = "auto", name: str = "unnamed", preset: str = "fast"
-    ) -> None:
+    def __init__(self, engine: Engine, name: str = "unnamed", preset: str = "fast") -> None:
         if preset not in PRESETS:
             raise SettingsError(f"preset {preset!r} is not known; choose one of {', '.join(PRESETS)}")
-        self.device = choose_device(device)
-        self.parts, self.name, self.preset = parts.to(self.device), name, preset
+        self.engine, self.name, self.preset = engine, name, preset
 
     @classmethod
     def load(
@@ -144,7 +135,7 @@ class Dehazer:
         name_or_path
             "fast", "fine", or a file.
         device
-            "auto", "cpu", "cuda" or "mps".
+            "auto", "cpu", "cuda", "coreml" or "directml"; see `sessions.PROVIDERS`.
         preset
             How carefully to look, for weights from a file; by default "fast".
 
@@ -155,12 +146,10 @@ class Dehazer:
         SettingsError
             The device is not there, or no such preset.
         """
-        chosen = str(choose_device(device))
         if str(name_or_path) in PRESETS:
-            return cls(load_weights(DEFAULT_WEIGHTS), chosen, DEFAULT_WEIGHTS, preset or str(name_or_path))
-        return cls(load_weights(name_or_path), chosen, Path(name_or_path).stem, preset or "fast")
+            return cls(Engine.load(DEFAULT_WEIGHTS, device), DEFAULT_WEIGHTS, preset or str(name_or_path))
+        return cls(Engine.load(name_or_path, device), Path(name_or_path).stem, preset or "fast")
 
-    @torch.inference_mode()
     def __call__(self, photo: Any, *, strength: float = 1.0, samples: int = 1, force: bool = False) -> Result:
         """Restore a picture.
 
@@ -188,37 +177,28 @@ class Dehazer:
             raise SettingsError(f"samples is {samples}; it must be at least 1")
         pixels, rebuild, hidden = unpack(photo)
         height, width = pixels.shape[:2]
-        small = self._small(pixels, hidden, *working_size(height, width))
-        other_sizes = [
-            self._small(pixels, hidden, *working_size(height, width, area)) for area in PRESETS[self.preset]
-        ]
-        parts, perceiver = self.parts, self.parts.perceiver
-        seen = perceiver.perceive(small, other_sizes=other_sizes)
-        tau, tau_db = parts.calibration.of_picture(seen.signs)
-        thumbnail = (self._small(pixels, hidden, 256, 256) * 255).round().to(torch.uint8)
+        engine, size = self.engine, working_size(height, width)
+        shown = small(pixels, hidden, size)
+        others = [small(pixels, hidden, working_size(height, width, area)) for area in PRESETS[self.preset]]
+        seen = engine.perceive(shown, others)
+        thumbnail = np.rint(small(pixels, hidden, (256, 256)) * 255).astype(np.uint8)
         found = search(
-            parts.agent, cut_windows(thumbnail), pool_beliefs(perceiver, seen), budget=PHOTOGRAPH_BUDGET
+            engine.q_values, cut_windows(thumbnail), pool_beliefs(*seen.beliefs), budget=PHOTOGRAPH_BUDGET
         )
         haze = _mean_of_seen(seen.haze[0, 0], hidden)
-        probability = parts.calibration.haze_probability(found.value, haze)
+        probability = engine.haze_probability(found.value, haze)
         amount = strength * (1.0 if force else how_much(probability))
 
-        believed = grid = seen.grid
-        airlight = seen.airlight
+        grid, airlight = seen.grid, seen.airlight
         if amount and samples > 1:
-            chosen = best_restoration(
-                parts.generator, parts.discriminator, small, parts.generator.encode(small), samples,
-                torch.Generator().manual_seed(0),
-            )  # fmt: skip
-            if chosen.kept:
-                believed = grid = parts.generator.decode(chosen.draw.z, chosen.draw.density)
-                airlight = chosen.draw.airlight
-        if amount:
-            grid = within_noise(within_signal(grid, small, airlight), noise_level(pixels))
-        whole = FullResolution.of(parts.generator, grid[0], airlight)
+            grid, airlight = engine.best_draw(shown, samples) or (grid, airlight)
         # The map says where there is haze, also where too little is left behind it to be brought out.
-        seen_through = FullResolution.of(parts.generator, believed[0], airlight)
-        threads = torch.get_num_threads()
+        guide, light = engine.released.guide, airlight[0]
+        seen_through = whole = FullResolution(grid[0], guide, light)
+        if amount:
+            bent = within_noise(within_signal(grid, shown, airlight), noise_level(pixels))
+            whole = FullResolution(bent[0], guide, light)
+        threads = engine.threads
         restored = whole.restore(pixels, amount, threads=threads) if amount else pixels
         if hidden is not None and amount:
             restored[hidden] = pixels[hidden]
@@ -228,35 +208,26 @@ class Dehazer:
             haze=probability >= RESTORE_FROM,
             haze_probability=probability,
             mean_transmission=1 - haze,
-            airlight=tuple(round(float(value), 4) for value in airlight.flatten()),  # type: ignore[arg-type]
-            tau=float(tau),
-            tau_db=float(tau_db),
+            airlight=tuple(round(float(value), 4) for value in light),  # type: ignore[arg-type]
+            tau=float(seen.tau[0]),
+            tau_db=float(seen.tau_db[0]),
             seconds=time.perf_counter() - begin,
             windows_looked_at=int(found.visited.sum()),
-            windows=found.visited.numel(),
+            windows=found.visited.size,
             size=(height, width),
             strength=float(strength),
             amount=float(amount),
-            device=str(self.device),
+            device=engine.device,
             weights=self.name,
             preset=self.preset,
         )
         return Result(
             rebuild(restored),
             report,
-            airlight.flatten().float().cpu().numpy(),
+            light,
             lambda: _seen_through(seen_through, own, hidden, threads),
-            perceiver.tau(seen)[0, 0].float().cpu().numpy(),
+            seen.tau_map[0, 0],
         )
-
-    def _small(self, pixels: np.ndarray, hidden: np.ndarray | None, height: int, width: int) -> Tensor:
-        """What is seen of the picture at another size, (1, 3, height, width) in [0, 1], on the device."""
-        shrinks = pixels.shape[0] >= height and pixels.shape[1] >= width
-        how = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
-        # What lies between 8-bit levels is kept where a picture is enlarged; a mean over many pixels can be rounded.
-        pixels = pixels if shrinks else pixels.astype(np.float32) * (1 / peak(pixels))
-        small = resized(pixels, (height, width), how, hidden).astype(np.float32) / peak(pixels)
-        return torch.from_numpy(np.ascontiguousarray(small.transpose(2, 0, 1)))[None].to(self.device)
 
 
 def how_much(probability: float) -> float:
@@ -279,13 +250,12 @@ def _seen_through(
     return out
 
 
-def _mean_of_seen(plane: Tensor, hidden: np.ndarray | None) -> float:
+def _mean_of_seen(plane: np.ndarray, hidden: np.ndarray | None) -> float:
     """Mean of a plane (h, w) over what of the picture is seen; 0 where that is nothing."""
     if hidden is None:
         return float(plane.mean())
     seen = cv2.resize((~hidden).astype(np.float32), plane.shape[::-1], interpolation=cv2.INTER_AREA)
-    weight = torch.from_numpy(seen).to(plane.device)
-    return float((plane * weight).sum() / weight.sum()) if seen.any() else 0.0
+    return float((plane * seen).sum() / seen.sum()) if seen.any() else 0.0
 
 
 _LOADED: dict[tuple[str, str], Dehazer] = {}
@@ -317,7 +287,7 @@ def clear(
     overwrite
         Whether an existing output may be replaced.
     device
-        "auto", "cpu", "cuda" or "mps".
+        "auto", "cpu", "cuda", "coreml" or "directml".
     preset
         "fast", or "fine": several looks at each picture.
     """

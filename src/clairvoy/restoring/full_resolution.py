@@ -15,9 +15,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from torch import Tensor
 
-from clairvoy.generative.density.vae import DensityVAE
 from clairvoy.imaging.picture_kinds import peak
 from clairvoy.restoring import vectorised
 
@@ -40,40 +38,40 @@ class Box:
 
 
 @dataclass(frozen=True)
-class FullResolution:
-    """What the pass needs to know; all float32.
+class Guide:
+    """What the grid is read with, made of each pixel's own colour; all float32.
 
     Attributes
     ----------
-    grid
-        Optical depth, (bins, h, w) >= 0.
     hidden, hidden_bias
-        First layer of the guide, (n, 3) and (n,).
+        First layer, (n, 3) and (n,).
     spread, spread_bias
         Second layer, (n,) and one number.
-    airlight
-        (3,) in [0, 1].
     """
 
-    grid: Float
     hidden: Float
     hidden_bias: Float
     spread: Float
     spread_bias: float
-    airlight: Float
 
-    @classmethod
-    def of(cls, generator: DensityVAE, grid: Tensor, airlight: Tensor) -> FullResolution:
-        """Take what is needed from tensors: grid (bins, h, w), airlight of 3 numbers."""
-        first, second = generator.guide_layers()
-        return cls(
-            grid=_array(grid),
-            hidden=_array(first.weight[:, :, 0, 0]),
-            hidden_bias=_array(first.bias),
-            spread=_array(second.weight[0, :, 0, 0]),
-            spread_bias=float(_array(second.bias)[0]),
-            airlight=_array(airlight.flatten()),
-        )
+
+@dataclass(frozen=True)
+class FullResolution:
+    """What the pass needs to know.
+
+    Attributes
+    ----------
+    grid
+        Optical depth, (bins, h, w) float32 >= 0.
+    guide
+        See `Guide`.
+    airlight
+        (3,) float32 in [0, 1].
+    """
+
+    grid: Float
+    guide: Guide
+    airlight: Float
 
     def restore(
         self,
@@ -132,9 +130,10 @@ class FullResolution:
         left, share = places(box.left, width, box.width, grid.shape[1])
         # One row of ones serves all rows: a mask of the picture's size would cost as much as the picture.
         within = np.ones((1, width), np.float32) if mask is None else np.ascontiguousarray(mask, np.float32)
+        guide = self.guide
         arguments = (
-            grid, (left * grid.shape[2]).astype(np.int32), share, np.ascontiguousarray(self.hidden.T), self.hidden_bias,
-            self.spread, np.float32(self.spread_bias), self.airlight, np.float32(strength), np.float32(1 / white),
+            grid, (left * grid.shape[2]).astype(np.int32), share, np.ascontiguousarray(guide.hidden.T), guide.hidden_bias,
+            guide.spread, np.float32(guide.spread_bias), self.airlight, np.float32(strength), np.float32(1 / white),
             np.float32(white),
         )  # fmt: skip
         kernel: Callable[..., None] = getattr(_engine(height * width), name)
@@ -178,8 +177,3 @@ def places(first: int, count: int, length: int, cells: int) -> tuple[npt.NDArray
     place = np.clip((np.arange(first, first + count) + 0.5) * cells / length - 0.5, 0, cells - 1)
     before = np.clip(np.floor(place).astype(np.int64), 0, cells - 2)
     return before, (place - before).astype(np.float32)
-
-
-def _array(tensor: Tensor | None) -> Float:
-    assert tensor is not None
-    return np.ascontiguousarray(tensor.detach().float().cpu().numpy(), dtype=np.float32)

@@ -12,11 +12,11 @@ from typing import Any
 import cv2
 import numpy as np
 import numpy.typing as npt
-import torch
-import torch.nn.functional as F
-from torch import Tensor
 
 from clairvoy.imaging.picture_kinds import peak
+from clairvoy.restoring.planes import enlarged
+
+Float = npt.NDArray[np.float32]
 
 VISIBLE = 0.05
 """Deviation, in a range of 1, that noise may reach in the restored picture."""
@@ -30,6 +30,7 @@ TILES = 6
 FLATTEST = 0.3
 """The part of the tiles, the flattest, that tells white noise: there, nothing else varies."""
 _KNEE = 0.6
+_CELL = 16
 
 
 def noise_level(pixels: npt.NDArray[Any]) -> float:
@@ -55,7 +56,7 @@ def noise_level(pixels: npt.NDArray[Any]) -> float:
     return float(np.hypot(np.median(flat), blocks))
 
 
-def within_noise(grid: Tensor, level: float) -> Tensor:
+def within_noise(grid: Float, level: float) -> Float:
     """The same optical depth, bent so that noise of a level stays below `VISIBLE` in what is restored.
 
     Parameters
@@ -67,41 +68,42 @@ def within_noise(grid: Tensor, level: float) -> Tensor:
 
     Returns
     -------
-    Tensor
+    ndarray
         Unchanged up to 0.6 of the limit log(VISIBLE / level), and from there on ever slower towards it.
     """
     if level * np.exp(float(grid.max())) <= VISIBLE * _KNEE:
         return grid
-    return _bent(grid, torch.full_like(grid, max(0.3, float(np.log(VISIBLE / level)))))
+    return _bent(grid, np.float32(max(0.3, float(np.log(VISIBLE / level)))))
 
 
-def within_signal(grid: Tensor, picture: Tensor, airlight: Tensor) -> Tensor:
+def within_signal(grid: Float, picture: Float, airlight: Float) -> Float:
     """The same optical depth, bent where what is seen hardly differs from the airlight.
 
     Parameters
     ----------
     grid
-        Optical depth >= 0, (B, bins, h, w).
+        Optical depth >= 0, (1, bins, h, w).
     picture
-        What the grid was estimated from, (B, 3, H, W) in [0, 1].
+        What the grid was estimated from, (1, 3, H, W) in [0, 1], multiples of 16.
     airlight
-        (B, 3, 1, 1) in [0, 1].
+        (1, 3) in [0, 1].
 
     Returns
     -------
-    Tensor
+    ndarray
         Bent towards log(1 + distance / FAINT), the distance from the airlight taken over cells of 16 pixels.
     """
-    distance = F.avg_pool2d((picture - airlight).square().mean(dim=1, keepdim=True), 16).sqrt()
-    limit = torch.log1p(distance / FAINT)
-    return _bent(grid, F.interpolate(limit, size=grid.shape[-2:], mode="bilinear", align_corners=False))
+    squared = np.square(picture - airlight[:, :, None, None]).mean(axis=1, keepdims=True)
+    height, width = squared.shape[2:]
+    cells = squared.reshape(1, 1, height // _CELL, _CELL, width // _CELL, _CELL).mean(axis=(3, 5))
+    return _bent(grid, enlarged(np.log1p(np.sqrt(cells) / np.float32(FAINT)), grid.shape[2:]))
 
 
-def _bent(grid: Tensor, limit: Tensor) -> Tensor:
+def _bent(grid: Float, limit: Float | np.float32) -> Float:
     """Unchanged up to 0.6 of the limit, and from there on ever slower towards it."""
-    knee = _KNEE * limit
-    rest = (limit - knee).clamp(min=1e-6)
-    return torch.minimum(grid, knee) + rest * torch.tanh((grid - knee).clamp(min=0) / rest)
+    knee = np.float32(_KNEE) * limit
+    rest = np.maximum(limit - knee, np.float32(1e-6))
+    return np.minimum(grid, knee) + rest * np.tanh(np.maximum(grid - knee, 0) / rest)
 
 
 def _blocks(tile: npt.NDArray[np.float32]) -> float:

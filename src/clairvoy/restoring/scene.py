@@ -11,20 +11,18 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-import torch
-import torch.nn.functional as F
-from torch import Tensor
 
 from clairvoy.errors import SettingsError
-from clairvoy.generative.density.vae import working_size
+from clairvoy.generative.density.picture_size import working_size
 from clairvoy.imaging.hidden import fill, resized
 from clairvoy.imaging.scenes import Scene
 from clairvoy.imaging.windows import window_grid
-from clairvoy.restoring.full_resolution import Box, FullResolution, places
-from clairvoy.restoring.parts import Parts
-from clairvoy.searching.beliefs import PERCEIVED_SIDE, beliefs_of_thumbnail, beliefs_of_windows
+from clairvoy.restoring.engine import Engine
+from clairvoy.restoring.full_resolution import Box, Float, FullResolution, places
+from clairvoy.restoring.planes import as_planes, enlarged, small
+from clairvoy.searching.beliefs import PERCEIVED_SIDE, pool_beliefs
 from clairvoy.searching.explore import SearchResult, explore
-from clairvoy.searching.glimpse import WINDOW
+from clairvoy.searching.glimpse import BELIEF_CHANNELS, WINDOW
 
 MOST_WINDOWS = 128
 """Along a side: the agent's own work would take longer than reading from there on."""
@@ -57,9 +55,9 @@ class SearchedScene:
     """1 - transmission of the sketch, (h, w) float32 in [0, 1]; 0 where nothing was seen."""
     tau: float
     """Mean confidence in the restoration of the recognised windows; 0 if there are none."""
-    airlight: Tensor
-    """(1, 3, 1, 1) in [0, 1]."""
-    grid: Tensor
+    airlight: Float
+    """(3,) in [0, 1]."""
+    grid: Float
     """Bilateral grid of optical depth over the whole scene, (bins, h, w)."""
     used_thumbnail: bool
 
@@ -69,8 +67,8 @@ class SceneSearcher:
 
     Parameters
     ----------
-    parts
-        Trained parts, on one device.
+    engine
+        Trained weights.
     scene
         Where windows come from.
     rows, cols
@@ -85,7 +83,7 @@ class SceneSearcher:
     """
 
     def __init__(
-        self, parts: Parts, scene: Scene, rows: int, cols: int, thumbnail: bool | None = None
+        self, engine: Engine, scene: Scene, rows: int, cols: int, thumbnail: bool | None = None
     ) -> None:
         if not 1 <= min(rows, cols) <= max(rows, cols) <= MOST_WINDOWS:
             raise SettingsError(
@@ -95,7 +93,7 @@ class SceneSearcher:
             raise SettingsError(
                 f"the grid is {rows}x{cols} windows, the scene {scene.height}x{scene.width} pixels; give fewer windows"
             )
-        self.parts, self.scene, self.rows, self.cols = parts, scene, rows, cols
+        self.engine, self.scene, self.rows, self.cols = engine, scene, rows, cols
         self.boxes = window_grid(scene.height, scene.width, rows, cols)
         self.preview = scene.thumbnail() if thumbnail is not False else None
         if thumbnail and self.preview is None:
@@ -103,38 +101,35 @@ class SceneSearcher:
                 "the scene has no thumbnail at hand, and to make one all of it would be read; "
                 "search without one, or save it with an overview"
             )
-        self._seen: dict[tuple[int, int], Tensor] = {}
+        self._seen: dict[tuple[int, int], np.ndarray] = {}
 
-    @torch.inference_mode()
     def run(self, budget: float = 1.0, difficulty: float = 0.0) -> SearchedScene:
         """Search; see `explore.explore` for the parameters."""
-        parts, perceiver = self.parts, self.parts.perceiver
-        device, beliefs = perceiver.device, None
+        engine, beliefs = self.engine, None
         if self.preview is not None:
-            beliefs = beliefs_of_thumbnail(perceiver, _tensor(self.preview), self.rows, self.cols).to(device)
+            thumbnail = small(self.preview, None, working_size(*self.preview.shape[:2]))
+            beliefs = pool_beliefs(*engine.perceive(thumbnail).beliefs, self.rows, self.cols)
         found = explore(
-            parts.agent, self._read, self.rows, self.cols,
-            preview=beliefs, budget=budget, difficulty=difficulty, device=device,
+            engine.q_values, self._read, self.rows, self.cols,
+            preview=beliefs, budget=budget, difficulty=difficulty,
         )  # fmt: skip
         sketch, known = self._sketch()
-        size = working_size(self.scene.height, self.scene.width)
-        seen = perceiver.perceive(_resized(_tensor(sketch), size))
-        haze = F.interpolate(seen.haze, size=sketch.shape[:2], mode="bilinear", align_corners=False)
-        tau = F.interpolate(perceiver.tau(seen), size=(self.rows, self.cols), mode="area")
-        chosen = tau[0, 0].cpu()[found.recognised.cpu()]
+        seen = engine.perceive(small(sketch, None, working_size(self.scene.height, self.scene.width)))
+        tau = pool_beliefs(*seen.beliefs, self.rows, self.cols)[0, BELIEF_CHANNELS.index("tau")]
+        chosen = tau[found.recognised]
         return SearchedScene(
             search=found,
             boxes=self.boxes,
             sketch=sketch,
             known=known,
-            haze=haze[0, 0].cpu().numpy().astype(np.float32) * known,
+            haze=enlarged(seen.haze, known.shape)[0, 0] * known,
             tau=float(chosen.mean()) if len(chosen) else 0.0,
-            airlight=seen.airlight,
+            airlight=seen.airlight[0],
             grid=seen.grid[0],
             used_thumbnail=self.preview is not None,
         )
 
-    def _read(self, row: int, column: int) -> tuple[Tensor, Tensor]:
+    def _read(self, row: int, column: int) -> tuple[np.ndarray, np.ndarray]:
         """Read a window: as the agent sees it, and what generator and discriminator believe of it."""
         box = tuple(int(edge) for edge in self.boxes[row, column])
         pixels, hidden = self.scene.window(*box), self.scene.hidden(*box)
@@ -142,10 +137,12 @@ class SceneSearcher:
             pixels = (pixels >> 8).astype(np.uint8)
         shrinks = min(pixels.shape[:2]) >= PERCEIVED_SIDE
         how = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
-        enlarged = _tensor(resized(pixels, (PERCEIVED_SIDE, PERCEIVED_SIDE), how, hidden))
-        small = (F.avg_pool2d(enlarged, PERCEIVED_SIDE // WINDOW)[0] * 255).round().to(torch.uint8)
-        self._seen[row, column] = small
-        return small, beliefs_of_windows(self.parts.perceiver, enlarged)[0]
+        seen = resized(pixels, (PERCEIVED_SIDE, PERCEIVED_SIDE), how, hidden).astype(np.float32) / 255
+        window = np.rint(cv2.resize(seen, (WINDOW, WINDOW), interpolation=cv2.INTER_AREA) * 255)
+        shown = np.ascontiguousarray(window.transpose(2, 0, 1).astype(np.uint8))
+        self._seen[row, column] = shown
+        beliefs = pool_beliefs(*self.engine.perceive(as_planes(seen)).beliefs, 1, 1)
+        return shown, beliefs[0, :, 0, 0]
 
     def _sketch(self) -> tuple[np.ndarray, np.ndarray]:
         """Pixels (h, w, 3) uint8 and what of them is known, (h, w) bool."""
@@ -156,7 +153,7 @@ class SceneSearcher:
         known = np.zeros(sketch.shape[:2], bool)
         for (row, column), window in self._seen.items():
             place = slice(row * side, (row + 1) * side), slice(column * side, (column + 1) * side)
-            pixels = window.permute(1, 2, 0).cpu().numpy()
+            pixels = np.ascontiguousarray(window.transpose(1, 2, 0))
             sketch[place] = cv2.resize(pixels, (side, side), interpolation=cv2.INTER_AREA)
             known[place] = True
         return np.rint(fill(sketch, known)).astype(np.uint8), known
@@ -167,7 +164,7 @@ class WindowRestorer:
 
     Parameters
     ----------
-    parts
+    engine
         What searched.
     found
         What it found.
@@ -175,11 +172,12 @@ class WindowRestorer:
         0 is the identity, 1 the whole optical depth is taken away.
     """
 
-    def __init__(self, parts: Parts, found: SearchedScene, strength: float = 1.0) -> None:
+    def __init__(self, engine: Engine, found: SearchedScene, strength: float = 1.0) -> None:
         if not 0 <= strength <= 1:
             raise SettingsError(f"strength is {strength}; it must lie in [0, 1]")
-        self.whole = FullResolution.of(parts.generator, found.grid, found.airlight)
-        self.mask = strength * fading_mask(found.search.recognised.cpu().numpy())
+        self.whole = FullResolution(found.grid, engine.released.guide, found.airlight)
+        self.threads = engine.threads
+        self.mask = strength * fading_mask(found.search.recognised)
         self.height, self.width = (int(edge) for edge in found.boxes[-1, -1, 2:])
 
     def __call__(self, pixels: np.ndarray, top: int, left: int) -> np.ndarray:
@@ -191,9 +189,7 @@ class WindowRestorer:
         if not (mask > 0).any():
             return pixels
         box = Box(top, left, self.height, self.width)
-        restored = self.whole.restore(
-            np.ascontiguousarray(pixels), box=box, mask=mask, threads=torch.get_num_threads()
-        )
+        restored = self.whole.restore(np.ascontiguousarray(pixels), box=box, mask=mask, threads=self.threads)
         return np.where(mask[..., None] > 0, restored, pixels)
 
 
@@ -217,11 +213,3 @@ def sampled(plane: np.ndarray, rows: slice, columns: slice, size: tuple[int, int
     left, right = places(columns.start, columns.stop - columns.start, size[1], plane.shape[1])
     lines = plane[above] * (1 - down[:, None]) + plane[above + 1] * down[:, None]
     return lines[:, left] * (1 - right) + lines[:, left + 1] * right
-
-
-def _tensor(pixels: np.ndarray) -> Tensor:
-    return torch.from_numpy(np.ascontiguousarray(pixels)).permute(2, 0, 1)[None].float() / 255
-
-
-def _resized(picture: Tensor, size: tuple[int, int]) -> Tensor:
-    return F.interpolate(picture, size=size, mode="bilinear", antialias=True, align_corners=False).clamp(0, 1)

@@ -6,37 +6,46 @@ latter sees less detail and more context.
 
 from __future__ import annotations
 
-import torch
-import torch.nn.functional as F
-from torch import Tensor
+import numpy as np
+from array_api_compat import array_namespace, device
 
-from clairvoy.generative.density.perception import Perceiver, Perception
-from clairvoy.generative.density.vae import working_size
+from clairvoy.searching.guidance import Array
 
 PERCEIVED_SIDE = 64
 """Side of a window as the generator perceives it, in pixels; smaller ones are enlarged."""
+FULL_SPREAD = 0.25
+"""Standard deviation of the transmission that counts as 1: a belief lies in [0, 1]."""
 
 
-def pool_beliefs(perceiver: Perceiver, seen: Perception, rows: int = 8, cols: int = 8) -> Tensor:
-    """Mean of each belief over each window: (B, 4, rows, cols) in [0, 1], see `glimpse.BELIEF_CHANNELS`."""
-    maps = (seen.haze, seen.spread * 4, seen.clear, perceiver.tau(seen))
-    pooled = [F.adaptive_avg_pool2d(part, (rows, cols)) for part in maps]
-    return torch.cat(pooled, dim=1).clamp(0, 1)
+def pool_beliefs(haze: Array, spread: Array, clear: Array, tau: Array, rows: int = 8, cols: int = 8) -> Array:
+    """Mean of each belief over each window: (B, 4, rows, cols) in [0, 1], see `glimpse.BELIEF_CHANNELS`.
+
+    Parameters
+    ----------
+    haze, spread, clear, tau
+        Maps over the whole picture, (B, 1, h, w) each of a size of its own: 1 - t, the standard deviation of t over the
+        posterior, the discriminator's belief that this is a clear picture, and the confidence.
+    rows, cols
+        Windows. Where a window has no whole pixels of a map, it counts all that it touches.
+    """
+    xp = array_namespace(haze)
+    maps = (haze, spread / FULL_SPREAD, clear, tau)
+    return xp.clip(xp.concat([_means(part, rows, cols) for part in maps], axis=1), 0, 1)
 
 
-def beliefs_of_windows(perceiver: Perceiver, windows: Tensor) -> Tensor:
-    """Perceive windows one by one: (n, 3, h, w) in [0, 1] or uint8 to (n, 4), see `glimpse.BELIEF_CHANNELS`."""
-    pixels = windows.float() / 255 if windows.dtype == torch.uint8 else windows
-    if pixels.shape[-2:] != (PERCEIVED_SIDE, PERCEIVED_SIDE):
-        pixels = F.interpolate(
-            pixels, size=(PERCEIVED_SIDE, PERCEIVED_SIDE), mode="bilinear", antialias=True
-        ).clamp(0, 1)
-    return pool_beliefs(perceiver, perceiver.perceive(pixels), 1, 1).flatten(1).cpu()
+def _means(plane: Array, rows: int, cols: int) -> Array:
+    """Means of (B, 1, h, w) over rows x cols windows."""
+    xp, where = array_namespace(plane), device(plane)
+    down, across = (
+        xp.asarray(_shares(windows, length), device=where)
+        for windows, length in ((rows, plane.shape[2]), (cols, plane.shape[3]))
+    )
+    return down @ plane @ xp.permute_dims(across, (1, 0))
 
 
-def beliefs_of_thumbnail(perceiver: Perceiver, thumbnail: Tensor, rows: int, cols: int) -> Tensor:
-    """Perceive a whole scene at once: (B, 3, h, w) in [0, 1] to (B, 4, rows, cols)."""
-    size = working_size(*thumbnail.shape[-2:])
-    if thumbnail.shape[-2:] != size:
-        thumbnail = F.interpolate(thumbnail, size=size, mode="bilinear", antialias=True).clamp(0, 1)
-    return pool_beliefs(perceiver, perceiver.perceive(thumbnail), rows, cols).cpu()
+def _shares(windows: int, length: int) -> np.ndarray:
+    """Share of each of `length` pixels in the mean of each window that touches it, (windows, length) float32."""
+    window, pixel = np.arange(windows)[:, None], np.arange(length)[None]
+    first, last = window * length // windows, -(-(window + 1) * length // windows)
+    touched = (pixel >= first) & (pixel < last)
+    return (touched / touched.sum(axis=1, keepdims=True)).astype(np.float32)

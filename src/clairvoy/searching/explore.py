@@ -3,6 +3,8 @@
 Evaluation, not learning: the best action is taken, nothing is explored. Where the Q-values do not separate the actions
 (their best two differ by less than a margin) the agent may look ahead: of the windows that its actions lead to, it
 chooses the one that the generator can restore with the highest tau.
+
+Works alike on NumPy arrays and on torch tensors, as `glimpse` does.
 """
 
 from __future__ import annotations
@@ -11,21 +13,22 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeAlias
 
-import torch
-from torch import Tensor, nn
+from array_api_compat import array_namespace, device
 
 from clairvoy.errors import SettingsError
-from clairvoy.qlearning.policy import greedy, look_ahead
 from clairvoy.searching import glimpse
+from clairvoy.searching.guidance import Array
 
-__all__ = ["GRID", "ReadWindow", "SearchResult", "cut_windows", "explore", "search"]
+__all__ = ["GRID", "Agent", "ReadWindow", "SearchResult", "cut_windows", "explore", "search"]
 
 GRID = 8
 """Windows along each side of a scene that is perceived at once."""
 STEPS_PER_WINDOW = 2.5
 """An exploration ends after this many steps for each window that it may read."""
 
-ReadWindow: TypeAlias = Callable[[int, int], tuple[Tensor, Tensor]]
+Agent: TypeAlias = Callable[[glimpse.Observation], Array]
+"""A Q-network: from an observation to values (1, 5)."""
+ReadWindow: TypeAlias = Callable[[int, int], tuple[Array, Array]]
 """Reads the window in a row and column: its pixels (3, 32, 32) uint8 and the beliefs about it (4,)."""
 
 
@@ -38,9 +41,9 @@ The value of a photograph, by which haze is recognised, shows in the first steps
 class SearchResult:
     """What a search found."""
 
-    recognised: Tensor
+    recognised: Array
     """(R, C) bool: where the agent recognised haze."""
-    visited: Tensor
+    visited: Array
     """(R, C) bool: the windows read."""
     value: float
     """The largest value of a state met, max Q: about how many windows of haze the agent expects to find soon."""
@@ -48,7 +51,7 @@ class SearchResult:
     """Row, column and action of each step."""
     looked_ahead: int
     """Steps at which look-ahead chose."""
-    beliefs: Tensor
+    beliefs: Array
     """(4, R, C), see `glimpse.BELIEF_CHANNELS`; 0 where nothing is known."""
     finished: bool
     """The agent ended the search by itself, with budget left."""
@@ -59,11 +62,10 @@ class SearchResult:
         return int(self.visited.sum())
 
 
-@torch.no_grad()
 def search(
-    agent: nn.Module,
-    windows: Tensor,
-    beliefs: Tensor,
+    agent: Agent,
+    windows: Array,
+    beliefs: Array,
     *,
     budget: float = 1.0,
     difficulty: float = 0.0,
@@ -73,7 +75,7 @@ def search(
     Parameters
     ----------
     agent
-        Q-network from an observation to values (1, 5).
+        See `Agent`.
     windows
         (1, R, C, 3, 32, 32) uint8.
     beliefs
@@ -93,28 +95,26 @@ def search(
         steps=max(1, round(budget * rows * cols)),
         reads=rows * cols,
         difficulty=difficulty,
-        device=windows.device,
+        like=beliefs,
     )
 
 
-@torch.no_grad()
 def explore(
-    agent: nn.Module,
+    agent: Agent,
     read: ReadWindow,
     rows: int,
     cols: int,
     *,
-    preview: Tensor | None = None,
+    preview: Array | None = None,
     budget: float = 1.0,
     difficulty: float = 0.0,
-    device: str | torch.device = "cpu",
 ) -> SearchResult:
     """Search a scene whose windows cost something: each is read when the agent comes to stand on it, and once only.
 
     Parameters
     ----------
     agent
-        Q-network from an observation to values (1, 5).
+        See `Agent`.
     read
         See `ReadWindow`.
     rows, cols
@@ -125,76 +125,66 @@ def explore(
         Part of the windows that may be read, in (0, 1].
     difficulty
         See `search`.
-    device
-        Where the agent lies.
     """
     if not 0 < budget <= 1:
         raise SettingsError(f"budget is {budget}; it is a part of the windows, above 0 and at most 1")
     reads = max(1, round(budget * rows * cols))
     return _walk(
         agent, read, (rows, cols), preview,
-        steps=max(1, round(STEPS_PER_WINDOW * reads)), reads=reads, difficulty=difficulty, device=device,
-        counts_reads=True,
+        steps=max(1, round(STEPS_PER_WINDOW * reads)), reads=reads, difficulty=difficulty, counts_reads=True,
     )  # fmt: skip
 
 
 def _walk(
-    agent: nn.Module,
+    agent: Agent,
     read: ReadWindow,
     grid: tuple[int, int],
-    preview: Tensor | None,
+    preview: Array | None,
     *,
     steps: int,
     reads: int,
     difficulty: float,
-    device: str | torch.device,
+    like: Array | None = None,
     counts_reads: bool = False,
 ) -> SearchResult:
     """The search itself. Where reads count, it must not dither, see `glimpse.must_go_on`."""
     rows, cols = grid
-    memory = glimpse.Memory.empty(1, rows, cols, device, preview)
-    position = torch.tensor([[rows // 2, cols // 2]], device=device)
-    kept: dict[tuple[int, int], tuple[Tensor, Tensor]] = {}
+    row, column = rows // 2, cols // 2
+    kept = {(row, column): read(row, column)}
+    like = kept[row, column][1] if like is None else like
+    xp, where = array_namespace(like), device(like)
+    memory = glimpse.Memory.empty(1, rows, cols, like=like, preview=preview)
     path: list[tuple[int, int, int]] = []
     value, ahead, finished, idle = -float("inf"), 0, False, 0
     for step in range(steps):
-        row, column = (int(place) for place in position[0])
         if (row, column) not in kept:
             kept[row, column] = read(row, column)
         window, belief = kept[row, column]
-        glimpse.remember(memory, position, belief[None].to(device))
+        position = xp.asarray([[row, column]], dtype=xp.int64, device=where)
+        glimpse.remember(memory, position, belief[None])
         left = 1.0 - step / steps
         if counts_reads:
             left = min(left, 1.0 - (len(kept) - 1) / reads)
-        seen = glimpse.observe_window(
-            window[None].to(device),
-            belief[None].to(device),
-            memory,
-            position,
-            torch.tensor([left], device=device),
-        )
-        q = agent(seen)
-        value = max(value, float(q.max()))
-        mask = (
-            glimpse.must_go_on(memory, position, torch.tensor([idle], device=device))
-            if counts_reads
-            else None
-        )
-        if difficulty > 0:
-            tau = glimpse.tau_of_actions(memory, position)
-            chosen, acted = look_ahead(q, tau, mask, difficulty)
-            ahead += int(acted.item())
+        budget = xp.asarray([left], dtype=xp.float32, device=where)
+        q = agent(glimpse.observe_window(window[None], belief[None], memory, position, budget))
+        value = max(value, float(xp.max(q)))
+        if counts_reads:
+            mask = glimpse.must_go_on(memory, position, xp.asarray([idle], dtype=xp.int64, device=where))
         else:
-            chosen = greedy(q, mask)
-        action = int(chosen)
+            mask = xp.ones_like(q, dtype=xp.bool)
+        chooses = q
+        if difficulty > 0 and _gap(q, mask) < difficulty:
+            chooses, ahead = glimpse.tau_of_actions(memory, position), ahead + 1
+        chosen = xp.argmax(xp.where(mask, chooses, -float("inf")), axis=1)
+        action = int(chosen[0])
         path.append((row, column, action))
         if action == glimpse.STAY:
             if bool(memory.recognised[0, row, column]):
                 finished = True
                 break
             memory.recognised[0, row, column] = True
-        position, _ = glimpse.move(position, chosen, rows, cols)
-        new = tuple(position[0].tolist()) not in kept
+        row, column = (int(place) for place in glimpse.move(position, chosen, rows, cols)[0][0])
+        new = (row, column) not in kept
         if new and len(kept) >= reads:
             break
         idle = 0 if new or action == glimpse.STAY else idle + 1
@@ -203,7 +193,14 @@ def _walk(
     )
 
 
-def cut_windows(pictures: Tensor, rows: int = GRID, cols: int = GRID) -> Tensor:
+def _gap(q: Array, mask: Array) -> float:
+    """By how much the best allowed of the Q-values (1, A) is better than the next; infinite if there is no next."""
+    allowed = sorted((float(v) for v, allows in zip(q[0], mask[0], strict=True) if allows), reverse=True)
+    return allowed[0] - allowed[1] if len(allowed) > 1 else float("inf")
+
+
+def cut_windows(pictures: Array, rows: int = GRID, cols: int = GRID) -> Array:
     """Cut (B, 3, rows * 32, cols * 32) uint8 into windows (B, rows, cols, 3, 32, 32)."""
-    count, side = len(pictures), glimpse.WINDOW
-    return pictures.view(count, 3, rows, side, cols, side).permute(0, 2, 4, 1, 3, 5).contiguous()
+    xp, side = array_namespace(pictures), glimpse.WINDOW
+    cut = xp.reshape(pictures, (pictures.shape[0], 3, rows, side, cols, side))
+    return xp.permute_dims(cut, (0, 2, 4, 1, 3, 5))

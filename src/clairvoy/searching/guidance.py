@@ -13,9 +13,12 @@ what windows read nearby showed (Nadaraya 1964, with a kernel that falls off exp
 
 from __future__ import annotations
 
-import torch
-import torch.nn.functional as F
-from torch import Tensor
+from typing import Any, TypeAlias
+
+from array_api_compat import array_namespace, device
+
+Array: TypeAlias = Any
+"""A NumPy array or a torch tensor: what goes in comes out."""
 
 EXPECTED_FROM = (0.1, 0.2, 0.35, 0.5)
 """Levels of expected haze, each a kind of goal."""
@@ -35,9 +38,7 @@ _CLOSED = 3
 """A window all of whose neighbours are settled is worth this many moves of a detour: else it is left behind alone."""
 
 
-def guides(
-    visited: Tensor, recognised: Tensor, expected: Tensor, distance: Tensor, position: Tensor
-) -> Tensor:
+def guides(visited: Array, recognised: Array, expected: Array, distance: Array, position: Array) -> Array:
     """Hints for N searches, ``(N, GUIDES)`` float32 in [0, 1].
 
     Parameters
@@ -51,91 +52,118 @@ def guides(
     position
         Row and column, ``(N, 2)`` int64.
     """
-    rows, cols = visited.shape[1:]
-    down = torch.arange(rows, device=position.device) - position[:, :1]
-    across = torch.arange(cols, device=position.device) - position[:, 1:]
+    xp, count = array_namespace(position), position.shape[0]
+    down, across = _ways(visited, position)
     goals = _goals(visited, recognised, expected, distance, down, across)
-    return torch.cat((goals.flatten(1), _pulls(visited, expected, down, across).flatten(1)), dim=1)
+    pulls = _pulls(visited, expected, down, across)
+    return xp.concat((xp.reshape(goals, (count, -1)), xp.reshape(pulls, (count, -1))), axis=1)
 
 
-def onwards(visited: Tensor, expected: Tensor, position: Tensor) -> Tensor:
+def onwards(visited: Array, expected: Array, position: Array) -> Array:
     """Which moves lead nearer to the nearest unread window, before others one that is expected hazy, ``(N, 4)`` bool.
 
     Right, left, up, down; none where all is read.
     """
+    xp, count = array_namespace(position), position.shape[0]
+    down, across = _ways(visited, position)
+    cost = xp.abs(down)[:, :, None] + xp.abs(across)[:, None, :]
+    cost = cost + xp.astype(expected < EXPECTED_FROM[1], xp.int64) * (_FAR // 2)
+    cost = xp.reshape(xp.where(visited, _FAR, cost), (count, -1))
+    nearest, place = xp.min(cost, axis=1), xp.argmin(cost, axis=1)
+    to_down, to_across = _towards(down, across, place[:, None], visited.shape[2])
+    return _moves(to_down, to_across)[:, 0] & (nearest < _FAR)[:, None]
+
+
+def _ways(visited: Array, position: Array) -> tuple[Array, Array]:
+    """How far each row lies below the position, ``(N, R)``, and each column to its right, ``(N, C)``."""
+    xp, where = array_namespace(position), device(position)
     rows, cols = visited.shape[1:]
-    down = torch.arange(rows, device=position.device) - position[:, :1]
-    across = torch.arange(cols, device=position.device) - position[:, 1:]
-    cost = (down.abs()[:, :, None] + across.abs()[:, None, :]).to(torch.int32)
-    cost = torch.where(expected >= EXPECTED_FROM[1], cost, cost + _FAR // 2)
-    nearest, place = torch.where(visited, _FAR, cost).flatten(1).min(dim=1)
-    to_down = down.gather(1, (place // cols)[:, None])[:, 0]
-    to_across = across.gather(1, (place % cols)[:, None])[:, 0]
-    moves = torch.stack((to_across > 0, to_across < 0, to_down < 0, to_down > 0), dim=1)
-    return moves & (nearest < _FAR)[:, None]
+    return xp.arange(rows, device=where) - position[:, :1], xp.arange(cols, device=where) - position[:, 1:]
+
+
+def _towards(down: Array, across: Array, place: Array, cols: int) -> tuple[Array, Array]:
+    """How far windows numbered by `place`, ``(N, K)``, lie below and to the right, ``(N, K)`` each."""
+    xp = array_namespace(down)
+    scene = xp.arange(down.shape[0], device=device(down))[:, None]
+    return down[scene, place // cols], across[scene, place % cols]
+
+
+def _moves(to_down: Array, to_across: Array) -> Array:
+    """Which of right, left, up, down lead nearer, ``(N, K, 4)`` bool."""
+    xp = array_namespace(to_down)
+    return xp.stack((to_across > 0, to_across < 0, to_down < 0, to_down > 0), axis=2)
 
 
 def _goals(
-    visited: Tensor, recognised: Tensor, expected: Tensor, distance: Tensor, down: Tensor, across: Tensor
-) -> Tensor:
+    visited: Array, recognised: Array, expected: Array, distance: Array, down: Array, across: Array
+) -> Array:
     """Numbers ``(N, GOALS, GOAL_NUMBERS)`` about the nearest window of each kind."""
-    cols = visited.shape[2]
+    xp = array_namespace(visited)
+    count, _, cols = visited.shape
     unread = ~visited
     side = max(visited.shape[1:])
     kinds = [unread & (expected >= level) for level in EXPECTED_FROM]
     hazy = kinds[1]
     kinds += [unread & (distance >= max(2, side // part)) for part in SPREAD_OF_COVER]
     kinds += [unread, unread & beside_recognised(recognised)]
-    moves = (down.abs()[:, :, None] + across.abs()[:, None, :]).to(torch.int32)
-    cost = torch.where(torch.stack(kinds, dim=1), moves[:, None], _FAR)
+    moves = xp.abs(down)[:, :, None] + xp.abs(across)[:, None, :]
+    cost = xp.where(xp.stack(kinds, axis=1), moves[:, None], _FAR)
     # The same as the nearest hazy one, but one that would be left behind alone is taken before.
-    settled = F.pad((visited | (expected < EXPECTED_FROM[1])).float()[:, None], (1, 1, 1, 1), value=1.0)
-    around = 4.0 - (
-        settled[:, 0, :-2, 1:-1]
-        + settled[:, 0, 2:, 1:-1]
-        + settled[:, 0, 1:-1, :-2]
-        + settled[:, 0, 1:-1, 2:]
-    )
-    detour = torch.where(hazy, 4 * moves + (_CLOSED * around).to(torch.int32), _FAR)
-    nearest, place = torch.cat((cost, detour[:, None]), dim=1).flatten(2).min(dim=2)
-    there = (nearest < _FAR).float()
-    row, column = place // cols, place % cols
-    to_down, to_across = down.gather(1, row).float(), across.gather(1, column).float()
-    far = to_down.abs() + to_across.abs()
-    numbers = (
-        torch.ones_like(far), torch.exp(-far / 3), torch.exp(-far / 16),
-        to_across > 0, to_across < 0, to_down < 0, to_down > 0,
-    )  # fmt: skip
-    return torch.stack([number * there for number in numbers], dim=2)
+    settled = _framed(visited | (expected < EXPECTED_FROM[1]), 1)
+    around = 4 - (settled[:, :-2, 1:-1] + settled[:, 2:, 1:-1] + settled[:, 1:-1, :-2] + settled[:, 1:-1, 2:])
+    detour = xp.where(hazy, 4 * moves + _CLOSED * around, _FAR)
+    cost = xp.reshape(xp.concat((cost, detour[:, None]), axis=1), (count, GOALS, -1))
+    nearest, place = xp.min(cost, axis=2), xp.argmin(cost, axis=2)
+    to_down, to_across = _towards(down, across, place, cols)
+    far = xp.astype(xp.abs(to_down) + xp.abs(to_across), xp.float32)
+    near = xp.stack((xp.ones_like(far), xp.exp(-far / 3), xp.exp(-far / 16)), axis=2)
+    numbers = xp.concat((near, xp.astype(_moves(to_down, to_across), xp.float32)), axis=2)
+    return numbers * xp.astype(nearest < _FAR, xp.float32)[..., None]
 
 
-def beside_recognised(recognised: Tensor) -> Tensor:
+def beside_recognised(recognised: Array) -> Array:
     """Windows with a recognised one above, below, left or right, ``(N, R, C)`` bool."""
-    padded = F.pad(recognised[:, None].float(), (1, 1, 1, 1))[:, 0]
-    return (padded[:, :-2, 1:-1] + padded[:, 2:, 1:-1] + padded[:, 1:-1, :-2] + padded[:, 1:-1, 2:]) > 0
+    framed = _framed(recognised, 0)
+    return (framed[:, :-2, 1:-1] + framed[:, 2:, 1:-1] + framed[:, 1:-1, :-2] + framed[:, 1:-1, 2:]) > 0
 
 
-def _pulls(visited: Tensor, expected: Tensor, down: Tensor, across: Tensor) -> Tensor:
+def _framed(maps: Array, value: int) -> Array:
+    """Maps ``(N, R, C)`` bool as 0 and 1 with a frame of `value` around them, ``(N, R + 2, C + 2)`` int64."""
+    xp = array_namespace(maps)
+    count, rows, cols = maps.shape
+    framed = xp.full((count, rows + 2, cols + 2), value, dtype=xp.int64, device=device(maps))
+    framed[:, 1:-1, 1:-1] = xp.astype(maps, xp.int64)
+    return framed
+
+
+def _pulls(visited: Array, expected: Array, down: Array, across: Array) -> Array:
     """Unread windows, their expected haze, and those expected hazy: in each direction, ``(N, reaches, PULLS, 4)``."""
+    xp = array_namespace(visited)
     count, rows, cols = visited.shape
-    unread = (~visited).float()
-    maps = torch.stack((unread, unread * expected, unread * (expected >= EXPECTED_FROM[1])), dim=1)
-    reach = torch.tensor(REACHES, device=visited.device)[None, :, None]
-    tall, wide = reach ** down.abs()[:, None], reach ** across.abs()[:, None]  # (N, reaches, R or C)
-    by_column = (tall @ maps.transpose(1, 2).reshape(count, rows, -1)).view(count, -1, PULLS, cols)
-    by_row = (wide @ maps.permute(0, 3, 1, 2).reshape(count, cols, -1)).view(count, -1, PULLS, rows)
-    wide, tall = wide[:, :, None], tall[:, :, None]
-    right, below = (across > 0)[:, None, None].float(), (down > 0)[:, None, None].float()
-    left, above = (across < 0)[:, None, None].float(), (down < 0)[:, None, None].float()
-    pulls = torch.stack(
+    unread = xp.astype(~visited, xp.float32)
+    hazy = xp.astype(expected >= EXPECTED_FROM[1], xp.float32)
+    maps = xp.stack((unread, unread * expected, unread * hazy), axis=1)
+    reach = xp.asarray(REACHES, dtype=xp.float32, device=device(visited))[None, :, None]
+    # (N, reaches, R or C)
+    tall = reach ** xp.astype(xp.abs(down), xp.float32)[:, None]
+    wide = reach ** xp.astype(xp.abs(across), xp.float32)[:, None]
+    rows_first = xp.reshape(xp.permute_dims(maps, (0, 2, 1, 3)), (count, rows, -1))
+    columns_first = xp.reshape(xp.permute_dims(maps, (0, 3, 1, 2)), (count, cols, -1))
+    by_column = xp.reshape(tall @ rows_first, (count, -1, PULLS, cols))
+    by_row = xp.reshape(wide @ columns_first, (count, -1, PULLS, rows))
+
+    def beyond(weight: Array, way: Array) -> Array:
+        return (weight * xp.astype(way, xp.float32)[:, None])[:, :, None]
+
+    pulls = xp.stack(
         (
-            (by_column * wide * right).sum(dim=3),
-            (by_column * wide * left).sum(dim=3),
-            (by_row * tall * above).sum(dim=3),
-            (by_row * tall * below).sum(dim=3),
+            xp.sum(by_column * beyond(wide, across > 0), axis=3),
+            xp.sum(by_column * beyond(wide, across < 0), axis=3),
+            xp.sum(by_row * beyond(tall, down < 0), axis=3),
+            xp.sum(by_row * beyond(tall, down > 0), axis=3),
         ),
-        dim=3,
+        axis=3,
     )
     # The most that an endless grid could pull with is 1.
-    most = (1 - reach).square() / (reach * (1 + reach))
+    most = (1 - reach) ** 2 / (reach * (1 + reach))
     return pulls * most[..., None]

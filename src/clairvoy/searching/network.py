@@ -10,13 +10,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import relu
 
-from clairvoy.qlearning.transitions import Observation
-from clairvoy.searching.glimpse import BELIEF_CHANNELS, MEMORY_CHANNELS, POSITION_NUMBERS, WINDOW
+from clairvoy.searching.glimpse import BELIEF_CHANNELS, MEMORY_CHANNELS, POSITION_NUMBERS, WINDOW, Observation
 from clairvoy.searching.guidance import GOAL_NUMBERS, GOALS, PULLS, REACHES
 
 TURNED = ((0, 1, 2, 3), (1, 0, 3, 2), (2, 3, 1, 0), (3, 2, 0, 1))
 """For each of right, left, up and down: which direction then lies where right, left, up and down were."""
-_QUARTERS = (0, 2, -1, 1)
 _FLAGS = GOAL_NUMBERS - 4
 _PLACE = [POSITION_NUMBERS.index(name) for name in ("row", "column")]
 
@@ -60,7 +58,7 @@ class SearchQNetwork(nn.Module):
         numbers = torch.cat((observation["belief"], _without_place(observation["position"])), dim=1)
         shared = torch.cat((self.window(relu(self.patches(pixels)).flatten(1)), self.numbers(numbers)), dim=1)
         memory, guides = turned_memory(observation["memory"]), turned_guides(observation["guides"])
-        count = len(shared)
+        count = shared.shape[0]
         parts = (
             shared.repeat(4, 1),
             self.memory(relu(self.surroundings(memory)).flatten(1)),
@@ -76,7 +74,9 @@ class SearchQNetwork(nn.Module):
 
 def turned_memory(memory: Tensor) -> Tensor:
     """The memory ``(N, K, 9, 9)`` turned so that right, left, up, down in turn lie to the right, ``(4 N, K, 9, 9)``."""
-    return torch.cat([memory.rot90(quarters, (2, 3)) for quarters in _QUARTERS])
+    # Quarter turns as mirror images, which can be exported: 0, 2, -1 and 1 of them.
+    across = memory.transpose(2, 3)
+    return torch.cat([memory, memory.flip((2, 3)), across.flip(3), across.flip(2)])
 
 
 def turned_guides(guides: Tensor) -> Tensor:

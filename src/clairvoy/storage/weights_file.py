@@ -1,22 +1,24 @@
 """A file of weights: named tensors, and a header of strings that says what they are. The format is safetensors.
 
 Whatever is saved here (a dehazer, a world, a scenario, an agent, a history) is written whole or not at all, says of what
-kind it is and which version wrote it, and is refused by name where another kind was asked for.
+kind it is and which version wrote it, and is refused by name where another kind was asked for. Writing needs torch;
+reading gives tensors or, without torch, NumPy arrays.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
-from torch import Tensor
 
 from clairvoy._version import __version__
 from clairvoy.errors import ClairvoyError, FileError, WeightsError
 from clairvoy.storage.atomic import replacing
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 class Weights(NamedTuple):
@@ -24,8 +26,8 @@ class Weights(NamedTuple):
 
     header: dict[str, str]
     """``format`` and ``version`` among it."""
-    tensors: dict[str, Tensor]
-    """On the CPU."""
+    tensors: dict[str, Any]
+    """On the CPU; or arrays, see `read_weights`."""
 
 
 def write_weights(
@@ -49,6 +51,8 @@ def write_weights(
     FileError
         The disk refuses; what was there before is whole.
     """
+    from safetensors.torch import save_file
+
     held, storages = {}, set()
     for name, value in tensors.items():
         value = value.detach().cpu().contiguous()
@@ -72,6 +76,7 @@ def read_weights(
     remedy: str,
     *,
     header_only: bool = False,
+    arrays: bool = False,
     error: type[ClairvoyError] = WeightsError,
 ) -> Weights:
     """Read what `write_weights` wrote.
@@ -86,6 +91,8 @@ def read_weights(
         What to do if it is not, such as "give a file of Agent.save".
     header_only
         Read no tensors.
+    arrays
+        Read NumPy arrays, which needs no torch.
     error
         Raised where it is not.
 
@@ -95,7 +102,7 @@ def read_weights(
         Of the kind `error`: no such file, not readable, or of another kind.
     """
     try:
-        with safe_open(str(path), framework="pt") as file:
+        with safe_open(str(path), framework="np" if arrays else "pt") as file:
             header: dict[str, str] = file.metadata() or {}
             names = [] if header_only or header.get("format") != kind else list(file.keys())
             tensors = {name: file.get_tensor(name) for name in names}
@@ -106,7 +113,7 @@ def read_weights(
     return Weights(header, tensors)
 
 
-def of_part(tensors: Mapping[str, Tensor], name: str) -> dict[str, Tensor]:
+def of_part(tensors: Mapping[str, Any], name: str) -> dict[str, Any]:
     """The tensors of one part, whose names begin with its own and a full stop, which is taken off."""
     begin = f"{name}."
     return {key[len(begin) :]: value for key, value in tensors.items() if key.startswith(begin)}

@@ -5,6 +5,7 @@ import math
 import pytest
 import torch
 
+from clairvoy.generative.density.picture_size import working_size
 from clairvoy.generative.density.vae import (
     DENSITY_FLOOR,
     FAINT_TINT,
@@ -14,7 +15,6 @@ from clairvoy.generative.density.vae import (
     Field,
     Posterior,
     density_of,
-    working_size,
 )
 
 

@@ -7,7 +7,7 @@ from torch import nn
 from clairvoy.cotraining.loop import Feedback
 from clairvoy.generative.density.vae import VAESettings
 from clairvoy.imaging.synthesis.views import SyntheticPairs
-from clairvoy.restoring.parts import Parts
+from clairvoy.releasing.parts import Parts
 from clairvoy.scenarios.haze.measure import find, measure, measure_sampler, picture_db
 from clairvoy.scenarios.haze.search import HazeSearchSettings
 from clairvoy.searching.glimpse import NUM_ACTIONS, STAY

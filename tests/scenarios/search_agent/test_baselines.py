@@ -43,7 +43,7 @@ def test_raster_scan_reads_row_by_row_and_back():
 def test_raster_scan_reads_everything_from_any_start(rows, cols):
     windows = rows * cols
     position = torch.cartesian_prod(torch.arange(rows), torch.arange(cols))
-    memory, nothing = Memory.empty(windows, rows, cols), torch.zeros(windows, 4)
+    memory, nothing = Memory.empty(windows, rows, cols, like=torch.empty(0)), torch.zeros(windows, 4)
     glimpse.remember(memory, position, nothing)
     for _ in range(round(1.6 * windows)):
         position, _ = glimpse.move(position, raster_scan(position, memory), rows, cols)
@@ -52,7 +52,7 @@ def test_raster_scan_reads_everything_from_any_start(rows, cols):
 
 
 def test_random_walk_goes_everywhere_equally_and_recognises():
-    memory = Memory.empty(8000, 2, 2)
+    memory = Memory.empty(8000, 2, 2, like=torch.empty(0))
     position = torch.zeros(8000, 2, dtype=torch.int64)
     memory.belief[:2000, 0, 0, 0] = 0.9
     memory.recognised[:1000, 0, 0] = True
@@ -64,7 +64,7 @@ def test_random_walk_goes_everywhere_equally_and_recognises():
 
 
 def test_greedy_and_oracle_take_the_nearest_and_then_finish():
-    memory = Memory.empty(5, 4, 4)
+    memory = Memory.empty(5, 4, 4, like=torch.empty(0))
     hazy = torch.zeros(5, 4, 4, dtype=torch.bool)
     hazy[:, 0, 3] = hazy[:, 3, 0] = True
     memory.recognised[3, 0, 3] = memory.recognised[3, 3, 0] = True  # all found: walk to one of them
@@ -74,7 +74,7 @@ def test_greedy_and_oracle_take_the_nearest_and_then_finish():
     assert oracle(position, memory, hazy).tolist() == want
     assert greedy_on_belief(position, memory, hazy * 0.7).tolist() == want
     assert greedy_on_belief(position, memory, hazy * 0.7, threshold=0.8)[:3].tolist() == [STAY, STAY, STAY]
-    assert oracle(at([3, 2]), Memory.empty(1, 4, 4), hazy[:1]).tolist() == [LEFT]
+    assert oracle(at([3, 2]), Memory.empty(1, 4, 4, like=torch.empty(0)), hazy[:1]).tolist() == [LEFT]
 
 
 def found(search, policy, seed=0, episodes=128):

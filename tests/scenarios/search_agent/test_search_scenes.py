@@ -9,7 +9,7 @@ import torch
 from clairvoy.errors import FileError, InputError
 from clairvoy.imaging.files import Picture, write
 from clairvoy.imaging.haze import draw_haze
-from clairvoy.restoring.parts import Parts
+from clairvoy.releasing.parts import Parts
 from clairvoy.scenarios.search_agent import scenes as search_scenes
 from clairvoy.scenarios.search_agent.scenes import (
     DENSE,
@@ -28,7 +28,7 @@ from clairvoy.scenarios.search_agent.scenes import (
     square,
     truth,
 )  # fmt: skip
-from clairvoy.searching.beliefs import beliefs_of_thumbnail, beliefs_of_windows
+from clairvoy.scenarios.search_agent.view_beliefs import beliefs_of_thumbnail, beliefs_of_windows
 from clairvoy.searching.explore import cut_windows
 
 

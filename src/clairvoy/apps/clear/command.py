@@ -23,6 +23,7 @@ from clairvoy.apps.outputs import to_json, write_bytes
 from clairvoy.apps.own_stderr import own_stderr
 from clairvoy.apps.progress import Progress
 from clairvoy.errors import FileError, SettingsError
+from clairvoy.restoring.sessions import DEVICES
 from clairvoy.storage.atomic import remove_abandoned_parts
 
 _SECONDS_BETWEEN_REPORTS = 5.0
@@ -126,7 +127,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="photographs worked on side by side (default: as many as there are cores, and memory for)",
     )
-    add("--device", choices=["auto", "cpu", "cuda", "mps"], default="auto", help="where to compute")
+    add("--device", choices=DEVICES, default="auto", help="where to compute (default: auto)")
     add("--weights", default="fast", metavar="NAME|FILE", help="released weights or your own (default: fast)")
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
-import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
@@ -227,13 +226,12 @@ def _serve(pipe: Connection, settings: Settings, load: LoadRestorer, threads: in
     )  # Ctrl-C reaches all processes of a terminal; the first decides
     signal.signal(signal.SIGTERM, _stop)
     _end_with(multiprocessing.parent_process())
-    os.environ.setdefault("OMP_NUM_THREADS", str(threads))
+    _use_threads(threads)
     try:
         restore = load(settings)
         pipe.send(None)
         while True:
             job = pipe.recv()
-            _use_threads(threads)
             try:
                 outcome: Outcome | Exception = restore(job)
             except Exception as error:
@@ -263,10 +261,10 @@ def _use_threads(count: int) -> None:
     """Share the cores among the workers."""
     import cv2
 
+    from clairvoy.restoring.sessions import threads
+
+    os.environ["OMP_NUM_THREADS"] = str(min(count, threads()))
     cv2.setNumThreads(count)
-    torch = sys.modules.get("torch")
-    if torch is not None and torch.get_num_threads() > count:
-        torch.set_num_threads(count)
 
 
 def _cores() -> int:

@@ -18,6 +18,7 @@ from clairvoy.apps.own_stderr import own_stderr
 from clairvoy.drawing.png import map_png, picture_png
 from clairvoy.errors import FileError, SettingsError
 from clairvoy.imaging.formats.recognition import READ_SUFFIXES, WRITTEN_AS, WRITTEN_SUFFIXES
+from clairvoy.restoring.sessions import DEVICES
 from clairvoy.storage.atomic import move_into_place, part_name, remove_abandoned_parts
 
 if TYPE_CHECKING:
@@ -78,7 +79,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="largest picture that is read whole; a TIFF that is read by windows may have any size (default: 200000000)",
     )  # fmt: skip
     add("--weights", default="fast", metavar="NAME|FILE", help="released weights or your own (default: fast)")
-    add("--device", choices=["auto", "cpu", "cuda", "mps"], default="auto", help="where to compute")
+    add("--device", choices=DEVICES, default="auto", help="where to compute (default: auto)")
     add("-q", "--quiet", action="store_true", help="say nothing but errors")
 
 
@@ -102,8 +103,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _search(args: argparse.Namespace, restored: Path, targets: list[Path]) -> None:
     from clairvoy.imaging.scenes import open_scene
-    from clairvoy.restoring.device import choose_device
-    from clairvoy.restoring.parts import load_weights
+    from clairvoy.restoring.engine import Engine
     from clairvoy.restoring.scene import SceneSearcher, WindowRestorer, choose_grid
 
     begun = time.perf_counter()
@@ -112,13 +112,13 @@ def _search(args: argparse.Namespace, restored: Path, targets: list[Path]) -> No
     if cols == 0:  # one number: the longer side, with windows about square
         longest, scale = max(scene.height, scene.width), rows
         rows, cols = (max(1, round(scale * side / longest)) for side in (scene.height, scene.width))
-    parts = load_weights(args.weights).to(choose_device(args.device))
-    found = SceneSearcher(parts, scene, rows, cols, args.thumbnail).run(args.budget, args.look_ahead)
+    engine = Engine.load(args.weights, args.device)
+    found = SceneSearcher(engine, scene, rows, cols, args.thumbnail).run(args.budget, args.look_ahead)
     searched = time.perf_counter() - begun
 
     from clairvoy.apps.search.picture import search_picture
 
-    restorer = WindowRestorer(parts, found, args.strength)
+    restorer = WindowRestorer(engine, found, args.strength)
     account = _account(args, scene, found, searched)
     # Everything is written into a folder of its own first, then moved: an error leaves nothing behind.
     args.output.mkdir(parents=True, exist_ok=True)
@@ -182,7 +182,7 @@ def _account(
 
     search = found.search
     rows, cols = search.visited.shape
-    recognised = search.recognised.cpu().numpy()
+    recognised = search.recognised
     if search.finished:
         ended = "the agent was done"
     elif search.read >= max(1, round(args.budget * rows * cols)):

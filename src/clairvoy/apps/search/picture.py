@@ -56,7 +56,7 @@ def _scene(found: SearchedScene, width: int, height: int) -> np.ndarray:
     larger = width > found.sketch.shape[1]
     how = cv2.INTER_CUBIC if larger else cv2.INTER_AREA
     scene = cv2.resize(found.sketch, (width, height), interpolation=how).astype(np.float32)
-    read = _windows(found, found.search.visited.cpu().numpy(), width, height)[..., None]
+    read = _windows(found, found.search.visited, width, height)[..., None]
     grey = scene.mean(axis=2, keepdims=True)
     dim = (0.35 * scene + 0.65 * grey) * 0.5 if found.used_thumbnail else np.full_like(scene, PANEL)
     return np.clip(np.where(read, scene, dim), 0, 255).astype(np.uint8)
@@ -73,7 +73,7 @@ def _windows(found: SearchedScene, chosen: np.ndarray, width: int, height: int) 
 def _draw_windows(scene: np.ndarray, found: SearchedScene) -> None:
     """Tint recognised windows and draw a line around each patch of them, in place."""
     height, width = scene.shape[:2]
-    chosen = _windows(found, found.search.recognised.cpu().numpy(), width, height)
+    chosen = _windows(found, found.search.recognised, width, height)
     scene[chosen] = (0.78 * scene[chosen] + 0.22 * np.array(_HAZE, np.float32)).astype(np.uint8)
     outlines, _ = cv2.findContours(chosen.astype(np.uint8), cv2.RETR_LIST, cv2.CHAIN_APPROX_SIMPLE)
     cv2.drawContours(scene, outlines, -1, _HAZE, 2, cv2.LINE_AA)
@@ -108,7 +108,7 @@ def _draw_path(scene: np.ndarray, found: SearchedScene) -> None:
 
 def _draw_figures(draw: ImageDraw.ImageDraw, found: SearchedScene, width: int) -> None:
     """Write the line at the top: names quiet, values bright, as many as there is room for."""
-    search, total = found.search, found.search.visited.numel()
+    search, total = found.search, found.search.visited.size
     figures = [
         ("windows read", f"{search.read} of {total} ({search.read / total:.0%})"),
         ("recognised", f"{int(search.recognised.sum())}"),

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from clairvoy.apps.outputs import check_writable
 from clairvoy.apps.train.between_rounds import interrupts_between_rounds, say_stopped
+from clairvoy.apps.train.device import choose_device
 from clairvoy.apps.train.folder import alone_in, keep_result, refuse_a_second_run
 from clairvoy.apps.train.log import RunLog
 from clairvoy.apps.train.options import add_clear, add_out, add_run, deadline_of
@@ -26,8 +27,9 @@ from clairvoy.imaging.files import find_photographs, read
 from clairvoy.imaging.synthesis.depth import DepthFiles, DepthSource, ProceduralDepth
 from clairvoy.imaging.synthesis.depth_model import DepthMixture, DepthModel
 from clairvoy.imaging.synthesis.views import Photographs, ViewMaker, ViewPool
-from clairvoy.restoring.device import choose_device
-from clairvoy.restoring.parts import WEIGHTS_FOLDER, Parts, load_weights, save_weights
+from clairvoy.releasing.parts import Parts, load_weights
+from clairvoy.releasing.save import save_weights
+from clairvoy.restoring.released import WEIGHTS_FOLDER
 from clairvoy.scenarios.haze.pictures import pictures
 from clairvoy.scenarios.haze.scenario import HazeScenario, HazeScenarioSettings
 

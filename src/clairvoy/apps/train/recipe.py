@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from clairvoy.errors import SettingsError
-from clairvoy.restoring.parts import WEIGHTS_FOLDER
+from clairvoy.restoring.released import WEIGHTS_FOLDER
 
 DEFAULTS: dict[str, Any] = {
     "updates": 4000, "batch": None, "learning_rate": None, "depth_model": None, "leave_out": None, "seed": 0,

@@ -10,6 +10,7 @@ from pathlib import Path
 from clairvoy.apps.outputs import check_writable
 from clairvoy.apps.progress import Progress
 from clairvoy.apps.train.between_rounds import interrupts_between_rounds, say_stopped
+from clairvoy.apps.train.device import choose_device
 from clairvoy.apps.train.folder import alone_in, keep_result, refuse_a_second_run
 from clairvoy.apps.train.log import RunLog
 from clairvoy.apps.train.options import add_clear, add_out, add_run, deadline_of
@@ -17,8 +18,8 @@ from clairvoy.apps.train.record import asked, refuse_another_run, write_record
 from clairvoy.errors import FileError, SettingsError
 from clairvoy.imaging.files import find_photographs
 from clairvoy.qlearning.rounds import Limits
-from clairvoy.restoring.device import choose_device
-from clairvoy.restoring.parts import Parts, load_weights, save_weights
+from clairvoy.releasing.parts import Parts, load_weights
+from clairvoy.releasing.save import save_weights
 from clairvoy.scenarios.haze.scene_set import SceneSet
 from clairvoy.scenarios.search_agent.training import (
     SearchTraining,

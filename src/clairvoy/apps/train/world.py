@@ -14,6 +14,7 @@ import torch
 
 from clairvoy.apps.outputs import check_writable
 from clairvoy.apps.train.between_rounds import interrupts_between_rounds, say_stopped
+from clairvoy.apps.train.device import choose_device
 from clairvoy.apps.train.environment_options import add_environment, environment_options
 from clairvoy.apps.train.folder import alone_in, keep_result, refuse_a_second_run
 from clairvoy.apps.train.log import RunLog
@@ -27,7 +28,6 @@ from clairvoy.qlearning.environment import BatchedEnvironment
 from clairvoy.qlearning.evaluated import Trained
 from clairvoy.qlearning.online import OnlineSettings, train_online
 from clairvoy.qlearning.rollout import LONGEST, evaluate
-from clairvoy.restoring.device import choose_device
 from clairvoy.scenarios.world.dream_pictures import dream_pictures
 from clairvoy.scenarios.world.file import save_world
 from clairvoy.scenarios.world.presets import NUM_ENVS, preset

@@ -15,13 +15,10 @@ import math
 import torch
 from torch import Tensor, nn
 
+from clairvoy.generative.density.recognition import haze_probability
+
 GOOD_DB = 20.0
 """A restoration at least this near to the truth, in dB PSNR, counts as good; tau is the probability of that."""
-RESTORE_FROM = 0.6
-"""Probability of haze from which a picture is restored, gently at first; below it, it stays as it is.
-
-Chosen on one half of labelled photographs and looked at on the other: a clear photograph is spoilt more than a hazy one
-gains."""
 SIGNS = (
     "spread", "discriminator", "residual", "haze", "haze squared", "airlight", "brightness", "contrast", "doubt",
     "density",
@@ -104,9 +101,7 @@ class Calibration(nn.Module):
 
     def haze_probability(self, value: float, haze: float) -> float:
         """Probability in [0, 1] that a picture has haze, from the agent's value of it and the mean 1 - t."""
-        per_value, per_haze, offset = self.recognition.tolist()
-        logit = per_value * float(_log_scale(torch.tensor(value))) + per_haze * haze + offset
-        return 1 / (1 + math.exp(-max(-50.0, min(50.0, logit))))
+        return haze_probability(self.recognition.tolist(), value, haze)
 
     def _tau(self, db: Tensor, row: int) -> Tensor:
         return 0.5 * (1 + torch.erf((db - GOOD_DB) / (self.deviation[row] * math.sqrt(2))))

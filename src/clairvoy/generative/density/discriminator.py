@@ -41,7 +41,7 @@ class Discriminator(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         """Logits (B, 2, H/16, W/16) from last features (B, width + 2, H/8, W/8)."""
-        places, whole = features.float().tensor_split([-2], dim=1)
+        places, whole = features[:, :-2].float(), features[:, -2:].float()
         # Scaled to unit length in each place, so that the generator cannot win by shrinking its features.
         places = F.normalize(places, dim=1) * places.shape[1] ** 0.5
         return self.head(torch.cat([places, whole], dim=1))

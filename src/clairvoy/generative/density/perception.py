@@ -9,6 +9,7 @@ and rich in contrast the restoration are. `calibration` turns them into the conf
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 import torch
@@ -18,10 +19,9 @@ from torch import Tensor
 from clairvoy.generative.density.bilateral_grid import slice_grid
 from clairvoy.generative.density.calibration import Calibration
 from clairvoy.generative.density.discriminator import CLEAR, Discriminator
+from clairvoy.generative.density.picture_size import CELL, MOST, STRIDE
 from clairvoy.generative.density.vae import DensityVAE, Posterior
 
-CELL = 16
-"""Side of the cells that tau is given for, in pixels of the working size."""
 BATCH = 16
 """Pictures that are perceived together."""
 SEED = 0
@@ -51,6 +51,17 @@ class Perception(NamedTuple):
     def to(self, device: str | torch.device) -> Perception:
         """The same on another device."""
         return Perception(*(part.to(device) for part in self))
+
+
+class Others(NamedTuple):
+    """What was seen of the same pictures at other sizes, as they are and mirrored."""
+
+    grid: Tensor
+    """Mean grid, (B, bins, h, w): as fine as the finest, that of the pictures themselves included."""
+    airlight: Tensor
+    """Mean airlight, (B, 3, 1, 1)."""
+    share: Tensor
+    """What they count beside the pictures themselves, a number in [0, 1]."""
 
 
 class Perceiver:
@@ -101,18 +112,25 @@ class Perceiver:
         Perception
             On this device.
         """
-        noise = noise or torch.Generator().manual_seed(SEED)
         found = []
         for begin in range(0, len(pictures), BATCH):
             at = slice(begin, begin + BATCH)
             about = None if posterior is None else Posterior(*(part[at] for part in posterior))
-            others = [size[at].to(self.device) for size in other_sizes]
-            found.append(self._perceive(pictures[at].to(self.device), noise, max(2, samples), others, about))
+            picture = pictures[at].to(self.device)
+            others = None
+            if other_sizes:
+                others = self._at_other_sizes(picture, [size[at].to(self.device) for size in other_sizes])
+            drawn = self._noise(picture, max(2, samples), noise)
+            found.append(self.perceive_with(picture, drawn, others, about))
         return (
             found[0]
             if len(found) == 1
             else Perception(*(torch.cat(part) for part in zip(*found, strict=True)))
         )
+
+    def beliefs(self, seen: Perception) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """The maps that a search goes by: haze, spread, clear and tau, see `searching.beliefs.pool_beliefs`."""
+        return seen.haze, seen.spread, seen.clear, self.tau(seen)
 
     def tau(self, seen: Perception) -> Tensor:
         """Confidence in each cell of what was seen, (B, 1, H/16, W/16) in [0, 1]."""
@@ -129,23 +147,33 @@ class Perceiver:
             ]
         return torch.cat(restored).clamp(0, 1)
 
-    def _perceive(
-        self,
-        picture: Tensor,
-        noise: torch.Generator,
-        samples: int,
-        other_sizes: Sequence[Tensor],
-        posterior: Posterior | None,
+    def perceive_with(
+        self, picture: Tensor, noise: Tensor, others: Others | None = None, posterior: Posterior | None = None
     ) -> Perception:
+        """Perceive a few pictures on this device: what `perceive` does, and what is exported for the runtime.
+
+        Parameters
+        ----------
+        picture
+            (B, 3, H, W).
+        noise
+            Standard normal, for the draws of the field: (draws, B or 1, latent, H/16, W/16), at least two.
+        others
+            What was seen at other sizes; None: nothing.
+        posterior
+            See `perceive`.
+        """
         generator, discriminator = self.generator, self.discriminator
         posterior = posterior or generator.encode(picture)
         likely = posterior.most_likely
         features = generator.decoder.features(likely.z)
         spread_over = generator.decoder(features)
         grid, airlight = generator.grid(spread_over, likely.density), likely.airlight
-        if other_sizes:
-            grid, airlight = _mean_over_sizes(generator, picture, other_sizes, grid, airlight)
-        doubt, spread_t = _spread(generator, picture, posterior, spread_over, noise, samples)
+        if others is not None:
+            own = F.interpolate(grid, size=others.grid.shape[-2:], mode="bilinear", align_corners=False)
+            grid = own + others.share * (others.grid - own)
+            airlight = airlight + others.share * (others.airlight - airlight)
+        doubt, spread_t = _spread(generator, picture, posterior, spread_over, noise)
 
         restored = generator.restore_along(picture, grid, airlight)[0].clamp(0, 1)
         again = generator.encode(restored)
@@ -175,14 +203,44 @@ class Perceiver:
             posterior.density, posterior.density_deviation, airlight, grid, 1 - t, spread_t, own, seen
         )
 
+    def _noise(self, picture: Tensor, draws: int, source: torch.Generator | None) -> Tensor:
+        """Of the source or, without one, always the same; (draws, B or 1, latent, H/16, W/16)."""
+        latent = self.generator.settings.latent
+        rows, cols = (length // STRIDE for length in picture.shape[-2:])
+        if source is None:
+            return field_noise(draws, latent)[..., :rows, :cols].to(picture.device)
+        shape = (draws, len(picture), latent, rows, cols)
+        return torch.randn(shape, generator=source).to(picture.device)
+
+    def _at_other_sizes(self, picture: Tensor, other_sizes: Sequence[Tensor]) -> Others:
+        """Each size as it is and mirrored, the pictures' own mirrored only."""
+        grids, airlights = [], []
+        for number, size in enumerate((picture, *other_sizes)):
+            for mirrored in (False, True)[number == 0 :]:
+                posterior = self.generator.encode(size.flip(-1) if mirrored else size)
+                decoded = self.generator.decode(posterior.mean, posterior.density)
+                grids.append(decoded.flip(-1) if mirrored else decoded)
+                airlights.append(posterior.airlight)
+        # The first grid is that of the pictures' own size.
+        finest = max((one.shape[-2:] for one in grids), key=lambda size: size[0] * size[1])
+        fine = [F.interpolate(one, size=finest, mode="bilinear", align_corners=False) for one in grids]
+        share = torch.tensor(len(grids) / (len(grids) + 1), device=picture.device)
+        return Others(torch.stack(fine).mean(dim=0), torch.stack(airlights).mean(dim=0), share)
+
+
+@lru_cache(maxsize=4)
+def field_noise(draws: int, latent: int) -> Tensor:
+    """The noise of a field as large as any picture's, (draws, 1, latent, h, w): a picture has its upper left part.
+
+    Rounded to half precision, so that it may be kept so with the weights.
+    """
+    side = MOST // STRIDE
+    source = torch.Generator().manual_seed(SEED)
+    return torch.randn(draws, 1, latent, side, side, generator=source).half().float()
+
 
 def _spread(
-    generator: DensityVAE,
-    picture: Tensor,
-    posterior: Posterior,
-    spread_over: Tensor,
-    noise: torch.Generator,
-    samples: int,
+    generator: DensityVAE, picture: Tensor, posterior: Posterior, spread_over: Tensor, noise: Tensor
 ) -> tuple[Tensor, Tensor]:
     """Variance of the restored colours over the posterior, and deviation of the transmission, (B, 1, H/16, W/16) each.
 
@@ -208,9 +266,10 @@ def _spread(
     grid = generator.grid(spread_over, likely.density)
     by_density = half_way(*(seen(one, likely.airlight) for one in grids))
     by_airlight = half_way(*(seen(grid, one) for one in lights))
+    still = torch.zeros_like(posterior.density)
     drawn = [
-        seen(generator.decode(posterior.sample(noise).z, likely.density), likely.airlight)
-        for _ in range(samples)
+        seen(generator.decode(posterior.moved(z, still, still).z, likely.density), likely.airlight)
+        for z in noise.unbind()
     ]
     by_field = [torch.stack(part).var(dim=0) for part in zip(*drawn, strict=True)]
     colour, transmission = (
@@ -218,19 +277,3 @@ def _spread(
         for a, b, c in zip(by_density, by_airlight, by_field, strict=True)
     )
     return colour, transmission.sqrt()
-
-
-def _mean_over_sizes(
-    generator: DensityVAE, picture: Tensor, other_sizes: Sequence[Tensor], grid: Tensor, airlight: Tensor
-) -> tuple[Tensor, Tensor]:
-    """Mean grid, as fine as the finest, and mean airlight over `picture`, which gave the two last, and other sizes."""
-    grids, airlights = [grid], [airlight]
-    for number, size in enumerate((picture, *other_sizes)):
-        for mirrored in (False, True)[number == 0 :]:
-            posterior = generator.encode(size.flip(-1) if mirrored else size)
-            decoded = generator.decode(posterior.mean, posterior.density)
-            grids.append(decoded.flip(-1) if mirrored else decoded)
-            airlights.append(posterior.airlight)
-    finest = max((one.shape[-2:] for one in grids), key=lambda size: size[0] * size[1])
-    fine = [F.interpolate(one, size=finest, mode="bilinear", align_corners=False) for one in grids]
-    return torch.stack(fine).mean(dim=0), torch.stack(airlights).mean(dim=0)

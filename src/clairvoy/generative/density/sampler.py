@@ -11,35 +11,37 @@ import torch
 from torch import Tensor
 
 from clairvoy.generative.density.discriminator import CLEAR, Discriminator
-from clairvoy.generative.density.vae import DensityVAE, Draw, Posterior
+from clairvoy.generative.density.vae import DensityVAE
 
 
-class Choice(NamedTuple):
-    """The draw that was kept."""
+class Noise(NamedTuple):
+    """How many deviations each of n draws lies away from the posterior's mean; standard normal, or 0 for the mean itself."""
 
-    draw: Draw
-    """Of one picture."""
+    field: Tensor
+    """(n, latent, H/16, W/16)."""
+    density: Tensor
+    """(n, 1, 1, 1)."""
+    brightness: Tensor
+    """(n, 1, 1, 1), of the airlight."""
+
+
+class Candidates(NamedTuple):
+    """Restorations of one picture that may be kept."""
+
+    grid: Tensor
+    """Bilateral grid of optical depth of each, (n, bins, h, w)."""
+    airlight: Tensor
+    """(n, 3, 1, 1)."""
     belief: Tensor
-    """The discriminator's mean belief in each of the n draws, (n,) in [0, 1]; the first is the posterior's mean."""
-    kept: int
-    """Which was kept."""
+    """The discriminator's mean belief that each restoration is a clear picture, (n,) in [0, 1]."""
 
 
-@torch.no_grad()
-def best_restoration(
-    generator: DensityVAE,
-    discriminator: Discriminator,
-    picture: Tensor,
-    posterior: Posterior,
-    samples: int,
-    noise: torch.Generator,
-) -> Choice:
-    """Restore a picture (1, 3, H, W) from the posterior's mean and `samples - 1` draws; keep the most believed."""
-    draws = [posterior.most_likely] + [posterior.sample(noise) for _ in range(samples - 1)]
-    beliefs = []
-    for draw in draws:
-        restored, _ = generator.restore(picture, draw)
-        beliefs.append(discriminator.belief(generator, restored.clamp(0, 1), CLEAR).mean())
-    belief = torch.stack(beliefs)
-    index = int(belief.argmax())
-    return Choice(draws[index], belief, index)
+def candidates(
+    generator: DensityVAE, discriminator: Discriminator, picture: Tensor, noise: Noise
+) -> Candidates:
+    """Restore a picture (1, 3, H, W) in n ways, and judge them; the one of highest belief is to be kept."""
+    draw = generator.encode(picture).moved(*noise)
+    grid = generator.decode(draw.z, draw.density)
+    restored, _ = generator.restore_along(picture.expand(grid.shape[0], -1, -1, -1), grid, draw.airlight)
+    judged = discriminator.judge(generator, restored.clamp(0, 1), CLEAR)
+    return Candidates(grid, draw.airlight, torch.sigmoid(judged).mean(dim=(1, 2, 3)))

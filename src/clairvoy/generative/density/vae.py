@@ -30,6 +30,7 @@ from torch import Tensor, nn
 
 from clairvoy.generative.density.backbone import CHANNELS, CHANNELS_EIGHTH, Backbone
 from clairvoy.generative.density.bilateral_grid import refine, slice_grid
+from clairvoy.generative.density.picture_size import STRIDE
 
 DENSITY_FLOOR = 0.02
 """Density is given as log(mean optical depth + this): below it no eye sees a difference."""
@@ -38,8 +39,6 @@ MAX_TINT = 0.15
 FAINT_TINT = 0.02
 """Tints of the airlight are taken to be smaller by this, and those below it to be none: most fog is grey, and what is
 a tint so faint is more often the view's own colour."""
-STRIDE = 16
-"""The encoder takes pictures whose height and width are multiples of this."""
 
 
 @dataclass(frozen=True)
@@ -90,9 +89,12 @@ class Posterior(NamedTuple):
 
     def sample(self, generator: torch.Generator | None = None) -> Draw:
         """Mean + deviation * noise of each, the reparametrised draw."""
-        z, density, brightness = (
-            _noise(like, generator) for like in (self.mean, self.density, self.airlight_deviation)
+        return self.moved(
+            *(_noise(like, generator) for like in (self.mean, self.density, self.airlight_deviation))
         )
+
+    def moved(self, z: Tensor, density: Tensor, brightness: Tensor) -> Draw:
+        """The draw that is some of its deviations away from the mean: of the shapes of the three means, or many of them."""
         airlight = self.airlight + self.airlight_deviation * brightness
         return Draw(
             self.mean + torch.exp(0.5 * self.log_variance) * z,
@@ -377,13 +379,3 @@ def _conv(module: nn.Module) -> nn.Conv2d:
 def _bias(convolution: nn.Conv2d) -> Tensor:
     assert convolution.bias is not None
     return convolution.bias
-
-
-def working_size(height: int, width: int, area: int = 256 * 256) -> tuple[int, int]:
-    """Height and width, multiples of 16, of about `area` pixels and nearly the same aspect, at least 64 each."""
-    scale = math.sqrt(area / (height * width))
-
-    def fit(length: int) -> int:
-        return min(1024, max(64, round(length * scale / STRIDE) * STRIDE))
-
-    return fit(height), fit(width)

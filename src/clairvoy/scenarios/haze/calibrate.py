@@ -6,10 +6,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from clairvoy.generative.density.calibration import RESTORE_FROM
-from clairvoy.generative.density.perception import CELL, Perceiver, Perception
+from clairvoy.generative.density.perception import Perceiver, Perception
+from clairvoy.generative.density.picture_size import CELL
+from clairvoy.generative.density.recognition import RESTORE_FROM
 from clairvoy.imaging.synthesis.views import SyntheticPairs
-from clairvoy.restoring.parts import Parts
+from clairvoy.releasing.parts import Parts
 from clairvoy.scenarios.haze.scene_set import hazy_windows, windows_of
 from clairvoy.searching.beliefs import pool_beliefs
 from clairvoy.searching.explore import PHOTOGRAPH_BUDGET, search
@@ -24,6 +25,7 @@ def squared_error_of_cells(perceiver: Perceiver, pairs: SyntheticPairs, seen: Pe
     return F.avg_pool2d(error, CELL)
 
 
+@torch.no_grad()
 def calibrate(parts: Parts, pairs: SyntheticPairs, noise: torch.Generator) -> dict[str, float]:
     """Fit the calibration of `parts`, in place.
 
@@ -46,7 +48,7 @@ def calibrate(parts: Parts, pairs: SyntheticPairs, noise: torch.Generator) -> di
     signs, calibration = seen.signs.cpu(), parts.calibration
     calibration.cpu().fit(signs, squared_error_of_cells(perceiver, pairs, seen))
     calibration.to(perceiver.device)
-    maps, windows = pool_beliefs(perceiver, seen), windows_of(pairs.hazy).to(perceiver.device)
+    maps, windows = pool_beliefs(*perceiver.beliefs(seen)), windows_of(pairs.hazy).to(perceiver.device)
     values = torch.tensor(
         [
             search(parts.agent, windows[k : k + 1], maps[k : k + 1], budget=PHOTOGRAPH_BUDGET).value

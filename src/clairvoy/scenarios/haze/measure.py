@@ -21,7 +21,7 @@ from clairvoy.generative.density.perception import Perceiver
 from clairvoy.generative.density.vae import Draw, Posterior
 from clairvoy.imaging.synthesis.views import SyntheticPairs
 from clairvoy.qlearning.policy import greedy
-from clairvoy.restoring.parts import Parts
+from clairvoy.releasing.parts import Parts
 from clairvoy.scenarios.haze.scene_set import SceneSet, hazy_windows, windows_of
 from clairvoy.scenarios.haze.search import HazeSearch, HazeSearchSettings
 from clairvoy.searching.beliefs import pool_beliefs
@@ -131,7 +131,7 @@ def measure(
     lost = (1 - torch.exp(-pairs.optical_depth)).mean(dim=(1, 2, 3))
     hazy = lost > 0
     bands = {"thin": hazy & (lost < 0.35), "medium": (lost >= 0.35) & (lost <= 0.6), "dense": lost > 0.6}
-    maps = pool_beliefs(perceiver, seen)
+    maps = pool_beliefs(*perceiver.beliefs(seen))
     found = find(parts.agent, pairs, maps if feedback.beliefs else torch.zeros_like(maps), settings, seed)
     chosen = F.interpolate(found.recognised[:, None].float(), size=pairs.hazy.shape[-2:])
     searched = picture_db(chosen * restored + (1 - chosen) * pairs.hazy, pairs.clear)

@@ -25,6 +25,7 @@ FOUND, WRONG, HERE = GREEN, RED, WHITE
 """Recognised with haze, recognised without, the window now."""
 
 
+@torch.no_grad()
 def pictures(scenario: HazeScenario) -> dict[str, bytes]:
     """`sample.png`: rows hazy, restored, true of held-out scenes; `episode.gif`: the agent in the first of them."""
     pairs = scenario.examples(4)
@@ -35,7 +36,7 @@ def pictures(scenario: HazeScenario) -> dict[str, bytes]:
     perceiver = scenario.perceiver
     seen = perceiver.perceive(pairs.hazy)
     restored = perceiver.restore(pairs.hazy, seen)
-    maps = pool_beliefs(perceiver, seen)
+    maps = pool_beliefs(*perceiver.beliefs(seen))
     if not scenario.beliefs_told:
         maps = torch.zeros_like(maps)
     windows = windows_of(pairs.hazy)

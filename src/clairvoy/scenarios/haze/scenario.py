@@ -30,7 +30,7 @@ from clairvoy.imaging.synthesis.views import SyntheticPairs, ViewPool, haze_view
 from clairvoy.qlearning.dqn import DQN, DQNSettings
 from clairvoy.qlearning.environment import Step
 from clairvoy.qlearning.history import History, HistorySettings
-from clairvoy.restoring.parts import Parts
+from clairvoy.releasing.parts import Parts
 from clairvoy.scenarios.haze.calibrate import calibrate, squared_error_of_cells
 from clairvoy.scenarios.haze.met_scenes import MetScenes
 from clairvoy.scenarios.haze.scene_set import SceneSet, hazy_windows, windows_of
@@ -164,7 +164,7 @@ class HazeScenario:
         seen, squared_error = self._perceive(pairs)
         # Known before it is learnt from: a measure of tau on scenes that it was not fitted to.
         metrics |= self._calibrate(seen.signs.cpu(), squared_error, real)
-        maps = pool_beliefs(self.perceiver, seen).cpu()
+        maps = pool_beliefs(*self.perceiver.beliefs(seen)).cpu()
         error = F.adaptive_avg_pool2d(F.interpolate(squared_error, scale_factor=GRID), GRID)[:, 0].sqrt()
         self.environment.set_scenes(
             SceneSet.of(

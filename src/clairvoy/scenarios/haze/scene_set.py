@@ -26,7 +26,7 @@ def windows_of(pictures: Tensor) -> Tensor:
     side = GRID * WINDOW
     if pictures.shape[-1] != side:
         pictures = F.interpolate(pictures, size=(side, side), mode="bilinear", align_corners=False)
-    return cut_windows((pictures * 255).round().to(torch.uint8))
+    return cut_windows((pictures * 255).round().to(torch.uint8)).contiguous()
 
 
 @dataclass(frozen=True)

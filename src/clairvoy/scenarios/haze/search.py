@@ -311,9 +311,8 @@ class HazeSearch:
         draw = torch.rand(count, 3, generator=generator, device=generator.device).to(self.device)
         version = (draw[:, 0] * previews.shape[1]).long()
         preview = previews[torch.arange(count, device=self.device), version]
-        memory = glimpse.Memory.empty(
-            count, self.rows, self.cols, self.device, preview, draw[:, 1] < self.settings.preview
-        )
+        shown = draw[:, 1] < self.settings.preview
+        memory = glimpse.Memory.empty(count, self.rows, self.cols, like=preview, preview=preview, shown=shown)
         low, high = self.settings.reads or (1.0, 1.0)
         allowed = (low + (high - low) * draw[:, 2]) * (self.rows * self.cols)
         at = (torch.arange(count, device=self.device), position[:, 0], position[:, 1])

@@ -26,9 +26,9 @@ from clairvoy.imaging.formats.raster import to_eight_bits
 from clairvoy.imaging.haze import HazeSettings, add_haze, draw_haze, smooth_field
 from clairvoy.imaging.synthesis.camera import Grade, add_noise, store
 from clairvoy.imaging.synthesis.depth import ProceduralDepth
-from clairvoy.restoring.parts import Parts
+from clairvoy.releasing.parts import Parts
 from clairvoy.scenarios.haze.scene_set import HAZY_FROM, SceneSet
-from clairvoy.searching.beliefs import beliefs_of_thumbnail, beliefs_of_windows
+from clairvoy.scenarios.search_agent.view_beliefs import beliefs_of_thumbnail, beliefs_of_windows
 from clairvoy.searching.explore import cut_windows
 from clairvoy.searching.glimpse import WINDOW
 

@@ -21,7 +21,7 @@ from clairvoy.qlearning.evaluated import EvaluatedTraining, Trained
 from clairvoy.qlearning.policy import greedy, linear_schedule
 from clairvoy.qlearning.pqn import PQN, PQNSettings, PQNTraining
 from clairvoy.qlearning.rounds import Limits, Report, run_rounds
-from clairvoy.restoring.parts import Parts, new_agent
+from clairvoy.releasing.parts import Parts, new_agent
 from clairvoy.scenarios.haze.scene_set import SceneSet
 from clairvoy.scenarios.haze.search import HazeSearch, HazeSearchSettings
 from clairvoy.scenarios.search_agent.baselines import explorer

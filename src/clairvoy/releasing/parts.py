@@ -1,4 +1,4 @@
-"""The trained parts of a dehazer, and the file that holds them: safetensors, with settings and version."""
+"""The trained parts of a dehazer in torch, and the file that holds them: safetensors, with settings and version."""
 
 from __future__ import annotations
 
@@ -11,17 +11,14 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from clairvoy._version import __version__
 from clairvoy.errors import WeightsError
 from clairvoy.generative.density.calibration import Calibration
 from clairvoy.generative.density.discriminator import Discriminator
 from clairvoy.generative.density.perception import Perceiver
 from clairvoy.generative.density.vae import DensityVAE, VAESettings
+from clairvoy.restoring.released import FORMAT, REMEDY, find_weights
 from clairvoy.searching.network import SearchQNetwork
-from clairvoy.storage.weights_file import of_part, read_weights, write_weights
-
-FORMAT = "clairvoy-weights-2"
-WEIGHTS_FOLDER = Path(__file__).parents[1] / "weights"
+from clairvoy.storage.weights_file import of_part, read_weights
 
 
 @dataclass
@@ -59,30 +56,25 @@ class Parts:
             module.to(device)
         return self
 
+    def tensors(self) -> dict[str, Tensor]:
+        """What a file holds of them, by name, on the CPU: in half precision, but the calibration in single."""
+        return {
+            f"{name}.{key}": (value if name == "calibration" else value.half()).cpu()
+            for name, module in self.modules().items()
+            for key, value in module.state_dict().items()
+        }
+
+    def header(self, notes: Mapping[str, Any] | None = None) -> dict[str, str]:
+        """What a file says of them, with anything else that is to be noted."""
+        return {
+            "settings": json.dumps(asdict(self.generator.settings)),
+            "notes": json.dumps(dict(notes or {})),
+        }
+
 
 def new_agent() -> SearchQNetwork:
     """The Q-network of the haze search."""
     return SearchQNetwork()
-
-
-def save_weights(path: Path, parts: Parts, notes: Mapping[str, Any] | None = None) -> None:
-    """Write released weights, in half precision; the calibration stays in single.
-
-    Raises
-    ------
-    FileError
-        The disk refuses.
-    """
-    tensors: dict[str, Tensor] = {}
-    for name, module in parts.modules().items():
-        for key, value in module.state_dict().items():
-            small = value.half() if name in ("generator", "discriminator", "agent") else value
-            tensors[f"{name}.{key}"] = small
-    header = {
-        "settings": json.dumps(asdict(parts.generator.settings)),
-        "notes": json.dumps(dict(notes or {})),
-    }
-    write_weights(path, FORMAT, tensors, header)
 
 
 def load_weights(name_or_path: str | Path, *, fresh_agent: bool = False) -> Parts:
@@ -101,17 +93,15 @@ def load_weights(name_or_path: str | Path, *, fresh_agent: bool = False) -> Part
     WeightsError
         No such file, not a weights file, or one of another format or shape.
     """
-    path = WEIGHTS_FOLDER / f"{name_or_path}.safetensors"
-    if not path.is_file():
-        path = Path(name_or_path)
-    if not path.is_file():
-        names = sorted(p.stem for p in WEIGHTS_FOLDER.glob("*.safetensors") if p.stem != "squeezenet1_1")
-        raise WeightsError(
-            f"{name_or_path}: no such weights; name one of {', '.join(names)} or a .safetensors file"
-        )
-    header, tensors = read_weights(
-        path, FORMAT, f"use weights that `clairvoy train` of version {__version__} wrote"
-    )
+    path = find_weights(name_or_path)
+    header, tensors = read_weights(path, FORMAT, REMEDY)
+    return parts_of(header, tensors, path, fresh_agent=fresh_agent)
+
+
+def parts_of(
+    header: Mapping[str, str], tensors: Mapping[str, Tensor], path: Path, *, fresh_agent: bool = False
+) -> Parts:
+    """The same of what was read from `path`."""
     try:
         parts = Parts.new(VAESettings(**json.loads(header["settings"])))
         for name, module in parts.modules().items():

@@ -1,4 +1,4 @@
-"""Where networks compute, by name."""
+"""Where torch trains, by name."""
 
 from __future__ import annotations
 
