@@ -47,8 +47,9 @@ def _exp_of_small(x):
 
 
 @_INLINE
-def _depth_of_row(row, cells, left, share, hidden, hidden_bias, spread, spread_bias, scale, bins, guide, od):
-    width = row.shape[0]
+def _depth_of_row(row, cells, reading, guide, od):
+    grid, left, share, hidden, hidden_bias, spread, spread_bias, scale = reading
+    width, bins = row.shape[0], grid.shape[2]
     for x in range(width):
         guide[x] = spread_bias
     for unit in range(hidden.shape[1]):
@@ -82,42 +83,34 @@ def _cells_of_row(grid, above, part, cells):
 
 
 @_kept
-def restore(pixels, out, mask, above, part, grid, left, share, hidden, hidden_bias, spread, spread_bias,
-            airlight, strength, scale, peak):  # fmt: skip
+def restore(pixels, out, mask, above, part, reading, strength, light, white):
     """See `vectorised.restore`."""
-    rows, width = pixels.shape[0], pixels.shape[1]
-    bins = grid.shape[2]
-    cells = np.empty(grid.shape[1] * bins, np.float32)
+    rows, width, grid = pixels.shape[0], pixels.shape[1], reading.grid
+    cells = np.empty(grid.shape[1] * grid.shape[2], np.float32)
     guide, od = np.empty(width, np.float32), np.empty(width, np.float32)
-    half = np.float32(0.5) if peak > 1 else np.float32(0)
+    half = np.float32(0.5) if white > 1 else np.float32(0)
     for r in range(rows):
         _cells_of_row(grid, above[r], part[r], cells)
         row, target, within = pixels[r], out[r], mask[min(r, mask.shape[0] - 1)]
-        _depth_of_row(
-            row, cells, left, share, hidden, hidden_bias, spread, spread_bias, scale, bins, guide, od
-        )
+        _depth_of_row(row, cells, reading, guide, od)
         for x in range(width):
             od[x] = _exp_of_small(strength * within[x] * od[x])
         for channel in range(3):
-            light = airlight[channel] * peak
+            air = light[channel]
             for x in range(width):
-                value = (np.float32(row[x, channel]) - light) * od[x] + light
-                target[x, channel] = min(max(value, np.float32(0)), peak) + half
+                value = (np.float32(row[x, channel]) - air) * od[x] + air
+                target[x, channel] = min(max(value, np.float32(0)), white) + half
 
 
 @_kept
-def transmission(pixels, out, mask, above, part, grid, left, share, hidden, hidden_bias, spread, spread_bias,
-                 airlight, strength, scale, peak):  # fmt: skip
+def transmission(pixels, out, mask, above, part, reading, strength):
     """See `vectorised.transmission`."""
-    rows, width = pixels.shape[0], pixels.shape[1]
-    bins = grid.shape[2]
-    cells = np.empty(grid.shape[1] * bins, np.float32)
+    rows, width, grid = pixels.shape[0], pixels.shape[1], reading.grid
+    cells = np.empty(grid.shape[1] * grid.shape[2], np.float32)
     guide, od = np.empty(width, np.float32), np.empty(width, np.float32)
     for r in range(rows):
         _cells_of_row(grid, above[r], part[r], cells)
         within = mask[min(r, mask.shape[0] - 1)]
-        _depth_of_row(
-            pixels[r], cells, left, share, hidden, hidden_bias, spread, spread_bias, scale, bins, guide, od
-        )
+        _depth_of_row(pixels[r], cells, reading, guide, od)
         for x in range(width):
             out[r, x] = _exp_of_small(-strength * within[x] * od[x])

@@ -131,11 +131,11 @@ class FullResolution:
         # One row of ones serves all rows: a mask of the picture's size would cost as much as the picture.
         within = np.ones((1, width), np.float32) if mask is None else np.ascontiguousarray(mask, np.float32)
         guide = self.guide
-        arguments = (
+        reading = vectorised.Reading(
             grid, (left * grid.shape[2]).astype(np.int32), share, np.ascontiguousarray(guide.hidden.T), guide.hidden_bias,
-            guide.spread, np.float32(guide.spread_bias), self.airlight, np.float32(strength), np.float32(1 / white),
-            np.float32(white),
+            guide.spread, np.float32(guide.spread_bias), np.float32(1 / white),
         )  # fmt: skip
+        colours = (self.airlight * np.float32(white), np.float32(white)) if name == "restore" else ()
         kernel: Callable[..., None] = getattr(_engine(height * width), name)
         rows = max(1, PIXELS_AT_A_TIME // width)
 
@@ -147,7 +147,9 @@ class FullResolution:
                 within[at] if len(within) > 1 else within,
                 above[at],
                 part[at],
-                *arguments,
+                reading,
+                np.float32(strength),
+                *colours,
             )
 
         tops = range(0, height, rows)

@@ -5,12 +5,32 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 Float = npt.NDArray[np.float32]
+
+
+class Reading(NamedTuple):
+    """How pixels read the grid of optical depth, whatever row they are in."""
+
+    grid: Float
+    """(h, w, bins)."""
+    left: npt.NDArray[np.int32]
+    """For each column the index of its left cell times `bins`, (W,)."""
+    share: Float
+    """How far each column lies to the right of that cell, (W,)."""
+    hidden: Float
+    """First layer of the guide, (3, n)."""
+    hidden_bias: Float
+    """(n,)."""
+    spread: Float
+    """Second layer, (n,)."""
+    spread_bias: np.float32
+    scale: np.float32
+    """Brings a pixel into [0, 1]."""
 
 
 def restore(
@@ -19,17 +39,10 @@ def restore(
     mask: Float,
     above: npt.NDArray[np.int64],
     part: Float,
-    grid: Float,
-    left: npt.NDArray[np.int32],
-    share: Float,
-    hidden: Float,
-    hidden_bias: Float,
-    spread: Float,
-    spread_bias: np.float32,
-    airlight: Float,
+    reading: Reading,
     strength: np.float32,
-    scale: np.float32,
-    peak: np.float32,
+    light: Float,
+    white: np.float32,
 ) -> None:
     """Restore rows (r, W, 3) into `out`: J = (I - A) exp(strength * mask * od) + A, within what can be displayed.
 
@@ -41,24 +54,16 @@ def restore(
         How much is taken away where, (r, W) in [0, 1], or one row (1, W) for all.
     above, part
         For each row the row of the grid above it, and how far it lies towards the next, (r,).
-    grid
-        (h, w, bins).
-    left, share
-        The same for each column: index of its left cell times `bins`, and how far it lies to the right, (W,).
-    hidden, hidden_bias, spread, spread_bias
-        The two layers of the guide: (3, n), (n,), (n,) and one number.
-    airlight
-        (3,) in [0, 1].
-    strength, scale, peak
-        Scale brings a pixel into [0, 1]; peak is white.
+    reading
+        See `Reading`.
+    strength
+        In [0, 1].
+    light, white
+        Airlight (3,), and the largest value of a pixel, both in units of `pixels`.
     """
-    od = _optical_depth(
-        pixels, above, part, grid, left, share, hidden, hidden_bias, spread, spread_bias, scale
-    )
-    gain = np.exp(strength * mask * od)[..., None]
-    light = airlight * peak
-    restored = np.clip((pixels.astype(np.float32) - light) * gain + light, 0, peak)
-    out[...] = restored + np.float32(0.5) if peak > 1 else restored
+    gain = np.exp(strength * mask * _optical_depth(pixels, above, part, reading))[..., None]
+    restored = np.clip((pixels.astype(np.float32) - light) * gain + light, 0, white)
+    out[...] = restored + np.float32(0.5) if white > 1 else restored
 
 
 def transmission(
@@ -67,38 +72,17 @@ def transmission(
     mask: Float,
     above: npt.NDArray[np.int64],
     part: Float,
-    grid: Float,
-    left: npt.NDArray[np.int32],
-    share: Float,
-    hidden: Float,
-    hidden_bias: Float,
-    spread: Float,
-    spread_bias: np.float32,
-    airlight: Float,
+    reading: Reading,
     strength: np.float32,
-    scale: np.float32,
-    peak: np.float32,
 ) -> None:
     """exp(-strength * mask * od) of rows into `out`, (r, W); parameters as of `restore`."""
-    od = _optical_depth(
-        pixels, above, part, grid, left, share, hidden, hidden_bias, spread, spread_bias, scale
-    )
-    out[...] = np.exp(-strength * mask * od)
+    out[...] = np.exp(-strength * mask * _optical_depth(pixels, above, part, reading))
 
 
 def _optical_depth(
-    pixels: npt.NDArray[Any],
-    above: npt.NDArray[np.int64],
-    part: Float,
-    grid: Float,
-    left: npt.NDArray[np.int32],
-    share: Float,
-    hidden: Float,
-    hidden_bias: Float,
-    spread: Float,
-    spread_bias: np.float32,
-    scale: np.float32,
+    pixels: npt.NDArray[Any], above: npt.NDArray[np.int64], part: Float, reading: Reading
 ) -> Float:
+    grid, left, share, hidden, hidden_bias, spread, spread_bias, scale = reading
     rows, width, bins = *pixels.shape[:2], grid.shape[2]
     down = part[:, None, None]
     cells = (grid[above] * (1 - down) + grid[above + 1] * down).reshape(rows, -1)
