@@ -119,3 +119,24 @@ def test_a_preview_has_two_pixels_a_character():
 def test_painting_needs_no_torch():
     program = "import sys, clairvoy.apps.paint.command; assert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", program], check=True)
+
+
+def test_a_painter_that_is_none_is_refused(photo, tmp_path, capsys):
+    assert paint(photo, "-o", tmp_path / "x.svg", "--painter", photo) == 2
+    assert "give a file that `clairvoy train paint` wrote" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_what_was_trained_paints(photo, tmp_path):
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    for number in range(3):
+        (photos / f"{number}.png").write_bytes(photo.read_bytes())
+    run = tmp_path / "run"
+    few = ["--strokes", "2", "--updates", "5", "--steps", "40", "-q"]
+    assert main(["train", "paint", str(photos), "--out", str(run), *few]) == 0
+    assert (run / "painter.json").exists()
+    assert main(["train", "paint", str(photos), "--out", str(run), *few]) == 2
+    out = tmp_path / "out.svg"
+    assert paint(photo, "-o", out, "--painter", run / "painter.safetensors") == 0
+    assert out.read_text().count("<polygon") == 6

@@ -17,6 +17,8 @@ from clairvoy.apps.paint.results import check_suffix, encoded
 from clairvoy.apps.progress import Progress
 from clairvoy.errors import FileError, SettingsError
 from clairvoy.imaging.files import read
+from clairvoy.painting.learnt import Learnt
+from clairvoy.painting.painter import Painter, PainterSettings
 from clairvoy.painting.painting import Painting
 from clairvoy.painting.palette import colour_of, colours_of, fitted_palette
 from clairvoy.painting.plotter import PlotterSettings, layers_of, plotted, sheet_of
@@ -80,6 +82,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=count,
         metavar="PIXELS",
         help="longer side of what the search looks at, 16 to 512 (default: 64 for 100 strokes, more for more)",
+    )
+    add(
+        "--painter",
+        type=Path,
+        metavar="FILE",
+        help="let an agent decide where, and a generator propose strokes: what `clairvoy train paint` wrote",
     )
     add(
         "--seed",
@@ -221,8 +229,12 @@ def _search(args: argparse.Namespace, picture: object) -> Search:
             target.mean if palette is None else palette[((palette - target.mean) ** 2).sum(axis=1).argmin()]
         )
     painting = Painting(target.size, ground)
-    return Search(
-        target, painting, settings, np.random.default_rng(args.seed), families_of(args.shape), palette
+    rng, families = np.random.default_rng(args.seed), families_of(args.shape)
+    if args.painter is None:
+        return Search(target, painting, settings, rng, families, palette)
+    learnt = Learnt.load(args.painter)
+    return Painter(
+        learnt, PainterSettings(), args.strokes, target, painting, settings, rng, families, palette
     )
 
 

@@ -10,6 +10,7 @@ from clairvoy.apps.doors import add_doors, run_behind
 SCENARIOS = {
     "haze": "generator, discriminator and agent of the dehazer together",
     "search": "the search agent of --start alone",
+    "paint": "what proposes strokes of a painting, and the agent that decides where",
     "world": "an environment or a game: an agent that also learns in what a generator makes up",
 }
 
