@@ -113,19 +113,34 @@ class DataKind(nn.Module):
             flat = flat.round()
         return flat.reshape(-1, *self.shape).to(self.dtype)
 
-    def nats(self, outputs: Tensor, encoded: Tensor) -> Tensor:
-        """Negative log-likelihood (B,) of encoded rows: Gaussian, Bernoulli and categorical, summed over a row."""
+    def by_number(self, entries: Tensor) -> Tensor:
+        """Something said of each entry of rows, (B, ...), said of each number of encoded rows, (B, width) float32."""
+        flat = entries.flatten(1).float()
+        hot = [flat[:, place, None].expand(-1, count) for place, count in self.choices]
+        return torch.cat([flat[:, self.numbers], flat[:, self.bits], *hot], dim=1)
+
+    def likeliest(self, outputs: Tensor) -> Tensor:
+        """Encoded rows (B, width) as they are expected: means, chances of bits and of categories."""
+        mean, bit_logits, *logits = self._parts(outputs)
+        return torch.cat([mean, torch.sigmoid(bit_logits), *(part.softmax(dim=1) for part in logits)], dim=1)
+
+    def nats(self, outputs: Tensor, encoded: Tensor, counted: Tensor | None = None) -> Tensor:
+        """Negative log-likelihood (B,) of encoded rows: Gaussian, Bernoulli and categorical, summed over a row.
+
+        ``counted`` (B, width), of `by_number`, says how much each entry counts; all alike if not given.
+        """
+        counted = torch.ones_like(encoded) if counted is None else counted
+        of_numbers, of_bits, *of_hot = self._parts(counted)
         mean, bit_logits, *logits = self._parts(outputs)
         numbers, bits, *hot = self._parts(encoded)
         log_scale = self.log_scale.clamp(min=LEAST_LOG_SCALE)
         gaussian = (
             0.5 * ((numbers - mean) / log_scale.exp()).square() + log_scale + 0.5 * math.log(2 * math.pi)
         )
-        total = gaussian.sum(dim=1) + F.binary_cross_entropy_with_logits(
-            bit_logits, bits, reduction="none"
-        ).sum(dim=1)
-        for part, truth in zip(logits, hot, strict=True):
-            total = total - (truth * F.log_softmax(part, dim=1)).sum(dim=1)
+        bernoulli = F.binary_cross_entropy_with_logits(bit_logits, bits, reduction="none")
+        total = (of_numbers * gaussian).sum(dim=1) + (of_bits * bernoulli).sum(dim=1)
+        for part, truth, counts in zip(logits, hot, of_hot, strict=True):
+            total = total - (counts * truth * F.log_softmax(part, dim=1)).sum(dim=1)
         return total
 
     def draw(self, outputs: Tensor, noise: torch.Generator) -> Tensor:
