@@ -30,3 +30,15 @@ def count(text: str) -> int:
     if value < 1:
         raise argparse.ArgumentTypeError(f"{text} is not a whole number of 1 or more")
     return value
+
+
+def seconds(text: str) -> float:
+    """A time: seconds, or minutes and hours before them, such as 90, 1:30.5 or 0:01:30."""
+    parts = text.split(":")
+    try:
+        numbers = [float(part) for part in parts]
+    except ValueError:
+        numbers = []
+    if not numbers or len(numbers) > 3 or not all(0 <= one < float("inf") for one in numbers):
+        raise argparse.ArgumentTypeError(f"{text} is not a time; write seconds, or 1:30, or 0:01:30")
+    return sum(number * 60**place for place, number in enumerate(reversed(numbers)))

@@ -11,7 +11,6 @@ from clairvoy.errors import FileError, SettingsError
 from clairvoy.imaging.video import reading
 from clairvoy.imaging.video.reading import Film, Shown, as_stored, is_film, upright
 from clairvoy.imaging.video.writing import CONTAINERS, FilmWriter
-from tests.imaging.video.conftest import pattern
 
 
 def rewrite(source, target, **span):
@@ -58,11 +57,11 @@ def test_times_sound_and_names_are_kept(make_film, tmp_path, suffix):
         assert film.streams.video[0].codec_context.name == "h264"
 
 
-def test_pixels_come_back_upright_and_nearly_as_they_were(make_film, tmp_path):
+def test_pixels_come_back_upright_and_nearly_as_they_were(make_film, film_pattern, tmp_path):
     source, _ = make_film(turned=90, steps=(33, 50))
     before = shown(source)
     assert before[0].pixels.shape == (96, 64, 3)
-    assert np.abs(as_stored(before[3].pixels, 90).astype(int) - pattern(3, 64, 96)).mean() < 4
+    assert np.abs(as_stored(before[3].pixels, 90).astype(int) - film_pattern(3, 64, 96)).mean() < 4
     rewrite(source, tmp_path / "out.mp4")
     after = shown(tmp_path / "out.mp4")
     assert after[0].frame.rotation == 90

@@ -90,7 +90,20 @@ def target_of(name: str, output: str | None, many: bool) -> Path | None:
     return path
 
 
-def run_films(args: argparse.Namespace, names: list[str], load: Callable[[argparse.Namespace], Any]) -> int:
+def load_film_restorer(args: argparse.Namespace) -> Callable[[], RestoreFrame]:
+    """Load the weights that `args` names; gives what makes a restorer for each film."""
+    from clairvoy.restoring.dehazer import Dehazer
+    from clairvoy.restoring.film import FilmRestorer
+
+    dehazer = Dehazer.load(args.weights, args.device, args.preset)
+    return lambda: FilmRestorer(dehazer, strength=args.strength, force=args.force)
+
+
+def run_films(
+    args: argparse.Namespace,
+    names: list[str],
+    load: Callable[[argparse.Namespace], Callable[[], RestoreFrame]],
+) -> int:
     """Restore films one after another; 0, or 2 if one failed or broke off.
 
     Parameters
@@ -100,7 +113,7 @@ def run_films(args: argparse.Namespace, names: list[str], load: Callable[[argpar
     names
         The films.
     load
-        Gives what makes a `RestoreFrame`, anew for each film.
+        See `load_film_restorer`; another one stands in for it in tests.
     """
     span = Span(args.begin, args.end)
     targets = [target_of(name, args.output, len(names) > 1) for name in names]

@@ -1,0 +1,147 @@
+"""Films on the command line: what becomes which file, what breaks off, what is refused."""
+
+import argparse
+import json
+
+import av
+import numpy as np
+import pytest
+
+from clairvoy.apps.argument_types import seconds
+from clairvoy.apps.clear import command
+from clairvoy.apps.clear.films import target_of
+from clairvoy.apps.cli import main
+from clairvoy.errors import SettingsError
+from clairvoy.imaging.video.reading import Film, Shown
+
+
+@pytest.fixture
+def darker(monkeypatch):
+    """In the dehazer's place: takes 40 levels away, and keeps the times that it was asked about."""
+    asked = []
+
+    def load(args):
+        def restorer():
+            def restore(pixels, time):
+                asked.append(time)
+                return pixels - 40
+
+            return restore
+
+        return restorer
+
+    monkeypatch.setattr(command, "load_film_restorer", load)
+    return asked
+
+
+def frames(path):
+    with Film(str(path)) as film:
+        return [part for part in film.content() if isinstance(part, Shown)]
+
+
+def test_each_frame_is_restored_and_the_film_lies_beside(make_film, tmp_path, darker, capsys):
+    source, times = make_film(steps=(40, 55))
+    assert main(["clear", str(source)]) == 0
+    before, after = frames(source), frames(tmp_path / "film.clear.mp4")
+    assert [round(1000 * time) for time in darker] == times
+    assert [frame.time for frame in after] == [frame.time for frame in before]
+    change = np.mean(
+        [b.pixels.astype(float).mean() - a.pixels.mean() for a, b in zip(after, before, strict=True)]
+    )
+    assert change == pytest.approx(40, abs=2)
+    assert "20 frames" in capsys.readouterr().err
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["film.clear.mp4", "film.mp4"]
+
+
+def test_a_part_a_report_and_several_films(make_film, tmp_path, darker):
+    first, _ = make_film("a.mp4", frames=30)
+    second, _ = make_film("b.mov", frames=30)
+    report = tmp_path / "report.json"
+    out = tmp_path / "out"
+    arguments = ["--from", "0.4", "--to", "0:00:00.8", "--report", str(report), "-q"]
+    assert main(["clear", str(first), str(second), "-o", str(out), *arguments]) == 0
+    assert [entry["frames"] for entry in json.loads(report.read_text())] == [10, 10]
+    assert {path.name for path in out.iterdir()} == {"a.mp4", "b.mov"}
+    assert main(["clear", str(first), str(second), "-o", str(out), "-q"]) == 2  # they exist
+    assert main(["clear", str(first), str(second), "-o", str(out), "-q", "--skip-existing"]) == 0
+
+
+def test_one_bad_film_does_not_stop_the_other(make_film, tmp_path, darker, capsys):
+    good, _ = make_film("good.mp4")
+    bad = tmp_path / "bad.mp4"
+    bad.write_bytes(b"no film at all")
+    assert main(["clear", str(bad), str(good), "-o", str(tmp_path / "out")]) == 2
+    assert "bad.mp4: not a film" in capsys.readouterr().err
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["good.mp4"]
+
+
+def test_what_breaks_off_is_restored_so_far_and_said(make_film, tmp_path, darker, capsys):
+    source, _ = make_film("film.mkv", frames=200)
+    data = source.read_bytes()
+    source.write_bytes(data[: len(data) // 2])
+    assert main(["clear", str(source)]) == 2
+    assert "broke off" in capsys.readouterr().err
+    assert len(frames(tmp_path / "film.clear.mkv")) > 20
+
+
+def test_a_fault_in_the_middle_leaves_no_film(make_film, tmp_path, monkeypatch):
+    source, _ = make_film()
+
+    def load(args):
+        def restore(pixels, time):
+            if time > 0.3:
+                raise SettingsError("enough; stop here")
+            return pixels
+
+        return lambda: restore
+
+    monkeypatch.setattr(command, "load_film_restorer", load)
+    assert main(["clear", str(source), "-q"]) == 2
+    assert [path.name for path in tmp_path.iterdir()] == ["film.mp4"]
+
+
+def test_through_a_pipe_it_goes_as_matroska(make_film, tmp_path, darker, capfdbinary, monkeypatch):
+    source, times = make_film()
+    assert main(["clear", str(source), "-o", "-", "-q"]) == 0
+    piped = tmp_path / "piped.mkv"
+    piped.write_bytes(capfdbinary.readouterr().out)
+    assert [round(1000 * frame.time) for frame in frames(piped)] == times
+    with av.open(str(piped)) as film:
+        assert "matroska" in film.format.name
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["film.mp4", "photo.jpg"], "calls of their own"),
+        (["film.mp4", "--haze-map", "map.png"], "--haze-map is for photographs"),
+        (["film.mp4", "-o", "out.avi"], "end it with one of"),
+        (["film.mp4", "-o", "film.mp4"], "the film itself"),
+        (["film.mp4", "--from", "5", "--to", "2"], "begin before it ends"),
+        (["photo.jpg", "--from", "5"], "are for films"),
+        (["rtsp://camera/1"], "say with -o FILE"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused(make_film, tmp_path, monkeypatch, capsys, arguments, message):
+    make_film()
+    monkeypatch.chdir(tmp_path)
+    assert main(["clear", *arguments]) == 2
+    assert message in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["film.mp4"]
+
+
+def test_containers_that_hold_no_times_become_matroska():
+    assert target_of("a/old.avi", None, False).name == "old.clear.mkv"
+    assert target_of("a/phone.MOV", None, False).name == "phone.clear.mov"
+    assert target_of("a.ts", "out/", False).name == "a.mkv"
+
+
+@pytest.mark.parametrize(("text", "value"), [("90", 90), ("1:30", 90), ("0:01:30.5", 90.5), ("1:0:0", 3600)])
+def test_times(text, value):
+    assert seconds(text) == value
+
+
+@pytest.mark.parametrize("text", ["", "a", "-1", "1:2:3:4", "inf"])
+def test_no_times(text):
+    with pytest.raises(argparse.ArgumentTypeError, match="not a time"):
+        seconds(text)
