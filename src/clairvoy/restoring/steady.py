@@ -57,7 +57,8 @@ class SteadyHaze:
 
     def __init__(self, seconds: float = SECONDS) -> None:
         self.seconds = seconds
-        self._field: HazeField | None = None
+        self.field: HazeField | None = None
+        """What the last frame was restored with."""
         self._seen: Float | None = None
         self._time = 0.0
 
@@ -73,26 +74,26 @@ class SteadyHaze:
         )
         now, before = grey.astype(np.float32), self._seen
         self._seen = now
-        if before is not None and self._field is not None:
+        if before is not None and self.field is not None:
             shift = _displacement(before, now)
             if _alike(_shifted(before, shift), now):
                 if any(shift):
-                    grid = self._field.grid
+                    grid = self.field.grid
                     cells = shift[0] * grid.shape[2] / _SIDE, shift[1] * grid.shape[1] / _SIDE
-                    self._field = replace(self._field, grid=np.stack([_shifted(one, cells) for one in grid]))
+                    self.field = replace(self.field, grid=np.stack([_shifted(one, cells) for one in grid]))
                 return False
-        self._field, self._time = None, time
+        self.field, self._time = None, time
         return True
 
     def follow(self, perceived: HazeField, time: float) -> HazeField:
         """The field to restore the frame of a time with, `perceived` being the newest that was perceived."""
-        if self._field is None or self.seconds <= 0 or self._field.grid.shape != perceived.grid.shape:
-            self._field = perceived
+        if self.field is None or self.seconds <= 0 or self.field.grid.shape != perceived.grid.shape:
+            self.field = perceived
         else:
             share = 1 - float(np.exp(-max(0.0, time - self._time) / self.seconds))
-            self._field = self._field.towards(perceived, share)
+            self.field = self.field.towards(perceived, share)
         self._time = time
-        return self._field
+        return self.field
 
 
 def _displacement(before: Float, now: Float) -> tuple[float, float]:
