@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from clairvoy.apps.argument_types import count, fraction, quality, seconds
+from clairvoy.apps.clear.cluster import in_cluster
 from clairvoy.apps.clear.films import films_among, load_film_restorer, run_films
 from clairvoy.apps.clear.jobs import Extras, Plan, is_many, plan
 from clairvoy.apps.clear.output_names import FORMATS
@@ -150,7 +151,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="photographs worked on side by side (default: as many as there are cores, and memory for)",
     )
+<<<<<<< HEAD
     add("--device", choices=DEVICES, default="auto", help="where to compute (default: auto)")
+=======
+    add(
+        "--cluster",
+        metavar="ADDRESS",
+        help="let the workers of a Dask cluster restore, such as tcp://scheduler:8786; they must see the same files",
+    )
+    add("--device", choices=["auto", "cpu", "cuda", "mps"], default="auto", help="where to compute")
+>>>>>>> 2f5ea67 (clairvoy clear --cluster: the workers of a Dask cluster restore)
     add("--weights", default="fast", metavar="NAME|FILE", help="released weights or your own (default: fast)")
 
 
@@ -243,6 +253,8 @@ class Run:
         work = sum(not job.done and job.fault is None for job in jobs)
         count = min(args.jobs, work) if args.jobs else default_workers(work)
         started = lambda job: self.progress.start(job.name)  # noqa: E731
+        if args.cluster:
+            return in_cluster(jobs, settings, self.load, started, args.cluster)
         if count > 1:
             return in_workers(jobs, settings, self.load, started, count)
         return in_this_process(jobs, settings, self.load, started)

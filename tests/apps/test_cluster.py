@@ -1,0 +1,95 @@
+"""A Dask cluster restores what one process restores, and loses nothing when its workers are killed."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import threading
+from pathlib import Path
+
+import distributed
+import pytest
+import stand_in
+from test_workers import photographs, run, written
+
+from clairvoy.errors import SettingsError, WeightsError
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    with distributed.LocalCluster(
+        n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None, silence_logs=50
+    ) as cluster:
+        yield cluster
+
+
+@pytest.mark.slow
+def test_a_cluster_gives_what_one_process_gives(folder, cluster):
+    photographs(*(f"{letter}.jpg" for letter in "abcdefgh"), "z.png")
+    assert run("--jobs", "1", "--report", "one.json") == 0
+    alone = written()
+    Path("out").rename("before")
+    assert (
+        run("--cluster", cluster.scheduler_address, "--report", "two.json", load=stand_in.load_and_note) == 0
+    )
+    assert written() == alone
+    assert Path("two.json").read_bytes() == Path("one.json").read_bytes().replace(b"before", b"out")
+    processes = {path.read_text() for path in Path("in").glob("*.pid")}
+    assert str(os.getpid()) not in processes
+
+
+@pytest.mark.slow
+def test_what_is_wrong_with_one_photograph_stops_no_other(folder, cluster):
+    photographs("a.png", "z.png")
+    Path("in/m.png").write_bytes(b"no picture")
+    assert run("--cluster", cluster.scheduler_address, "--report", "report.json") == 2
+    assert sorted(written()) == ["a.png", "z.png"]
+
+
+@pytest.mark.slow
+def test_killed_workers_cost_time_and_no_photograph(folder, cluster):
+    photographs(*(f"slow{number}.png" for number in range(12)))
+    over, killed = threading.Event(), []
+
+    def kill() -> None:
+        """Kill a worker every second; its nanny starts another."""
+        while not over.wait(1.0):
+            alive = [nanny.pid for nanny in cluster.workers.values() if nanny.pid]
+            if alive:
+                os.kill(alive[0], signal.SIGKILL)
+                killed.append(alive[0])
+
+    killer = threading.Thread(target=kill)
+    killer.start()
+    try:
+        assert run("--cluster", cluster.scheduler_address) == 0
+    finally:
+        over.set()
+        killer.join()
+    assert killed
+    assert len(written()) == 12
+    assert not list(Path("out").glob(".*"))
+
+
+@pytest.mark.slow
+def test_a_photograph_that_kills_its_workers_is_reported(folder, cluster, capsys):
+    photographs("a.png", "crash.png", "z.png")
+    assert run("--cluster", cluster.scheduler_address, "--report", "report.json") == 2
+    assert sorted(written()) == ["a.png", "z.png"]
+    failed = [entry for entry in json.loads(Path("report.json").read_text()) if entry["status"] == "failed"]
+    assert [entry["source"] for entry in failed] == ["in/crash.png"]
+    assert "in/crash.png: the workers that restored it were lost" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_what_is_about_the_run_ends_it(folder, cluster):
+    photographs("a.png", "weights.png")
+    with pytest.raises(WeightsError, match="these weights are no good"):
+        run("--cluster", cluster.scheduler_address)
+
+
+def test_nobody_at_the_address(folder):
+    photographs("a.png")
+    with pytest.raises(SettingsError, match="no Dask scheduler answers"):
+        run("--cluster", "tcp://127.0.0.1:1")
