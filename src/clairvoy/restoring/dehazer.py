@@ -27,12 +27,13 @@ from clairvoy.generative.density.picture_size import working_size
 from clairvoy.generative.density.recognition import RESTORE_FROM
 from clairvoy.imaging.files import read, write_restored
 from clairvoy.imaging.picture_kinds import is_batch, is_file, source_of, stacked, unpack
-from clairvoy.restoring.engine import Engine
+from clairvoy.restoring.engine import Engine, Perceived
 from clairvoy.restoring.full_resolution import FullResolution
 from clairvoy.restoring.noise import noise_level, within_noise, within_signal
 from clairvoy.restoring.planes import small
+from clairvoy.restoring.steady import HazeField
 from clairvoy.searching.beliefs import pool_beliefs
-from clairvoy.searching.explore import PHOTOGRAPH_BUDGET, cut_windows, search
+from clairvoy.searching.explore import PHOTOGRAPH_BUDGET, SearchResult, cut_windows, search
 
 DEFAULT_WEIGHTS = "fast"
 """The weights that the presets share."""
@@ -177,37 +178,29 @@ class Dehazer:
             raise SettingsError(f"samples is {samples}; it must be at least 1")
         pixels, rebuild, hidden = unpack(photo)
         height, width = pixels.shape[:2]
-        engine, size = self.engine, working_size(height, width)
-        shown = small(pixels, hidden, size)
-        others = [small(pixels, hidden, working_size(height, width, area)) for area in PRESETS[self.preset]]
-        seen = engine.perceive(shown, others)
-        thumbnail = np.rint(small(pixels, hidden, (256, 256)) * 255).astype(np.uint8)
-        found = search(
-            engine.q_values, cut_windows(thumbnail), pool_beliefs(*seen.beliefs), budget=PHOTOGRAPH_BUDGET
-        )
-        haze = _mean_of_seen(seen.haze[0, 0], hidden)
-        probability = engine.haze_probability(found.value, haze)
-        amount = strength * (1.0 if force else how_much(probability))
+        perceived = self._look(pixels, hidden)
+        seen, found = perceived.seen, perceived.found
+        amount = strength * (1.0 if force else how_much(perceived.probability))
 
         grid, airlight = seen.grid, seen.airlight
         if amount and samples > 1:
-            grid, airlight = engine.best_draw(shown, samples) or (grid, airlight)
+            grid, airlight = self.engine.best_draw(perceived.shown, samples) or (grid, airlight)
         # The map says where there is haze, also where too little is left behind it to be brought out.
-        guide, light = engine.released.guide, airlight[0]
+        guide, light = self.engine.released.guide, airlight[0]
         seen_through = whole = FullResolution(grid[0], guide, light)
         if amount:
-            bent = within_noise(within_signal(grid, shown, airlight), noise_level(pixels))
+            bent = within_noise(within_signal(grid, perceived.shown, airlight), noise_level(pixels))
             whole = FullResolution(bent[0], guide, light)
-        threads = engine.threads
+        threads = self.engine.threads
         restored = whole.restore(pixels, amount, threads=threads) if amount else pixels
         if hidden is not None and amount:
             restored[hidden] = pixels[hidden]
         # The caller may change what came in and what goes out before a map is asked for.
         own = pixels if amount and is_file(photo) else pixels.copy()
         report = Report(
-            haze=probability >= RESTORE_FROM,
-            haze_probability=probability,
-            mean_transmission=1 - haze,
+            haze=perceived.probability >= RESTORE_FROM,
+            haze_probability=perceived.probability,
+            mean_transmission=1 - perceived.haze,
             airlight=tuple(round(float(value), 4) for value in light),  # type: ignore[arg-type]
             tau=float(seen.tau[0]),
             tau_db=float(seen.tau_db[0]),
@@ -217,7 +210,7 @@ class Dehazer:
             size=(height, width),
             strength=float(strength),
             amount=float(amount),
-            device=engine.device,
+            device=self.engine.device,
             weights=self.name,
             preset=self.preset,
         )
@@ -228,6 +221,46 @@ class Dehazer:
             lambda: _seen_through(seen_through, own, hidden, threads),
             seen.tau_map[0, 0],
         )
+
+    def _look(self, pixels: np.ndarray, hidden: np.ndarray | None) -> _Look:
+        """Perceive a picture, and let the agent search what is seen for haze."""
+        engine, (height, width) = self.engine, pixels.shape[:2]
+        shown = small(pixels, hidden, working_size(height, width))
+        others = [small(pixels, hidden, working_size(height, width, area)) for area in PRESETS[self.preset]]
+        seen = engine.perceive(shown, others)
+        thumbnail = np.rint(small(pixels, hidden, (256, 256)) * 255).astype(np.uint8)
+        found = search(
+            engine.q_values, cut_windows(thumbnail), pool_beliefs(*seen.beliefs), budget=PHOTOGRAPH_BUDGET
+        )
+        haze = _mean_of_seen(seen.haze[0, 0], hidden)
+        return _Look(shown, seen, found, haze, engine.haze_probability(found.value, haze))
+
+    def perceive(self, pixels: np.ndarray, *, strength: float = 1.0, force: bool = False) -> HazeField:
+        """The haze of a frame, (H, W, 3) uint8 or uint16, to be followed over a film and taken away by `take_away`."""
+        perceived = self._look(pixels, None)
+        amount = strength * (1.0 if force else how_much(perceived.probability))
+        seen = perceived.seen
+        grid = within_noise(within_signal(seen.grid, perceived.shown, seen.airlight), noise_level(pixels))
+        return HazeField(grid[0], seen.airlight[0], amount)
+
+    def take_away(self, pixels: np.ndarray, field: HazeField) -> np.ndarray:
+        """A frame without the haze of a field, of the shape and type of `pixels`."""
+        whole = FullResolution(field.grid, self.engine.released.guide, field.airlight)
+        return whole.restore(pixels, field.amount, threads=self.engine.threads)
+
+
+@dataclass(frozen=True)
+class _Look:
+    """What was seen of a picture, before it is decided what to do."""
+
+    shown: np.ndarray
+    """The picture at the size at which it was looked at."""
+    seen: Perceived
+    found: SearchResult
+    """The agent's search."""
+    haze: float
+    """Mean of 1 - transmission."""
+    probability: float
 
 
 def how_much(probability: float) -> float:

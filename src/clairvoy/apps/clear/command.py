@@ -151,16 +151,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="photographs worked on side by side (default: as many as there are cores, and memory for)",
     )
-<<<<<<< HEAD
-    add("--device", choices=DEVICES, default="auto", help="where to compute (default: auto)")
-=======
     add(
         "--cluster",
         metavar="ADDRESS",
         help="let the workers of a Dask cluster restore, such as tcp://scheduler:8786; they must see the same files",
     )
-    add("--device", choices=["auto", "cpu", "cuda", "mps"], default="auto", help="where to compute")
->>>>>>> 2f5ea67 (clairvoy clear --cluster: the workers of a Dask cluster restore)
+    add("--device", choices=DEVICES, default="auto", help="where to compute (default: auto)")
     add("--weights", default="fast", metavar="NAME|FILE", help="released weights or your own (default: fast)")
 
 

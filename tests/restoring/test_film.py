@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 
+from clairvoy.restoring.dehazer import Dehazer
+from clairvoy.restoring.film import FilmRestorer
 from clairvoy.restoring.steady import SECONDS, HazeField, SteadyHaze
 
 
@@ -94,3 +96,60 @@ def test_without_a_time_constant_each_frame_stands_alone():
     steady.watch(scenery(), 0.0)
     steady.follow(field(1.0), 0.0)
     assert steady.follow(field(0.3), 0.04).grid.mean() == pytest.approx(0.3)
+
+
+class Fog:
+    """In a dehazer's place: perceives the field that it is told, and writes down when it was asked."""
+
+    def __init__(self, amount=1.0):
+        self.asked, self.amount = 0, amount
+
+    def perceive(self, pixels, *, strength, force):
+        self.asked += 1
+        return field(0.5, amount=strength * (1.0 if force else self.amount))
+
+    def take_away(self, pixels, field):
+        return pixels - round(100 * field.amount * float(field.grid.mean()))
+
+
+def test_a_film_is_perceived_ten_times_a_second_and_restored_in_each_frame():
+    fog = Fog()
+    restore = FilmRestorer(fog, strength=0.8)
+    picture = scenery() // 2 + 100
+    restored = [restore(picture, k / 25) for k in range(51)]
+    assert 17 <= fog.asked <= 21
+    assert all(np.array_equal(one, picture - 40) for one in restored)
+    assert restore.shots == 1
+
+
+def test_a_cut_is_perceived_at_once():
+    fog = Fog()
+    restore = FilmRestorer(fog)
+    for k in range(3):
+        restore(scenery(0), k / 25)
+    restore(scenery(7), 3 / 25)
+    assert fog.asked == 2
+    assert restore.shots == 2
+
+
+def test_where_there_is_no_haze_the_frames_come_back_as_they_are():
+    restore = FilmRestorer(Fog(amount=0.0))
+    picture = scenery()
+    assert restore(picture, 0.0) is picture
+    forced = FilmRestorer(Fog(amount=0.0), force=True)
+    assert not np.array_equal(forced(picture, 0.0), picture)
+
+
+def test_frames_of_sixteen_bits_are_watched_too():
+    restore = FilmRestorer(Fog())
+    deep = scenery().astype(np.uint16) * 257
+    assert restore(deep, 0.0).dtype == np.uint16
+    restore(deep, 0.04)
+    assert restore.shots == 1
+
+
+def test_frame_by_frame_it_is_what_the_dehazer_makes_of_pictures(untrained_weights):
+    dehazer = Dehazer.load(untrained_weights)
+    hazy = (scenery(2) * 0.4 + 120).astype(np.uint8)
+    restore = FilmRestorer(dehazer, strength=0.7, force=True, seconds=0)
+    np.testing.assert_array_equal(restore(hazy, 0.0), dehazer(hazy, strength=0.7, force=True).image)
