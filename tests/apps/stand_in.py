@@ -67,7 +67,11 @@ def load(settings):
             begun = time.monotonic()
             time.sleep(0.1)
             job.source.with_suffix(".span").write_text(f"{begun} {time.monotonic()}")
-        return restorer(job)
+        outcome = restorer(job)
+        if name.startswith("late") and not mark.exists():
+            mark.touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+        return outcome
 
     return restore
 

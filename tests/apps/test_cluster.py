@@ -8,6 +8,7 @@ import signal
 import threading
 from pathlib import Path
 
+import dask
 import distributed
 import pytest
 import stand_in
@@ -18,9 +19,13 @@ from clairvoy.errors import SettingsError, WeightsError
 
 @pytest.fixture(scope="module")
 def cluster():
-    with distributed.LocalCluster(
-        n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None, silence_logs=50
-    ) as cluster:
+    # How often a photograph may end its worker before Dask gives it up: less than usual, for the time that it takes.
+    with (
+        dask.config.set({"distributed.scheduler.allowed-failures": 1}),
+        distributed.LocalCluster(
+            n_workers=2, threads_per_worker=1, processes=True, dashboard_address=":0", silence_logs=50
+        ) as cluster,
+    ):
         yield cluster
 
 

@@ -66,6 +66,14 @@ def test_a_crash_costs_one_photograph(folder, capsys):
     assert "in/crash.png: the process that restored it was ended twice" in capsys.readouterr().err
 
 
+@pytest.mark.slow
+def test_who_is_lost_after_writing_has_not_failed(folder):
+    """The process ended before it could say that the photograph is written; it is written again."""
+    photographs("a.png", "late.png", "z.png")
+    assert run("--jobs", "2") == 0
+    assert sorted(written()) == ["a.png", "late.png", "z.png"]
+
+
 def test_what_does_not_fit_into_memory_beside_others_is_tried_alone(folder):
     photographs("a.png", "memory.png", "z.png")
     assert run("--jobs", "2") == 0

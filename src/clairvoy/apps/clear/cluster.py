@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -64,6 +65,8 @@ def _on(
         raise SettingsError(
             f"{client.scheduler.address}: the cluster has no workers; start some with `dask worker`"
         )
+    # The plan has refused what existed before. What exists now was written by a worker that was lost before it could say so.
+    settings = replace(settings, overwrite=True)
     shared = [number for number, job in enumerate(jobs) if _is_shared(job)]
     lost: list[int] = []
     for number, outcome in _pass(client, distributed, jobs, shared, settings, load, started, AHEAD * threads):

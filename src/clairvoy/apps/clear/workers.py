@@ -12,7 +12,7 @@ import signal
 import threading
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -108,6 +108,8 @@ class _Crew:
                 yield number, outcome
         if again:
             self.dismiss()  # what they hold of memory is wanted now
+            # The plan has refused what existed before: what exists now, a lost process wrote before it could say so.
+            self._settings = replace(self._settings, overwrite=True)
         for number, outcome in self._pass(sorted(again), 1):
             yield number, outcome or _lost(self._jobs[number])
 
