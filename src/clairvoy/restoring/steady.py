@@ -16,8 +16,8 @@ import numpy.typing as npt
 
 Float = npt.NDArray[np.float32]
 
-SECONDS = 0.35
-"""Time constant. After a second, 94 % of a step in haze has been followed."""
+SECONDS = 0.42
+"""Time constant. After a second, 91 % of a step in haze has been followed."""
 SAME_SHOT = 0.35
 """Correlation of neighbouring frames, brought into line, below which there is a cut. Haze changes contrast, and no
 correlation."""
