@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from clairvoy.apps.cli import main
+from clairvoy.apps.flows.flag import _safe
 from clairvoy.scenarios.flows.beliefs import BeliefSettings
 from clairvoy.scenarios.flows.training import FlowSettings
 
@@ -90,7 +91,21 @@ def test_what_a_log_says_cannot_act_in_the_page_or_the_sheet(trained, tmp_path):
         == 0
     )
     assert odd in out.read_text()
+    assert not any(
+        cell.startswith(("=", "@")) for row in csv.reader(out.read_text().splitlines()) for cell in row
+    )
     assert odd not in page.read_text()
+
+
+def test_a_formula_is_quoted_and_a_number_is_not():
+    assert [_safe(value) for value in ("=1+1", "-x", "@a", "-1.5", "web", 7)] == [
+        "'=1+1",
+        "'-x",
+        "'@a",
+        "-1.5",
+        "web",
+        7,
+    ]
 
 
 @pytest.mark.parametrize("words", ["20/week", "0/day", "many"])

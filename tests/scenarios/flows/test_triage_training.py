@@ -40,6 +40,12 @@ def test_it_learns(toy_trained, another_day):
 
 
 @pytest.mark.slow
+def test_flows_without_a_label_are_not_measured(toy_trained, another_day):
+    table = read_flows([another_day], toy_trained.model.encoding.schema)
+    assert (len(table), measured(toy_trained.model, table)["flows"]) == (405, 400)
+
+
+@pytest.mark.slow
 def test_flags_keep_to_what_a_person_can_look_at(toy_trained, another_day):
     model = toy_trained.model
     table = read_flows([another_day], model.encoding.schema)

@@ -129,4 +129,10 @@ def _values(flag: Flag) -> list[object]:
 
 def _safe(value: object) -> object:
     """Text that a spreadsheet would take for a formula is quoted: what a log says was chosen by strangers."""
-    return f"'{value}" if isinstance(value, str) and value[:1] in ("=", "+", "@", "\t", "\r") else value
+    if not isinstance(value, str) or value[:1] not in ("=", "+", "-", "@", "\t", "\r"):
+        return value
+    try:
+        float(value)
+    except ValueError:
+        return f"'{value}"
+    return value

@@ -45,11 +45,13 @@ def at_false_alarms(attack: ArrayLike, harmless: ArrayLike, rate: float) -> floa
 
 
 def measured(model: FlowModel, table: FlowTable) -> dict[str, Any]:
-    """Figures on labelled flows, for JSON, looking as far as the agent does and looking at everything.
+    """Figures on flows with labels, for JSON, looking as far as the agent does and looking at everything.
 
-    ``tau`` is the calibrated probability of the class that is believed most. Flows of classes that were never learnt count
-    as wrong there, and as missed if nothing is flagged; F1 leaves them out.
+    Flows without a label are left out. ``tau`` is the calibrated probability of the class that is believed most. Flows of
+    classes that were never learnt count as wrong there, and as missed if nothing is flagged; F1 leaves them out.
     """
+    if table.labels is not None:
+        table = table.rows(table.labels != "")
     truth = class_numbers(table, model.classes)
     told: dict[str, Any] = {"flows": len(table), "unknown": int((truth < 0).sum())}
     for name, everything in (("looking as far as the agent does", False), ("looking at everything", True)):
