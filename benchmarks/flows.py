@@ -96,9 +96,7 @@ def tested(data: Path, seed: int) -> dict[str, Any]:
     parts = part(read_flows([data / TRAIN], labelled=True))
     trained = learn_flows(parts, FlowSettings(seed=seed))
     plain = (
-        learn_flows(parts, FlowSettings(seed=seed, generated=False))
-        if trained.generated_as.numel()
-        else trained
+        learn_flows(parts, FlowSettings(seed=seed, generated=False)) if trained.generated.numel() else trained
     )
     test = read_flows([data / TEST], labelled=True)
     truth = class_numbers(test, parts.classes)

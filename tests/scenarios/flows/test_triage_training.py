@@ -8,12 +8,16 @@ import torch
 from logs import toy_csv
 
 from clairvoy.errors import WeightsError
+from clairvoy.evaluation.aggregate import Interval
+from clairvoy.scenarios.flows import training
 from clairvoy.scenarios.flows.file import load_flows, save_flows
 from clairvoy.scenarios.flows.flags import STRANGE_CLASS, flags_of
+from clairvoy.scenarios.flows.helping import Help
 from clairvoy.scenarios.flows.measuring import at_false_alarms, f1_scores, measured
 from clairvoy.scenarios.flows.records.parting import part
 from clairvoy.scenarios.flows.records.reading import read_flows
 from clairvoy.scenarios.flows.training import learn_flows
+from clairvoy.scenarios.own.scene_environment import SceneEnvironment
 
 DAY = 86_400.0
 
@@ -111,7 +115,7 @@ def test_the_same_seed_learns_the_same(toy_table, small):
 def test_nothing_is_generated_where_that_is_switched_off(toy_table, small):
     trained = learn_flows(part(toy_table, ["web"]), replace(small, generated=False))
     assert trained.helped == []
-    assert len(trained.generated_as) == 0
+    assert len(trained.generated) == 0
 
 
 def test_the_held_out_part_is_not_looked_at(toy_table, small):
@@ -132,3 +136,25 @@ def test_the_threshold_of_a_rate():
     limit = at_false_alarms(scores, harmless, 0.1)
     assert (scores[harmless] > limit).sum() == 5
     assert (scores[harmless] > at_false_alarms(scores, harmless, 0.0)).sum() == 0
+
+
+@pytest.mark.slow
+def test_only_rows_that_help_are_played_in(toy_table, small, monkeypatch):
+    """Whatever is generated for the agent is of a class that was said to help."""
+    played = []
+    set_scenes = SceneEnvironment.set_scenes
+
+    def spied(self, scenes, provenance, tau, belief):
+        played.append(scenes[provenance == 1][:, -1])
+        set_scenes(self, scenes, provenance, tau, belief)
+
+    def said(*others):
+        return [
+            Help(name, 9, 99, Interval(gain, gain, gain, 1)) for name, gain in (("scan", 1.0), ("leak", -1.0))
+        ]
+
+    monkeypatch.setattr(training, "which_help", said)
+    monkeypatch.setattr(SceneEnvironment, "set_scenes", spied)
+    trained = learn_flows(part(toy_table, ["web"]), replace(small, updates=110))
+    assert torch.cat(played).unique().tolist() == [2.0]  # web, leak, scan
+    assert trained.generated[:, -1].unique().tolist() == [2.0]

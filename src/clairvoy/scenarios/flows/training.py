@@ -1,10 +1,11 @@
 """Training of a triage from labelled flows: beliefs, then agent and generator together, then what each taught the other.
 
 1. Beliefs are learnt from real rows, for all sets of open groups.
-2. Agent, generator and discriminator are co-trained: the agent plays in real and in generated rows, the generator learns
-   also from what the agent met.
+2. Agent, generator and discriminator are co-trained: the agent plays in real rows, the generator learns also from what the
+   agent met.
 3. For each class: do the generated rows that the discriminator admits help, on flows held back? Only those are used.
-4. Beliefs are learnt anew with them, and with the sets of groups that the agent opened; the agent goes on with these.
+4. Beliefs are learnt anew with them, and with the sets of groups that the agent opened; the agent goes on with these, and
+   plays in such rows too.
 5. Confidence is calibrated on flows held back.
 """
 
@@ -76,13 +77,24 @@ STRANGE = 0.995
 Say = Callable[[str], object]
 
 
+class _GatedScenario(Scenario):
+    """A scenario whose generated rows are of some classes only."""
+
+    helpful: Tensor
+    """Those classes, (K,) int64."""
+
+    def _make(self, count: int, gate: bool) -> tuple[Tensor, dict[str, float]]:
+        rows, metrics = super()._make(count, gate)
+        return rows[torch.isin(class_of(rows), self.helpful)], metrics
+
+
 @dataclass
 class FlowTraining:
     """What `learn_flows` gives: the model, and what was found out about generated rows."""
 
     model: FlowModel
     helped: list[Help]
-    generated_as: Tensor
+    generated: Tensor
     """Labelled rows that were used, (M, columns + 1)."""
 
 
@@ -118,14 +130,15 @@ def learn_flows(
     assert isinstance(first, Beliefs)
     say("agent and generator")
     rows = real[balanced(classes, settings.scenes, number, noise)]
-    scenario = Scenario(
+    scenario = _GatedScenario(
         SceneEnvironment(rows, 32, Triage(kind, first, parts.benign, costs, settings.triage).rules),
         rows,
         kind=kind,
         settings=ScenarioSettings(seed=settings.seed),
     )
+    scenario.helpful = torch.arange(parts.benign, number)
     # The belief about a whole row would tell the agent what it has not opened.
-    feedback = Feedback(beliefs=False, generated_scenes=settings.generated)
+    feedback = Feedback(beliefs=False, generated_scenes=False)
     cotrain(
         scenario,
         CotrainSettings(seed=settings.seed, feedback=feedback, agent_updates=1),
@@ -161,7 +174,8 @@ def learn_flows(
             tuple(range(settings.seed, settings.seed + settings.trials)),
         )
         good = [parts.classes.index(entry.name) for entry in helped if entry.helps]
-        made = made[torch.isin(class_of(made), torch.tensor(good, dtype=torch.int64))]
+        scenario.helpful = torch.tensor(good, dtype=torch.int64)
+        made = made[torch.isin(class_of(made), scenario.helpful)]
 
     say(f"beliefs anew, with {len(made)} generated rows")
     opened, _ = model.look(encoded[balanced(classes, 4096, number, noise)])
@@ -178,6 +192,7 @@ def learn_flows(
     assert isinstance(second, Beliefs)
     # The rules in the environment hold the beliefs as an object: the agent goes on with what they say now.
     first.load_state_dict(second.state_dict())
+    feedback = replace(feedback, generated_scenes=bool(len(made)))
     again = CotrainSettings(seed=settings.seed + 1, feedback=feedback, agent_updates=1, epsilon=(0.2, 0.05))
     cotrain(scenario, again, budget=max(1, settings.updates // 2))
 
