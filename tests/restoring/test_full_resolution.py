@@ -17,7 +17,7 @@ AIRLIGHT = torch.tensor([0.9, 0.85, 0.97]).view(1, 3, 1, 1)
 
 def of(generator, grid):
     """The pass with a generator's guide, a grid (bins, h, w) and `AIRLIGHT`."""
-    first, second = generator.guide_layers()
+    first, second = generator.guide_net[0], generator.guide_net[2]
     guide = Guide(
         first.weight[:, :, 0, 0].numpy(),
         first.bias.numpy(),

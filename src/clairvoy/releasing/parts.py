@@ -38,7 +38,7 @@ class Parts:
 
     @property
     def perceiver(self) -> Perceiver:
-        """The three that look at pictures, as one."""
+        """The three that perceive pictures, as one."""
         return Perceiver(self.generator, self.discriminator, self.calibration)
 
     def modules(self) -> dict[str, nn.Module]:

@@ -4,10 +4,10 @@
     picture = clear("foggy.jpg")
     result = Dehazer.load("fast")(photo)
 
-A call looks at the picture once at low resolution; the agent searches that look for haze. Where it is sure that there
-is none, the picture comes back as it went in. Otherwise the generator's optical depth is read along the full-resolution
-picture and the physics is inverted, the more gently the less sure the agent is. Memory stays bounded, and 16 bits stay
-16 bits.
+A call perceives the picture once at low resolution, and the agent searches what was perceived for haze. Where it is sure
+that there is none, the picture comes back as it went in. Otherwise the generator's optical depth is read along the
+full-resolution picture and the physics is inverted, the more gently the less sure the agent is. Memory stays bounded, and
+16 bits stay 16 bits.
 """
 
 from __future__ import annotations
@@ -117,7 +117,7 @@ class Dehazer:
     name
         Of the weights, for the report.
     preset
-        How carefully pictures are looked at, see `PRESETS`: "fast", or "fine".
+        How carefully pictures are perceived, see `PRESETS`: "fast", or "fine".
     """
 
     def __init__(self, engine: Engine, name: str = "unnamed", preset: str = "fast") -> None:
@@ -138,7 +138,7 @@ class Dehazer:
         device
             "auto", "cpu", "cuda", "coreml" or "directml"; see `sessions.PROVIDERS`.
         preset
-            How carefully to look, for weights from a file; by default "fast".
+            How carefully to perceive, for weights from a file; by default "fast".
 
         Raises
         ------
@@ -322,7 +322,7 @@ def clear(
     device
         "auto", "cpu", "cuda", "coreml" or "directml".
     preset
-        "fast", or "fine": several looks at each picture.
+        "fast", or "fine": each picture at several sizes.
     """
     if output is not None and not is_file(photo):
         raise InputError(

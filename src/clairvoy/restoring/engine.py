@@ -31,7 +31,7 @@ class Perceived(NamedTuple):
     """What is believed about a picture at its working size h x w; see `generative.density.perception`."""
 
     grid: Float
-    """Bilateral grid of optical depth, (1, bins, h/2, w/2), or finer where more sizes were looked at."""
+    """Bilateral grid of optical depth, (1, bins, h/2, w/2), or finer where more sizes were perceived."""
     airlight: Float
     """(1, 3) in [0, 1]."""
     haze: Float

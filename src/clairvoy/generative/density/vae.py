@@ -306,10 +306,6 @@ class DensityVAE(nn.Module):
         """What the grid is read with, (B, 1, H, W) in [0, 1], from each pixel's own colour."""
         return torch.sigmoid(self.guide_net(picture))
 
-    def guide_layers(self) -> tuple[nn.Conv2d, nn.Conv2d]:
-        """The two 1 x 1 convolutions of the guide: ReLU between them, a sigmoid after."""
-        return _conv(self.guide_net[0]), _conv(self.guide_net[2])
-
     def optical_depth(self, draw: Draw, picture: Tensor) -> Tensor:
         """Decode a draw and read it along the edges of `picture`, at its resolution: (B, 1, H, W) >= 0."""
         return slice_grid(self.decode(draw.z, draw.density), self.guide(picture).float())
