@@ -15,6 +15,7 @@ from PIL import Image, ImageCms
 from clairvoy.errors import FileError, InputError, SettingsError
 from clairvoy.imaging.files import Metadata, Picture, encode, find_photographs, format_of, read, write
 from clairvoy.imaging.formats import recognition
+from clairvoy.imaging.picture import same_pixels
 
 FORMATS = ["JPEG", "PNG", "WEBP", "TIFF", "AVIF"]
 SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
@@ -410,3 +411,15 @@ def test_a_format_is_loaded_when_the_first_file_of_it_is_met(tmp_path):
     assert "clairvoy.imaging.formats.png" in loaded.split()
     others = ("jpeg", "tiff", "webp", "avif", "heif", "jpeg2000", "jpeg_xl", "bitmaps")
     assert not {f"clairvoy.imaging.formats.{name}" for name in others} & set(loaded.split())
+
+
+@pytest.mark.parametrize("row", [0, 37, 119])
+def test_pictures_are_equal_or_differ_in_any_strip(row, monkeypatch):
+    monkeypatch.setattr("clairvoy.imaging.picture.STRIP_PIXELS", 50 * 40)
+    pixels = np.random.default_rng(0).integers(256, size=(120, 50, 3), dtype=np.uint8)
+    other = pixels.copy()
+    assert same_pixels(pixels, pixels)
+    assert same_pixels(pixels, other)
+    other[row, 49, 2] ^= 1
+    assert not same_pixels(pixels, other)
+    assert not same_pixels(pixels, pixels[:-1])

@@ -10,6 +10,7 @@ from PIL import Image
 from clairvoy.errors import InputError, SettingsError, WeightsError
 from clairvoy.generative.density.recognition import RESTORE_FROM
 from clairvoy.imaging.files import Picture, encode, read
+from clairvoy.imaging.picture import UnchangingPicture
 from clairvoy.releasing.parts import Parts, load_weights
 from clairvoy.releasing.save import save_weights
 from clairvoy.restoring.dehazer import SURE_FROM, Dehazer, _mean_of_seen, clear, how_much
@@ -233,3 +234,13 @@ def test_a_late_map_is_that_of_the_picture_that_came_in(dehazer, photo, force, k
     expected = dehazer(photo, force=force).haze
     buffer[:] = 255 - buffer
     np.testing.assert_array_equal(result.haze, expected)
+
+
+@pytest.mark.parametrize("force", [True, False])
+def test_a_picture_that_nobody_changes_is_not_copied(dehazer, photo, force):
+    result = dehazer(UnchangingPicture.of(Picture(photo)), force=force)
+    kept = next(
+        cell.cell_contents for cell in result._transmission.__closure__ if cell.cell_contents is photo
+    )
+    assert kept is photo
+    np.testing.assert_array_equal(result.haze, dehazer(photo, force=force).haze)

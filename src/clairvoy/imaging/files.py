@@ -22,7 +22,7 @@ from clairvoy.imaging.folders import find_photographs
 from clairvoy.imaging.formats.quiet import quiet
 from clairvoy.imaging.formats.raster import Metadata, Raster
 from clairvoy.imaging.formats.recognition import READ_SUFFIXES, SUPPORTED, WRITTEN_SUFFIXES, recognise
-from clairvoy.imaging.picture import Picture, upright
+from clairvoy.imaging.picture import Picture, same_pixels, upright
 from clairvoy.storage.atomic import replace_file
 
 __all__ = [
@@ -174,7 +174,7 @@ def write_restored(
 
 def unchanged(pixels: np.ndarray, picture: Picture, source: Path | bytes, format: str) -> bytes | None:
     """The file that a picture was read from, if nothing was made of it and `format` is its own; otherwise None."""
-    if format != picture.format or not np.array_equal(pixels, picture.pixels):
+    if format != picture.format or not same_pixels(pixels, picture.pixels):
         return None
     if isinstance(source, bytes):
         return source

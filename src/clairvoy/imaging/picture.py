@@ -7,8 +7,9 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from clairvoy.imaging.formats import exif, xmp
-from clairvoy.imaging.formats.raster import LOST_TAGS, Kept, Metadata, Raster
+from clairvoy.imaging.formats.raster import LOST_TAGS, STRIP_PIXELS, Kept, Metadata, Raster
 from clairvoy.imaging.hidden import shown
+from clairvoy.imaging.windows import strips
 
 _TRAILER_LOST = "has a film or a gain map behind the picture, which is left out"
 
@@ -66,6 +67,23 @@ class Picture:
     def shown(self) -> np.ndarray:
         """The pixels, with those that nobody sees filled from around."""
         return shown(self.pixels, self.hidden)
+
+
+class UnchangingPicture(Picture):
+    """A picture whose pixels nobody writes to: what looks at them later needs no copy of its own."""
+
+    @classmethod
+    def of(cls, picture: Picture) -> UnchangingPicture:
+        """The same picture, on the word of who calls."""
+        return cls(**vars(picture))
+
+
+def same_pixels(one: np.ndarray, other: np.ndarray) -> bool:
+    """Whether two pictures (H, W, 3) are equal, without a map of where they are."""
+    if one is other or one.shape != other.shape:
+        return one is other
+    parts = strips(len(one), one.shape[1], STRIP_PIXELS)
+    return all(np.array_equal(one[rows], other[rows]) for rows in parts)
 
 
 def upright(raster: Raster, kind: str, name: str) -> Picture:

@@ -26,6 +26,7 @@ from clairvoy.errors import InputError, SettingsError
 from clairvoy.generative.density.picture_size import working_size
 from clairvoy.generative.density.recognition import RESTORE_FROM
 from clairvoy.imaging.files import read, write_restored
+from clairvoy.imaging.picture import UnchangingPicture
 from clairvoy.imaging.picture_kinds import is_batch, is_file, source_of, stacked, unpack
 from clairvoy.restoring.engine import Engine, Perceived
 from clairvoy.restoring.full_resolution import FullResolution
@@ -196,7 +197,8 @@ class Dehazer:
         if hidden is not None and amount:
             restored[hidden] = pixels[hidden]
         # The caller may change what came in and what goes out before a map is asked for.
-        own = pixels if amount and is_file(photo) else pixels.copy()
+        kept = isinstance(photo, UnchangingPicture) or (amount and is_file(photo))
+        own = pixels if kept else pixels.copy()
         report = Report(
             haze=perceived.probability >= RESTORE_FROM,
             haze_probability=perceived.probability,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import traceback
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -19,6 +19,7 @@ from clairvoy.drawing.png import map_png, picture_png
 from clairvoy.errors import ClairvoyError, SettingsError, WeightsError
 from clairvoy.imaging import files
 from clairvoy.imaging.formats.recognition import WRITTEN_AS, WRITTEN_SUFFIXES
+from clairvoy.imaging.picture import UnchangingPicture, same_pixels
 
 if TYPE_CHECKING:
     from clairvoy.restoring.dehazer import Dehazer, Result
@@ -120,16 +121,20 @@ class JobRestorer:
     def _restore(self, job: Job) -> tuple[dict[str, Any], list[str]]:
         """Read, restore, write; the photograph last, so that its being there means that all is."""
         source = sys.stdin.buffer.read() if job.source is None else job.source
-        picture = files.read(source, max_pixels=self.settings.max_pixels)
+        picture = UnchangingPicture.of(files.read(source, max_pixels=self.settings.max_pixels))
         job.check_format()
         settings = self.settings
         result = self.dehazer(
             picture, strength=settings.strength, samples=settings.samples, force=settings.force
         )
         self._write_extras(job, picture, result)
-        self._write_picture(job, picture, result.image, source)
-        untouched = np.array_equal(result.image, picture.pixels)
-        status, report = UNTOUCHED if untouched else RESTORED, result.report
+        untouched, pixels, report = same_pixels(result.image, picture.pixels), result.image, result.report
+        status = UNTOUCHED if untouched else RESTORED
+        if not untouched:
+            # The photograph as it was is let go: to encode a large one takes as much again.
+            picture = replace(picture, pixels=pixels)
+        del result
+        self._write_picture(job, picture, pixels, source if untouched else None)
         said = [f"{job.name}: {note}" for note in picture.notes]
         said.append(
             f"{job.name} -> {job.target or 'standard output'}: {status}; haze probability "
@@ -152,21 +157,23 @@ class JobRestorer:
             write_bytes(job.comparison, picture_png(panels))
 
     def _write_picture(
-        self, job: Job, picture: files.Picture, pixels: np.ndarray, source: Path | bytes
+        self, job: Job, picture: files.Picture, pixels: np.ndarray, source: Path | bytes | None
     ) -> None:
-        settings = self.settings
+        """Write pixels, or copy `source`, if that is given and of the same format."""
+        how: dict[str, Any] = {"overwrite": self.settings.overwrite, "quality": self.settings.quality}
         if job.target is not None:
             job.target.parent.mkdir(parents=True, exist_ok=True)
-            files.write_restored(
-                job.target, pixels, picture, source, overwrite=settings.overwrite, quality=settings.quality
-            )
+            if source is None:
+                files.write(job.target, pixels, picture, **how)
+            else:
+                files.write_restored(job.target, pixels, picture, source, **how)
             return
         kept = (
             WRITTEN_SUFFIXES[WRITTEN_AS[picture.format]] if picture.format in WRITTEN_AS else picture.format
         )
-        kind = FORMATS[settings.format] if settings.format else kept
-        data = files.unchanged(pixels, picture, source, kind)
-        sys.stdout.buffer.write(data or files.encode(pixels, picture, kind, quality=settings.quality))
+        kind = FORMATS[self.settings.format] if self.settings.format else kept
+        data = None if source is None else files.unchanged(pixels, picture, source, kind)
+        sys.stdout.buffer.write(data or files.encode(pixels, picture, kind, quality=how["quality"]))
         sys.stdout.buffer.flush()
 
 
