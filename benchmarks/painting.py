@@ -11,6 +11,9 @@ search quick    `clairvoy paint --effort quick`
 search quarter  a search that has a quarter of primitive's seconds on the same picture
 search equal    a search that has as many
 greedy equal    the same without improving earlier strokes: all seconds go into finding each
+painter         with --painter FILE: agent and generator in the place of the search's new shapes, as long as search quarter
+no generator    the same, shapes drawn around the places that the agent chooses
+no agent        the same, places drawn where the picture is wrong
 
 Numba compiles once for a machine; that is done before anything is measured. With --no-primitive the budgets are those of
 --seconds for 100 strokes.
@@ -35,6 +38,8 @@ import numpy as np
 from PIL import Image
 
 from clairvoy.apps.paint.command import EFFORTS
+from clairvoy.painting.learnt import Learnt
+from clairvoy.painting.painter import Painter, PainterSettings
 from clairvoy.painting.painting import Painting, Stroke, on_paper
 from clairvoy.painting.search import Search
 from clairvoy.painting.shapes import FAMILIES
@@ -53,11 +58,16 @@ def main() -> int:
     parser.add_argument("--primitive", type=Path, metavar="BINARY", help="Fogleman's program")
     parser.add_argument("--counts", type=int, nargs="+", default=[25, 50, 100, 200], help="strokes")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
-    parser.add_argument("--arms", nargs="+", choices=list(ARMS), default=list(ARMS))
+    parser.add_argument(
+        "--arms", nargs="+", choices=[*ARMS, *PAINTER_ARMS], help="(default: all that can be)"
+    )
+    parser.add_argument("--painter", type=Path, metavar="FILE", help="what `clairvoy train paint` wrote")
     parser.add_argument(
         "--seconds", type=float, default=6.5, help="budget for 100 strokes where primitive is not run"
     )
     args = parser.parse_args()
+    args.arms = args.arms or [*ARMS, *(PAINTER_ARMS if args.painter is not None else ())]
+    args.learnt = Learnt.load(args.painter) if args.painter is not None else None
     rows = [json.loads(line) for file in args.table for line in file.read_text().splitlines()]
     if args.pictures:
         warm_up(args.pictures[0])
@@ -83,7 +93,10 @@ def measured(picture: Path, seed: int, args: argparse.Namespace) -> Iterator[dic
             yield {"picture": picture.name, "seed": seed, "arm": "primitive", **row}
     for count in args.counts:
         for arm in args.arms:
-            row = by_search(picture, count, budgets[count], seed, ARMS[arm])
+            if arm in ARMS:
+                row = by_search(picture, count, budgets[count], seed, ARMS[arm])
+            else:
+                row = by_search(picture, count, budgets[count], seed, quarter, args.learnt, PAINTER_ARMS[arm])
             yield {"picture": picture.name, "seed": seed, "arm": arm, "strokes": count, **row}
 
 
@@ -92,15 +105,20 @@ def psnr(canvas: np.ndarray, target: Target) -> float:
 
 
 def by_search(
-    picture: Path, count: int, budget: float, seed: int, paint: Callable[[Search, int, float], None]
+    picture: Path,
+    count: int,
+    budget: float,
+    seed: int,
+    paint: Callable[[Search, int, float], None],
+    learnt: Learnt | None = None,
+    looks: PainterSettings | None = None,
 ) -> dict[str, Any]:
     """One painting: reading and reducing the picture is counted, as it is for primitive."""
     began = time.process_time()
     target = target_of(picture, SEARCHED)
-    search = Search(
-        target, Painting(target.size, target.mean), replace(EFFORTS["normal"], opacity=OPACITY),
-        np.random.default_rng(seed), (TRIANGLES,),
-    )  # fmt: skip
+    settings = replace(EFFORTS["normal"], opacity=OPACITY)
+    given = target, Painting(target.size, target.mean), settings, np.random.default_rng(seed), (TRIANGLES,)
+    search = Search(*given) if learnt is None else Painter(learnt, looks or PainterSettings(), count, *given)
     paint(search, count, began + budget)
     seconds = time.process_time() - began
     drawn = on_paper(search.painting.draw(PIXELS))
@@ -121,6 +139,10 @@ def timed(search: Search, count: int, until: float) -> None:
         for _ in search.sweep():
             if time.process_time() >= until:
                 break
+
+
+def quarter(search: Search, count: int, until: float) -> None:
+    timed(search, count, time.process_time() + (until - time.process_time()) / 4)
 
 
 def greedy(search: Search, count: int, until: float) -> None:
@@ -147,11 +169,14 @@ def _strokes(search: Search, count: int) -> None:
 
 ARMS: dict[str, Callable[[Search, int, float], None]] = {
     "search quick": quick,
-    "search quarter": lambda search, count, until: timed(
-        search, count, time.process_time() + (until - time.process_time()) / 4
-    ),
+    "search quarter": quarter,
     "search equal": timed,
     "greedy equal": greedy,
+}
+PAINTER_ARMS = {
+    "painter": PainterSettings(),
+    "no generator": PainterSettings(generator=False),
+    "no agent": PainterSettings(agent=False),
 }
 
 

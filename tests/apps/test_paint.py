@@ -85,6 +85,7 @@ def test_pens_get_layers_in_millimetres(photo, tmp_path):
         (["-o", "x.png", "--pens", "red"], "a plotter draws lines"),
         (["-o", "x.svg", "--pens", "red", "--sheet", "a9"], "'a9' is no sheet"),
         (["-o", "x.svg", "--pens", "red", "--colours", "3"], "--pens are the colours that there are"),
+        (["-o", "x.svg", "--pens", "red", "--painter", "photo.png"], "has not learnt to draw with ink"),
         (["-o", "photo.png"], "is the photograph to read"),
         (["-o", "there.svg"], "there.svg exists; --overwrite replaces it"),
     ],

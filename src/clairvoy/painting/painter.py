@@ -12,7 +12,7 @@ from clairvoy.painting.learnt import Learnt
 from clairvoy.painting.looking import SIDES, Looking, whole_canvas
 from clairvoy.painting.proposals import new_shapes, places
 from clairvoy.painting.regions import from_region, view
-from clairvoy.painting.scoring import Residual
+from clairvoy.painting.scoring import Scorer
 from clairvoy.painting.search import Found, Search
 from clairvoy.painting.shapes import FAMILIES, Family
 
@@ -72,7 +72,7 @@ class Painter(Search):
         self._numbers = np.array([names.index(family.name) for family in self.families])
         self._all = tuple(FAMILIES.values())
 
-    def find(self, residual: Residual) -> Found:
+    def find(self, residual: Scorer) -> Found:
         """The best stroke among what is proposed in the regions that the agent looks at."""
         regions = self.drawn_regions(residual.error)
         return self.find_in(residual, regions, self.chosen(regions))
@@ -97,7 +97,7 @@ class Painter(Search):
         q = self.learnt.q_values(described, whole)[: len(regions.sides)]
         return np.argsort(-q, kind="stable")[: self.looks.regions]
 
-    def find_in(self, residual: Residual, regions: Regions, chosen: np.ndarray) -> Found:
+    def find_in(self, residual: Scorer, regions: Regions, chosen: np.ndarray) -> Found:
         """The best stroke among what is proposed in some of the regions."""
         starts = [self.proposed(regions, int(number)) for number in chosen]
         return self.best_of(residual, starts)

@@ -60,6 +60,8 @@ class Painting:
     size: tuple[int, int]
     ground: np.ndarray | None
     strokes: list[Stroke] = field(default_factory=list)
+    ink: bool = False
+    """Strokes only darken what is there, as pens do; else they cover it."""
 
     def size_at(self, longer: int) -> tuple[int, int]:
         """Width and height when the longer side is so many pixels."""
@@ -78,14 +80,22 @@ class Painting:
             canvas[...] = [*self.ground, 1.0]
         yield canvas
         for stroke in self.strokes:
-            cover = stroke.opacity * coverage(stroke.outline(longer), height, width)[..., None]
-            canvas += cover * (np.array([*stroke.colour, 1.0]) - canvas)
+            cover = stroke.opacity * coverage(stroke.outline(longer), height, width)
+            if self.ink:
+                canvas[..., :3] = with_ink(canvas[..., :3], cover, stroke.colour)
+            else:
+                canvas += cover[..., None] * (np.array([*stroke.colour, 1.0]) - canvas)
             yield canvas
 
     def draw(self, longer: int) -> np.ndarray:
         """The whole painting, (H, W, 4) float64: colour times alpha, and alpha, in [0, 1]."""
         *_, canvas = self.stages(longer)
         return canvas
+
+
+def with_ink(canvas: np.ndarray, cover: np.ndarray, colour: np.ndarray) -> np.ndarray:
+    """A canvas (H, W, 3) with a stroke of ink on it: `cover` (H, W) is how dense it is."""
+    return canvas * (1.0 - cover[..., None] * (1.0 - colour))
 
 
 def on_paper(canvas: np.ndarray) -> np.ndarray:

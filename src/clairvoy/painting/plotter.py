@@ -91,8 +91,8 @@ def layers_of(painting: Painting, settings: PlotterSettings) -> list[Layer]:
         colours = by_colour.setdefault(hex_of(stroke.colour), [])
         polygon = stroke.family.outline(stroke.shape[None], _POINTS)[0] * scale + low
         if settings.hatched:
-            # Directions far from one another for each pen, so that crossing hatches show both.
-            angle = np.pi / 4 + 2.39996 * list(by_colour).index(hex_of(stroke.colour))
+            # Another direction for each pen, and for what lies over one another of one pen: lines that cross show both.
+            angle = np.pi / 4 + 0.9 * list(by_colour).index(hex_of(stroke.colour)) + np.pi / 3 * len(colours)
             lines = hatches(polygon, settings.pen_width / stroke.opacity, angle)
         else:
             lines = outline(polygon)

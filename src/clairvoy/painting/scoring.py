@@ -14,6 +14,7 @@ is convex.
 from __future__ import annotations
 
 from importlib.util import find_spec
+from typing import Protocol
 
 import numpy as np
 
@@ -22,6 +23,16 @@ from clairvoy.painting.coverage import crossings
 SUBLINES = 2
 """Lines looked at in each row of pixels."""
 _TERMS = 5
+
+
+class Scorer(Protocol):
+    """What is still wrong with a canvas, and what a shape would gain."""
+
+    error: np.ndarray
+
+    def score(self, polygons: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Gains (N,) and best colours (N, 3) of polygons (N, corners, 2) in pixels."""
+        ...
 
 
 class Residual:

@@ -15,7 +15,7 @@ from clairvoy.errors import at_least, between
 from clairvoy.painting.coverage import coverage
 from clairvoy.painting.painting import PAPER, Painting, Stroke
 from clairvoy.painting.proposals import changed, new_shapes, places
-from clairvoy.painting.scoring import Residual
+from clairvoy.painting.scoring import Residual, Scorer
 from clairvoy.painting.shapes import FAMILIES, Family
 from clairvoy.painting.target import Target
 
@@ -98,7 +98,7 @@ class Search:
         weight = self.target.weight[..., None]
         return float((weight * (self.target.pixels - self.canvas) ** 2).sum() / (3.0 * weight.sum()))
 
-    def residual(self) -> Residual:
+    def residual(self) -> Scorer:
         """What is wrong now, for a stroke on top."""
         return Residual(
             self.target.pixels, self.canvas, self.settings.opacity,
@@ -118,9 +118,9 @@ class Search:
         cover = self._cover(stroke)
         self.painting.strokes.append(stroke)
         self._covers.append(cover)
-        self.canvas = _blended(self.canvas, cover, stroke.colour)
+        self.canvas = self._blended(self.canvas, cover, stroke)
 
-    def find(self, residual: Residual) -> Found:
+    def find(self, residual: Scorer) -> Found:
         """The best stroke that is found, whether or not it gains anything."""
         each = max(1, self.settings.candidates // len(self.families))
         starts = [
@@ -129,7 +129,7 @@ class Search:
         ]
         return self.best_of(residual, starts)
 
-    def best_of(self, residual: Residual, starts: list[tuple[Family, np.ndarray]]) -> Found:
+    def best_of(self, residual: Scorer, starts: list[tuple[Family, np.ndarray]]) -> Found:
         """Score shapes of several families, improve the best ones, and keep one."""
         gains = [self.score(residual, family, shapes)[0] for family, shapes in starts]
         bar = np.sort(np.concatenate(gains))[-min(self.settings.climbers, sum(map(len, gains)))]
@@ -144,7 +144,7 @@ class Search:
 
     def improve(
         self,
-        residual: Residual,
+        residual: Scorer,
         family: Family,
         shapes: np.ndarray,
         rounds: int | None = None,
@@ -169,7 +169,7 @@ class Search:
         top = int(gains.argmax())
         return Found(Stroke(family, shapes[top], colours[top], self.settings.opacity), float(gains[top]))
 
-    def score(self, residual: Residual, family: Family, shapes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def score(self, residual: Scorer, family: Family, shapes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Gains (N,) and colours (N, 3) of shapes; see `Residual.score`."""
         self.tried += len(shapes)
         return residual.score(family.outline(shapes, _POINTS) * self.scale)
@@ -188,13 +188,13 @@ class Search:
         under = np.broadcast_to(self._ground, self.canvas.shape).astype(np.float64)
         for number, stroke in enumerate(self.painting.strokes[:end]):
             if number < begin:
-                under = _blended(under, self._covers[number], stroke.colour)
+                under = self._blended(under, self._covers[number], stroke)
                 continue
             through, over = throughs[number], overs[number]
             stroke = self.redone(number, under, through, over)
             self.painting.strokes[number] = stroke
             self._covers[number] = self._cover(stroke)
-            under = _blended(under, self._covers[number], stroke.colour)
+            under = self._blended(under, self._covers[number], stroke)
             self.canvas = through[..., None] * under + over
             yield number
 
@@ -214,7 +214,7 @@ class Search:
         """Of two strokes the one that leaves the smaller error when it is drawn: a score counts no smoothed edges."""
         errors = []
         for stroke in (new, old):
-            seen = through[..., None] * _blended(under, self._cover(stroke), stroke.colour) + over
+            seen = through[..., None] * self._blended(under, self._cover(stroke), stroke) + over
             errors.append((self.target.weight[..., None] * (self.target.pixels - seen) ** 2).sum())
         return new if errors[0] < errors[1] else old
 
@@ -233,13 +233,13 @@ class Search:
     def _painted(self, count: int) -> np.ndarray:
         canvas = np.broadcast_to(self._ground, (self.height, self.width, 3)).astype(np.float64)
         for stroke, cover in zip(self.painting.strokes[:count], self._covers[:count], strict=True):
-            canvas = _blended(canvas, cover, stroke.colour)
+            canvas = self._blended(canvas, cover, stroke)
         return canvas
 
     def _cover(self, stroke: Stroke) -> np.ndarray:
         """(H, W), opacity times cover."""
         return stroke.opacity * coverage(stroke.outline(self.scale), self.height, self.width)
 
-
-def _blended(canvas: np.ndarray, cover: np.ndarray, colour: np.ndarray) -> np.ndarray:
-    return canvas + cover[..., None] * (colour - canvas)
+    def _blended(self, canvas: np.ndarray, cover: np.ndarray, stroke: Stroke) -> np.ndarray:
+        """The canvas with one more stroke; `cover` holds its opacity already."""
+        return canvas + cover[..., None] * (stroke.colour - canvas)

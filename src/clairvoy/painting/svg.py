@@ -11,6 +11,7 @@ from clairvoy.painting.painting import Painting, Stroke
 
 UNITS = 1000.0
 """Length of the longer side in the file's own units."""
+_INK = ' style="mix-blend-mode:multiply"'
 _POINTS = 48
 """Points of an outline that SVG has no element for."""
 
@@ -41,7 +42,7 @@ def inside(painting: Painting) -> str:
     if painting.ground is not None:
         lines.append(f'{box} fill="{hex_of(painting.ground)}"/>')
     lines.append('<g id="strokes">')
-    lines += [_element(stroke) for stroke in painting.strokes]
+    lines += [_element(stroke, _INK if painting.ink else "") for stroke in painting.strokes]
     return "\n".join([*lines, "</g>", "</g>"]) + "\n"
 
 
@@ -50,8 +51,8 @@ def hex_of(colour: np.ndarray) -> str:
     return "#" + "".join(f"{round(float(part) * 255):02x}" for part in colour)
 
 
-def _element(stroke: Stroke) -> str:
-    paint = f'fill="{hex_of(stroke.colour)}" fill-opacity="{_number(stroke.opacity)}"'
+def _element(stroke: Stroke, how: str) -> str:
+    paint = f'fill="{hex_of(stroke.colour)}" fill-opacity="{_number(stroke.opacity)}"{how}'
     if stroke.family.name == "ellipses":
         x, y, a, b = (_number(value * UNITS) for value in stroke.shape[:4])
         turn = f"rotate({_number(degrees(stroke.shape[4]) % 180)} {x} {y})"

@@ -17,9 +17,10 @@ from clairvoy.apps.paint.results import check_suffix, encoded
 from clairvoy.apps.progress import Progress
 from clairvoy.errors import FileError, SettingsError
 from clairvoy.imaging.files import read
+from clairvoy.painting.ink import InkSearch
 from clairvoy.painting.learnt import Learnt
 from clairvoy.painting.painter import Painter, PainterSettings
-from clairvoy.painting.painting import Painting
+from clairvoy.painting.painting import PAPER, Painting
 from clairvoy.painting.palette import colour_of, colours_of, fitted_palette
 from clairvoy.painting.plotter import PlotterSettings, layers_of, plotted, sheet_of
 from clairvoy.painting.search import Search, SearchSettings
@@ -202,6 +203,8 @@ def _plotter(args: argparse.Namespace) -> PlotterSettings | None:
         return None
     if args.palette is not None or args.colours is not None:
         raise SettingsError("--pens are the colours that there are; leave --palette and --colours out")
+    if args.painter is not None:
+        raise SettingsError("--painter has not learnt to draw with ink; leave it out, or --pens")
     if args.output.suffix.lower() != ".svg":
         raise SettingsError(f"-o {args.output}: a plotter draws lines; name a file that ends with .svg")
     return PlotterSettings(sheet_of(args.sheet), args.margin, args.pen_width, args.hatch, args.refill)
@@ -220,7 +223,9 @@ def _search(args: argparse.Namespace, picture: object) -> Search:
     if args.colours is not None:
         palette = fitted_palette(target, args.colours, args.seed)
     ground: np.ndarray | None
-    if args.ground == "transparent" or args.pens is not None:
+    if args.pens is not None:
+        ground = np.array(PAPER)
+    elif args.ground == "transparent":
         ground = None
     elif args.ground != "auto":
         ground = colour_of(args.ground)
@@ -228,8 +233,10 @@ def _search(args: argparse.Namespace, picture: object) -> Search:
         ground = (
             target.mean if palette is None else palette[((palette - target.mean) ** 2).sum(axis=1).argmin()]
         )
-    painting = Painting(target.size, ground)
+    painting = Painting(target.size, ground, ink=args.pens is not None)
     rng, families = np.random.default_rng(args.seed), families_of(args.shape)
+    if painting.ink:
+        return InkSearch(target, painting, settings, rng, families, palette)
     if args.painter is None:
         return Search(target, painting, settings, rng, families, palette)
     learnt = Learnt.load(args.painter)

@@ -18,7 +18,7 @@ from clairvoy.painting.shapes import FAMILIES
 from clairvoy.scenarios.painting.kept_strokes import KeptStrokes
 
 WIDTH, SEEN, LATENT = 128, 64, 8
-KL_WEIGHT = 1.0
+KL_WEIGHT = 0.2
 _LEAST_LOG_NOISE = -3.0
 
 
