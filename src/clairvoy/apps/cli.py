@@ -29,7 +29,8 @@ COMMANDS = {
     "watch": "draw a training in the terminal, while it runs or afterwards",
     "evaluate": "measure weights against baselines",
     "ablate": "measure whether generator and agent help each other",
-    "export": "write the restoration as an ONNX file for other programs",
+    "export": "write what was learnt as an ONNX file for other programs",
+    "doctor": "say what is installed, what computes, how fast, and what to install for what",
 }
 _VERBOSE = {"-v", "--verbose"}
 

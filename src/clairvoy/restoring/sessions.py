@@ -15,7 +15,11 @@ PROVIDERS = {
 }
 """What computes on each device, in the order in which "auto" tries them."""
 DEVICES = ("auto", *PROVIDERS)
-_PACKAGES = {"cuda": "onnxruntime-gpu", "directml": "onnxruntime-directml", "coreml": "onnxruntime, on a Mac"}
+_NEEDS = {
+    "cuda": "the package onnxruntime-gpu instead of onnxruntime",
+    "directml": "the package onnxruntime-directml instead of onnxruntime",
+    "coreml": "a Mac",
+}
 
 
 def choose_device(name: str) -> str:
@@ -37,8 +41,7 @@ def choose_device(name: str) -> str:
         raise SettingsError(f"device {name!r} is not known; choose one of {', '.join(DEVICES)}{advice}")
     if PROVIDERS[kind] not in there:
         raise SettingsError(
-            f"device {name!r} is not to be had: it needs the package {_PACKAGES[kind]} instead of onnxruntime; "
-            "choose 'auto' or 'cpu'"
+            f"device {name!r} is not to be had: it needs {_NEEDS[kind]}; choose 'auto' or 'cpu'"
         )
     return name
 
