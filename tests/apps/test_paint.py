@@ -109,6 +109,13 @@ def test_a_file_that_is_no_picture_is_refused(tmp_path, capsys):
     assert not (tmp_path / "out.svg").exists()
 
 
+def test_a_picture_that_shows_nothing_is_refused_by_its_name(tmp_path, capsys):
+    path = tmp_path / "clear.png"
+    Image.fromarray(np.zeros((5, 5, 4), np.uint8)).save(path)
+    assert paint(path, "-o", tmp_path / "out.svg") == 2
+    assert "clear.png: every pixel is transparent" in capsys.readouterr().err
+
+
 def test_a_preview_has_two_pixels_a_character():
     canvas = np.zeros((4, 3, 3))
     canvas[1, 0] = 1.0

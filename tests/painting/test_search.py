@@ -104,8 +104,9 @@ def test_the_same_seed_is_the_same_painting():
     assert shapes[0] == shapes[1] != shapes[2]
 
 
-def test_nothing_is_painted_where_nothing_is_wrong():
-    search = searched(np.full((16, 16, 3), 0.5))
+@pytest.mark.parametrize("rounding", [0.0, 1e-16, -3e-15])
+def test_nothing_is_painted_where_nothing_is_wrong(rounding):
+    search = searched(np.full((16, 16, 3), 0.5 + rounding))
     assert search.add() is None
     assert not search.painting.strokes
 

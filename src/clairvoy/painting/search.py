@@ -19,6 +19,8 @@ from clairvoy.painting.scoring import Residual, Scorer
 from clairvoy.painting.shapes import FAMILIES, Family
 from clairvoy.painting.target import Target
 
+LEAST_GAIN = 1e-9
+"""A stroke that gains no more is none: sums have rounding errors."""
 _POINTS = 20
 """Points of a round outline while it is scored."""
 
@@ -108,7 +110,7 @@ class Search:
     def add(self) -> Found | None:
         """Find one more stroke and paint it; None, and nothing is painted, where no shape makes the picture better."""
         found = self.find(self.residual())
-        if found.gain <= 0.0:
+        if found.gain <= LEAST_GAIN:
             return None
         self.paint(found.stroke)
         return found

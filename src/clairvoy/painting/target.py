@@ -61,7 +61,8 @@ def target_of(photo: Any, longer: int) -> Target:
     if hidden is not None:
         seen[hidden] = 0.0
     if not seen.any():
-        raise InputError("every pixel of the picture is transparent; give one that shows something")
+        name = photo.name if isinstance(photo, Picture) else "the picture"
+        raise InputError(f"{name}: every pixel is transparent; give one that shows something")
     scale = longer / max(height, width)
     size = max(1, round(width * scale)), max(1, round(height * scale))
     colours = pixels.astype(np.float32) / peak(pixels) * seen[..., None]
