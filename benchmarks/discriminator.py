@@ -2,7 +2,8 @@
 
 python benchmarks/discriminator.py --env CartPole-v1 --steps 1000 --seeds 0 1 2 >> seen.jsonl
 
-A world is trained as by `clairvoy train world`. Then the agent plays on in fresh environments, exploring one action in ten:
+A world is trained as by `clairvoy train world`, with fewer updates of the agent. Then the agent plays on in fresh
+environments, exploring one action in ten:
 steps that neither generator nor discriminator has met. For the same states and actions the generator makes up what follows,
 one draw for each, and for rollouts a draw from each draw. Told apart, on other such steps than were learnt from:
 
@@ -33,6 +34,8 @@ from clairvoy.scenarios.world.presets import NUM_ENVS, preset
 from clairvoy.scenarios.world.scenario import WorldScenario
 
 COPIES, PLAYED, EXPLORE = 16, 120, 0.1
+AGENT_UPDATES = 8
+"""After each step of all copies: what is measured is the generator, not how good the agent is."""
 LONG = 5
 CANDIDATES = (1, 4, 16)
 MOST_UPDATES, LOOK_EVERY, PATIENCE = 1500, 100, 2
@@ -60,7 +63,7 @@ def main() -> int:
         environment = as_environment(args.env, NUM_ENVS)
         world, rhythm = preset(environment, args.steps, seed)
         scenario = WorldScenario(environment, world)
-        loop = Cotraining(scenario, rhythm)
+        loop = Cotraining(scenario, replace(rhythm, agent_updates=AGENT_UPDATES))
         while not loop.over:
             loop.round()
         print(
