@@ -1,6 +1,6 @@
-"""Does the gate save an agent from generated experience that is bad on purpose? CartPole, three bad worlds and a good one.
+"""Does the gate save an agent from generated experience that is bad on purpose? CartPole, four bad worlds and a good one.
 
-python benchmarks/bad_worlds.py run --out bad.jsonl                # 4 worlds, 3 arms, seeds 0 to 2; an hour on one core
+python benchmarks/bad_worlds.py run --out bad.jsonl                # 5 worlds, 3 arms, seeds 0 to 2; an hour on one core
 python benchmarks/bad_worlds.py run --out bad.jsonl --worlds other --seeds 0
 python benchmarks/bad_worlds.py report bad.jsonl
 
@@ -8,6 +8,7 @@ Worlds that the generator knows:
 
     good       CartPole-v1, as it is
     other      a CartPole with a pole four times as long, twice the force and twice the gravity; it never learns another
+    mirrored   a CartPole in which left is right; it never learns another
     200        CartPole-v1, and nothing more is learnt after 200 real steps
     changes    CartPole-v1 becomes that other one halfway, for the agent, the generator and the evaluations
 
@@ -35,7 +36,11 @@ from clairvoy.environments.handed_in import as_environment
 from clairvoy.scenarios.world.presets import NUM_ENVS, preset
 from clairvoy.scenarios.world.scenario import WorldScenario
 
-ENV, WORLDS, ARMS = "CartPole-v1", ("good", "other", "200", "changes"), ("real", "ungated", "gated")
+ENV, WORLDS, ARMS = (
+    "CartPole-v1",
+    ("good", "other", "mirrored", "200", "changes"),
+    ("real", "ungated", "gated"),
+)
 FEW, FOREIGN_STEPS, FOREIGN_SEED = 200, 800, 77
 LAST = 4
 
@@ -64,7 +69,7 @@ def _run(args: argparse.Namespace) -> int:
         for world in args.worlds:
             for arm in args.arms:
                 # Without generated experience it is all the same what a generator knows.
-                known = "good" if arm == "real" and world in ("other", "200") else world
+                known = "good" if arm == "real" and world in ("other", "mirrored", "200") else world
                 if (known, arm, seed, args.steps) in done:
                     continue
                 done.add((known, arm, seed, args.steps))
@@ -83,7 +88,7 @@ def _train(world: str, arm: str, seed: int, args: argparse.Namespace) -> dict[st
             for one in (environment, judge):
                 _make_other(one)
 
-    kind = {"other": OtherWorld, "200": WorldOfFewSteps}.get(world, WorldScenario)
+    kind = {"other": OtherWorld, "mirrored": MirroredWorld, "200": WorldOfFewSteps}.get(world, WorldScenario)
     return train(
         ENV,
         arm,
@@ -127,23 +132,31 @@ class WorldOfFewSteps(_Unteachable):
 class OtherWorld(_Unteachable):
     """A generator that has learnt another CartPole."""
 
+    learnt = "other"
+
     def learn_models(self, feedback: Feedback) -> dict[str, float]:
         """Take what was learnt elsewhere, as soon as there is something to put it into."""
         told = super().learn_models(feedback)
         if self.learner is not None and not self.stopped:
-            for name, state in foreign().items():
+            for name, state in foreign(self.learnt).items():
                 getattr(self.learner, name).load_state_dict(copy.deepcopy(state))
             self.stop_learning()
         return told
 
 
+class MirroredWorld(OtherWorld):
+    """A generator that has learnt a CartPole in which left is right."""
+
+    learnt = "mirrored"
+
+
 @cache
-def foreign() -> dict[str, Any]:
-    """Generators and scales of the other CartPole, after `FOREIGN_STEPS` steps in it."""
+def foreign(world: str) -> dict[str, Any]:
+    """Generators and scales of another CartPole, after `FOREIGN_STEPS` steps in it."""
     environment = as_environment(ENV, NUM_ENVS)
-    _make_other(environment)
-    world, rhythm = preset(environment, FOREIGN_STEPS, FOREIGN_SEED)
-    scenario = WorldScenario(environment, world)
+    _make_other(environment, mirrored=world == "mirrored")
+    settings, rhythm = preset(environment, FOREIGN_STEPS, FOREIGN_SEED)
+    scenario = WorldScenario(environment, settings)
     loop = Cotraining(scenario, replace(rhythm, agent_updates=4))
     while not loop.over:
         loop.round()
@@ -151,10 +164,13 @@ def foreign() -> dict[str, Any]:
     return {name: getattr(scenario.learner, name).state_dict() for name in ("members", "outcomes")}
 
 
-def _make_other(environment: Any) -> None:
+def _make_other(environment: Any, mirrored: bool = False) -> None:
     pole = getattr(environment, "environment", environment).vector_env.unwrapped
     for one in getattr(pole, "envs", [pole]):
         cart = one.unwrapped
+        if mirrored:
+            cart.force_mag = -cart.force_mag
+            continue
         cart.length, cart.gravity, cart.force_mag = 2.0, 20.0, 20.0
         cart.polemass_length = cart.masspole * cart.length
 
