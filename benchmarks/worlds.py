@@ -9,7 +9,9 @@ The last one takes the lines of `games_peer.py` along.
 Arms, all with the same agent, the same settings and the same number of updates for a real step (`clairvoy train world`):
 
     real      Q-learning alone
-    ungated   whatever the generator makes up is learnt from
+    part      the same, with batches no larger than the real part of the other arms' batches
+    ungated   whatever the generator makes up is learnt from, as far as tau weighs it
+    blind     the same, and all of it counts as if it had happened
     gated     what discriminator and tau admit
     random    as many as they would admit, but any
 
@@ -43,7 +45,9 @@ from clairvoy.scenarios.world.scenario import WorldScenario, WorldSettings
 
 ARMS = {
     "real": Feedback(generated_scenes=False),
+    "part": Feedback(generated_scenes=False),
     "ungated": Feedback(gate=False),
+    "blind": Feedback(gate=False),
     "gated": Feedback(),
     "random": Feedback(),
 }
@@ -148,6 +152,11 @@ def train(
     environment, judge = as_environment(env, NUM_ENVS), as_environment(env, EPISODES)
     world, rhythm = preset(environment, steps, seed, ARMS[arm])
     rhythm = replace(rhythm, exploration=rhythm.exploration * (schedule or steps) / steps)
+    if arm == "blind":
+        world = replace(world, agent=replace(world.agent, tau_exponent=0.0))
+    if arm == "part":
+        share = preset(environment, steps, seed)[0].share
+        rhythm = replace(rhythm, agent_batch=max(1, round(rhythm.agent_batch * (1 - share))))
     if updates is not None:
         rhythm = replace(rhythm, agent_updates=updates)
         world = replace(world, generator_updates=max(1, updates // 4))
