@@ -28,6 +28,7 @@ from clairvoy.generative.density.recognition import RESTORE_FROM
 from clairvoy.imaging.files import read, write_restored
 from clairvoy.imaging.picture import UnchangingPicture
 from clairvoy.imaging.picture_kinds import is_batch, is_file, source_of, stacked, unpack
+from clairvoy.restoring.cast import without_cast
 from clairvoy.restoring.engine import Engine, Perceived
 from clairvoy.restoring.full_resolution import FullResolution
 from clairvoy.restoring.noise import noise_level, within_noise, within_signal
@@ -41,7 +42,7 @@ DEFAULT_WEIGHTS = "fast"
 PRESETS: dict[str, tuple[int, ...]] = {"fast": (), "fine": (320 * 320, 384 * 384)}
 """Areas, in pixels, at which a picture is perceived besides the usual one, each as it is and mirrored: what is wrong at
 one size may be right at another."""
-SURE_FROM = 0.93
+SURE_FROM = 0.85
 """Probability of haze from which all of it is taken away; between `RESTORE_FROM` and this, a part."""
 
 
@@ -186,6 +187,7 @@ class Dehazer:
         grid, airlight = seen.grid, seen.airlight
         if amount and samples > 1:
             grid, airlight = self.engine.best_draw(perceived.shown, samples) or (grid, airlight)
+        airlight = without_cast(airlight, perceived.shown, grid)
         # The map says where there is haze, also where too little is left behind it to be brought out.
         guide, light = self.engine.released.guide, airlight[0]
         seen_through = whole = FullResolution(grid[0], guide, light)
@@ -242,8 +244,9 @@ class Dehazer:
         perceived = self._look(pixels, None)
         amount = strength * (1.0 if force else how_much(perceived.probability))
         seen = perceived.seen
-        grid = within_noise(within_signal(seen.grid, perceived.shown, seen.airlight), noise_level(pixels))
-        return HazeField(grid[0], seen.airlight[0], amount)
+        airlight = without_cast(seen.airlight, perceived.shown, seen.grid)
+        grid = within_noise(within_signal(seen.grid, perceived.shown, airlight), noise_level(pixels))
+        return HazeField(grid[0], airlight[0], amount)
 
     def take_away(self, pixels: np.ndarray, field: HazeField) -> np.ndarray:
         """A frame without the haze of a field, of the shape and type of `pixels`."""

@@ -17,6 +17,7 @@ from clairvoy.generative.density.picture_size import working_size
 from clairvoy.imaging.hidden import fill, resized
 from clairvoy.imaging.scenes import Scene
 from clairvoy.imaging.windows import window_grid
+from clairvoy.restoring.cast import without_cast
 from clairvoy.restoring.engine import Engine
 from clairvoy.restoring.full_resolution import Box, Float, FullResolution, places
 from clairvoy.restoring.planes import as_planes, enlarged, small
@@ -114,7 +115,8 @@ class SceneSearcher:
             preview=beliefs, budget=budget, difficulty=difficulty,
         )  # fmt: skip
         sketch, known = self._sketch()
-        seen = engine.perceive(small(sketch, None, working_size(self.scene.height, self.scene.width)))
+        shown = small(sketch, None, working_size(self.scene.height, self.scene.width))
+        seen = engine.perceive(shown)
         tau = pool_beliefs(*seen.beliefs, self.rows, self.cols)[0, BELIEF_CHANNELS.index("tau")]
         chosen = tau[found.recognised]
         return SearchedScene(
@@ -124,7 +126,7 @@ class SceneSearcher:
             known=known,
             haze=enlarged(seen.haze, known.shape)[0, 0] * known,
             tau=float(chosen.mean()) if len(chosen) else 0.0,
-            airlight=seen.airlight[0],
+            airlight=without_cast(seen.airlight, shown, seen.grid)[0],
             grid=seen.grid[0],
             used_thumbnail=self.preview is not None,
         )
