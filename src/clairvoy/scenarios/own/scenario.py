@@ -144,8 +144,9 @@ class Scenario:
             self.kind = kind or kind_of(real)
             self.kind.check(real)
             self.generator: Any = generator if generator is not None else RowVAE(self.kind)
+            self.generator.cpu()  # tried beside the data, wherever it was trained before
             features = check_generator(self.generator, real[:2])
-            self.discriminator = discriminator or RowDiscriminator(features.shape[1])
+            self.discriminator = (discriminator or RowDiscriminator(features.shape[1])).cpu()
             network = network or network_for(self.environment.observation_specs, self.environment.num_actions)
         logits = self.discriminator(features)
         if logits.shape != (2,):
