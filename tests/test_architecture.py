@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -230,3 +231,13 @@ def test_the_reader_of_imports_reads_every_kind(tmp_path):
     assert {"a.b", "clairvoy.imaging.haze", "clairvoy.qlearning.sibling", "clairvoy.apps.cli"} <= found
     assert "only.types" not in found
     assert "only.types" in imports(file, "clairvoy.qlearning.sample", of_types=True)
+
+
+def test_no_two_files_of_tests_share_a_name():
+    """Test files are imported by their bare names: of two that share one, pytest would find but one."""
+    names = Counter(
+        path.name
+        for path in Path(__file__).parent.rglob("*.py")
+        if path.name not in ("conftest.py", "__init__.py")
+    )
+    assert [name for name, count in names.items() if count > 1] == []

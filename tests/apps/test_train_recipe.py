@@ -8,7 +8,7 @@ import pytest
 from clairvoy.apps.train import haze as train
 from clairvoy.apps.train.recipe import DEFAULTS, KINDS, follow
 from clairvoy.errors import SettingsError
-from clairvoy.releasing.parts import WEIGHTS_FOLDER
+from clairvoy.restoring.released import WEIGHTS_FOLDER
 
 
 def parsed(*words):
