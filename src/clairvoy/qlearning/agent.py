@@ -100,11 +100,11 @@ class Agent:
         generator: torch.Generator,
     ) -> Tensor:
         """Actions ``(N,)`` for learning: greedy, or with probability ``epsilon`` any allowed one."""
-        return epsilon_greedy(self.q_values(observation), epsilon, mask, generator)
+        return epsilon_greedy(_beside(self.q_values(observation), mask), epsilon, mask, generator)
 
     def act_greedily(self, observation: Observation, mask: Tensor | None = None) -> Tensor:
         """Actions ``(N,)`` for evaluation: no exploration, no randomness."""
-        return greedy(self.acting_values(observation), mask)
+        return greedy(_beside(self.acting_values(observation), mask), mask)
 
     def predict(self, observation: Any, mask: Any = None) -> int:
         """The greedy action for one observation.
@@ -139,3 +139,8 @@ class Agent:
     def _values(self, network: nn.Module, observation: Observation) -> Tensor:
         q: Tensor = network({name: value.to(self.device) for name, value in observation.items()})
         return q
+
+
+def _beside(values: Tensor, mask: Tensor | None) -> Tensor:
+    """Values where the mask lies: an environment keeps its own device, whatever the network computes on."""
+    return values if mask is None else values.to(mask.device)
