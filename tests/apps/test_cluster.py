@@ -14,6 +14,7 @@ import pytest
 import stand_in
 from test_workers import photographs, run, written
 
+from clairvoy.apps.clear import cluster as clear_cluster
 from clairvoy.errors import SettingsError, WeightsError
 
 
@@ -94,7 +95,19 @@ def test_what_is_about_the_run_ends_it(folder, cluster):
         run("--cluster", cluster.scheduler_address)
 
 
-def test_nobody_at_the_address(folder):
+@pytest.mark.slow
+def test_a_cluster_without_workers(folder, monkeypatch):
     photographs("a.png")
+    monkeypatch.setattr(clear_cluster, "SECONDS_TO_CONNECT", 1)
+    with (
+        distributed.LocalCluster(n_workers=0, dashboard_address=":0", silence_logs=50) as empty,
+        pytest.raises(SettingsError, match="has no workers"),
+    ):
+        run("--cluster", empty.scheduler_address)
+
+
+def test_nobody_at_the_address(folder, monkeypatch):
+    photographs("a.png")
+    monkeypatch.setattr(clear_cluster, "SECONDS_TO_CONNECT", 1)
     with pytest.raises(SettingsError, match="no Dask scheduler answers"):
         run("--cluster", "tcp://127.0.0.1:1")

@@ -60,11 +60,13 @@ def _on(
     load: LoadRestorer,
     started: Started,
 ) -> Iterator[tuple[int, Outcome]]:
-    threads = sum(client.nthreads().values())
-    if not threads:
+    try:
+        client.wait_for_workers(1, timeout=SECONDS_TO_CONNECT)
+    except TimeoutError as error:
         raise SettingsError(
             f"{client.scheduler.address}: the cluster has no workers; start some with `dask worker`"
-        )
+        ) from error
+    threads = sum(client.nthreads().values())
     # The plan has refused what existed before. What exists now was written by a worker that was lost before it could say so.
     settings = replace(settings, overwrite=True)
     shared = [number for number, job in enumerate(jobs) if _is_shared(job)]
