@@ -69,7 +69,7 @@ def train(args: argparse.Namespace) -> None:
 def measure(args: argparse.Namespace) -> None:
     """Print, for each way to choose and each file, the mean error after each number of glimpses."""
     shown = photographs(args.panoramas) if args.panoramas else rendered(HELD_OUT, args.scenes)
-    of_list = rendered(LIST_FROM, 256)
+    of_list = rendered(LIST_FROM, args.list_from)
     told = {path.stem: _measure_one(path, shown, of_list, args.device) for path in args.files}
     print(json.dumps({"panoramas": len(shown), "errors": told}, indent=1))
 
@@ -161,6 +161,9 @@ if __name__ == "__main__":
     measuring.add_argument("files", type=Path, nargs="+")
     measuring.add_argument("--panoramas", type=Path)
     measuring.add_argument("--scenes", type=int, default=256)
+    measuring.add_argument(
+        "--list-from", type=int, default=256, help="panoramas that the best list is found on"
+    )
     measuring.add_argument("--device", default="cpu")
     chosen = parser.parse_args()
     chosen.run(chosen)
