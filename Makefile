@@ -11,7 +11,7 @@ BIN := .venv/bin
 # What restoring needs, and all that it takes to train and to test.
 BASE := .venv/.base
 INSTALLED := .venv/.installed
-API := clairvoy $(addprefix clairvoy.,storage imaging generative qlearning searching environments restoring \
+API := clairvoy $(addprefix clairvoy.,storage imaging generative qlearning searching environments painting restoring \
 	cotraining evaluation releasing drawing scenarios errors)
 
 .DEFAULT_GOAL := help

@@ -75,7 +75,7 @@ def main() -> int:
 def _methods(clairvoy: Dehazer) -> dict[str, Callable[[Bytes], object]]:
     aod = AODNet().eval()
 
-    def by_torch(picture: Bytes) -> object:
+    def by_numpy(picture: Bytes) -> object:
         kept, full_resolution.COMPILED_FROM = full_resolution.COMPILED_FROM, sys.maxsize
         try:
             return clairvoy(picture, force=True).image
@@ -90,7 +90,7 @@ def _methods(clairvoy: Dehazer) -> dict[str, Callable[[Bytes], object]]:
 
     return {
         "clairvoy": lambda picture: clairvoy(picture, force=True).image,
-        "clairvoy without numba": by_torch,
+        "clairvoy without numba": by_numpy,
         "dark channel, OpenCV": dark_channel_opencv,
         "AOD-Net, eager": aod_eager,
     }

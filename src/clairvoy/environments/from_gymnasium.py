@@ -14,7 +14,7 @@ from torch import Tensor
 from clairvoy.environments.gymnasium_actions import ActionCode
 from clairvoy.environments.gymnasium_spaces import Channels, leaves, named
 from clairvoy.errors import ClairvoyError, InputError, SettingsError
-from clairvoy.qlearning.environment import Step
+from clairvoy.qlearning.environment import Step, check_actions
 from clairvoy.qlearning.transitions import Observation
 
 
@@ -150,13 +150,8 @@ class FromGymnasium:
 
     def _chosen(self, actions: Tensor) -> Any:
         """Actions ``(N,)`` as the environment takes them."""
-        if actions.shape != (self.num_envs,):
-            raise InputError(f"actions have shape {tuple(actions.shape)}; give ({self.num_envs},)")
+        check_actions(actions, self.num_envs, self.num_actions)
         numbers = actions.cpu().numpy()
-        if numbers.min() < 0 or numbers.max() >= self.num_actions:
-            raise InputError(
-                f"actions are {numbers.min()} to {numbers.max()}; give 0 to {self.num_actions - 1}"
-            )
         chosen = self._actions.decode(numbers)
         # Some environments refuse a NumPy integer (NASim); none refuses Python's.
         return chosen.tolist() if self._one_by_one and chosen.ndim == 1 else chosen

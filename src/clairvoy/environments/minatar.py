@@ -16,8 +16,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from clairvoy.errors import InputError, SettingsError, WeightsError, at_least, between
-from clairvoy.qlearning.environment import ObservationSpec, Step
+from clairvoy.errors import SettingsError, WeightsError, at_least, between
+from clairvoy.qlearning.environment import ObservationSpec, Step, check_actions
 from clairvoy.qlearning.transitions import Observation
 
 GAMES = {
@@ -120,11 +120,8 @@ class MinAtarGames:
         InputError
             Not one action for each game, or one that there is not.
         """
-        if actions.shape != (self.num_envs,):
-            raise InputError(f"actions have shape {tuple(actions.shape)}; give ({self.num_envs},)")
+        check_actions(actions, self.num_envs, self.num_actions)
         chosen: list[int] = actions.tolist()
-        if min(chosen) < 0 or max(chosen) >= self.num_actions:
-            raise InputError(f"actions are {min(chosen)} to {max(chosen)}; give 0 to {self.num_actions - 1}")
         reward = np.zeros(self.num_envs, dtype=np.float32)
         terminated = np.zeros(self.num_envs, dtype=bool)
         for row, (game, action) in enumerate(zip(self._games, chosen, strict=True)):

@@ -17,8 +17,8 @@ import torch
 from torch import Tensor
 
 from clairvoy.environments.global_numbers import OwnNumbers
-from clairvoy.errors import InputError, SettingsError, WeightsError, at_least
-from clairvoy.qlearning.environment import ObservationSpec, Step
+from clairvoy.errors import SettingsError, WeightsError, at_least
+from clairvoy.qlearning.environment import ObservationSpec, Step, check_actions
 from clairvoy.qlearning.transitions import Observation
 
 REDS = {"B_line": ("red_bline_agent", "B_line_minimal"), "Meander": ("test_agent", "Meander_minimal")}
@@ -104,13 +104,8 @@ class MiniCAGEGames:
         InputError
             Not one action for each game, or one that there is not.
         """
-        if actions.shape != (self.num_envs,):
-            raise InputError(f"actions have shape {tuple(actions.shape)}; give ({self.num_envs},)")
+        check_actions(actions, self.num_envs, self.num_actions)
         chosen = actions.cpu().numpy().astype(np.int64)
-        if chosen.min() < 0 or chosen.max() >= self.num_actions:
-            raise InputError(
-                f"actions are {chosen.min()} to {chosen.max()}; give 0 to {self.num_actions - 1}"
-            )
         with self._numbers.own():
             move = self._red_moves()
             self._shown, reward, _, _ = self._game.step(red_action=move, blue_action=chosen[:, None])

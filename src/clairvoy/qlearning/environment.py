@@ -9,6 +9,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from clairvoy.errors import InputError
 from clairvoy.qlearning.transitions import REAL, Observation
 
 
@@ -122,6 +123,31 @@ class BatchedEnvironment(Protocol):
     def action_mask(self) -> Tensor:
         """Actions allowed now, ``(N, A)`` bool."""
         ...
+
+
+def check_actions(actions: Tensor, num_envs: int, num_actions: int | None = None) -> None:
+    """Refuse what is not one action for each environment.
+
+    Parameters
+    ----------
+    actions
+        Integers, ``(N,)``.
+    num_envs
+        N.
+    num_actions
+        They must lie in ``[0, num_actions)``; not looked at if not given.
+
+    Raises
+    ------
+    InputError
+        The shape is another, or an action is none that there is.
+    """
+    if actions.shape != (num_envs,):
+        raise InputError(f"actions have shape {tuple(actions.shape)}; give ({num_envs},)")
+    if num_actions is not None and not (int(actions.min()) >= 0 and int(actions.max()) < num_actions):
+        raise InputError(
+            f"actions are {int(actions.min())} to {int(actions.max())}; give 0 to {num_actions - 1}"
+        )
 
 
 def resets_late(environment: BatchedEnvironment) -> bool:

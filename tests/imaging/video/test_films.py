@@ -2,6 +2,7 @@
 
 import io
 import sys
+from fractions import Fraction
 
 import av
 import numpy as np
@@ -116,6 +117,48 @@ def test_a_part_begins_at_zero_and_takes_its_sound_along(make_film, tmp_path):
     whole = shown(source)
     assert np.abs(part[0].pixels.astype(int) - whole[times.index(wanted[0])].pixels).mean() < 5
     assert 0 < len(sound(tmp_path / "part.mp4")) < len(sound(source))
+
+
+def test_chapters_language_and_subtitles_are_kept(make_film, tmp_path):
+    source, _ = make_film(frames=20, sound=False)
+    (tmp_path / "said.srt").write_text("1\n00:00:00,100 --> 00:00:00,500\nMist\n\n")
+    chapters = [
+        {
+            "id": k,
+            "start": 400 * k,
+            "end": 400 * k + 400,
+            "time_base": Fraction(1, 1000),
+            "metadata": {"title": name},
+        }
+        for k, name in enumerate(("hills", "sea"))
+    ]
+    whole = tmp_path / "whole.mkv"
+    with (
+        av.open(str(source)) as film,
+        av.open(str(tmp_path / "said.srt")) as said,
+        av.open(str(whole), "w") as out,
+    ):
+        pictures = out.add_stream_from_template(film.streams.video[0])
+        pictures.metadata["language"] = "deu"
+        words = out.add_stream_from_template(said.streams.subtitles[0])
+        out.set_chapters(chapters)
+        for stream, container in ((words, said), (pictures, film)):
+            for packet in container.demux():
+                if packet.size:
+                    packet.stream = stream
+                    out.mux(packet)
+    losses = rewrite(whole, tmp_path / "out.mkv")
+    assert not losses.left_out
+    with av.open(str(tmp_path / "out.mkv")) as film:
+        assert film.streams.video[0].metadata["language"] == "deu"
+        kept = film.chapters()
+        assert [chapter["metadata"]["title"] for chapter in kept] == ["hills", "sea"]
+        assert [float(chapter["start"] * chapter["time_base"]) for chapter in kept] == [0.0, 0.4]
+        words = film.streams.subtitles[0]
+        said = [(float(p.pts * p.time_base), bytes(p)) for p in film.demux(words) if p.size]
+    assert [text for _, text in said] == [b"Mist"]
+    assert said[0][0] == pytest.approx(0.1, abs=2e-3)
+    assert rewrite(whole, tmp_path / "out.mp4").left_out == ["subtitle 1"]  # MP4 has a kind of its own
 
 
 def test_what_breaks_off_gives_what_was_there(make_film, tmp_path):

@@ -60,9 +60,13 @@ def films_among(args: argparse.Namespace) -> list[str]:
         raise SettingsError(
             f"{others}: films and photographs are restored in calls of their own; name only films here"
         )
-    for name in ("haze_map", "tau_map", "comparison", "format", "quality"):
+    for name in ("haze_map", "tau_map", "comparison", "format", "quality", "jobs", "cluster"):
         if getattr(args, name) is not None:
             raise SettingsError(f"--{name.replace('_', '-')} is for photographs; leave it out for films")
+    if args.samples != 1:
+        raise SettingsError(
+            "--samples is for photographs; draws that differ from frame to frame would flicker"
+        )
     return found
 
 

@@ -54,19 +54,3 @@ class Confidence(nn.Module):
             return value
 
         optimizer.step(loss)
-
-
-def shares_of_log(log_probabilities: Tensor, known: Tensor, rounds: int = 200) -> Tensor:
-    """Shares (C,) of the classes in a log without labels, from probabilities (B, C) that hold where shares are ``known``.
-
-    Expectation and maximisation of Saerens, Latinne and Decaestecker, *Adjusting the outputs of a classifier to new a
-    priori probabilities*, Neural Computation 2002, with one flow of each class added, so that none falls to 0.
-    """
-    shares = known.clone()
-    for _ in range(rounds):
-        weighed = (log_probabilities + (shares / known).log()).softmax(dim=1)
-        new = (weighed.sum(dim=0) + known) / (len(weighed) + 1)
-        if bool((new - shares).abs().max() < 1e-6):
-            return new
-        shares = new
-    return shares

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from clairvoy.errors import InputError, SettingsError, above, at_least, between
-from clairvoy.qlearning.environment import ObservationSpec, Step
+from clairvoy.qlearning.environment import ObservationSpec, Step, check_actions
 from clairvoy.qlearning.transitions import Observation
 from clairvoy.scenarios.haze.episodes import Episodes, WindowPools
 from clairvoy.scenarios.haze.scene_set import SceneSet
@@ -186,8 +186,7 @@ class HazeSearch:
         """Act in all searches; see `Step` for the autoreset."""
         now, settings = self._running, self.settings
         actions = actions.to(self.device)
-        if actions.shape != (self.num_envs,):
-            raise InputError(f"actions have shape {tuple(actions.shape)}; give ({self.num_envs},)")
+        check_actions(actions, self.num_envs)
         env = torch.arange(self.num_envs, device=self.device)
         reached, hit_wall = glimpse.move(now.position, actions, self.rows, self.cols)
         refused = (now.read >= now.max_read) & ~now.visited[env, reached[:, 0], reached[:, 1]]

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from clairvoy.errors import InputError, SettingsError, at_least
 from clairvoy.generative.rows.snapshot import Snapshot
-from clairvoy.qlearning.environment import ObservationSpec, Step
+from clairvoy.qlearning.environment import ObservationSpec, Step, check_actions
 from clairvoy.qlearning.transitions import REAL, Observation
 
 State: TypeAlias = dict[str, Tensor]
@@ -153,8 +153,7 @@ class SceneEnvironment:
 
     def step(self, actions: Tensor) -> Step:
         """Act in all episodes; ``info`` tells ``scene`` (N, ...), ``provenance`` and ``tau`` of the scenes acted in."""
-        if actions.shape != (self.num_envs,):
-            raise InputError(f"actions have shape {tuple(actions.shape)}; give ({self.num_envs},)")
+        check_actions(actions, self.num_envs)
         info = {name: self.playing[name] for name in ("scene", "provenance", "tau")}
         state, reward, terminated = self._act(actions.cpu().long())
         self.state, self.steps = state, self.steps + 1

@@ -15,7 +15,7 @@ from torch import Tensor
 from clairvoy.errors import InputError, SettingsError
 from clairvoy.generative.transitions.learner import TransitionLearner
 from clairvoy.generative.transitions.tau import TransitionTau
-from clairvoy.qlearning.environment import ObservationSpec, Step
+from clairvoy.qlearning.environment import ObservationSpec, Step, check_actions
 from clairvoy.qlearning.transitions import GENERATED, Observation
 
 Starts = Callable[[int, torch.Generator], Tensor]
@@ -104,8 +104,7 @@ class LearntWorld:
         """Act in every episode; see `Step` for the autoreset."""
         if self.noise is None or not len(self._state):
             raise InputError("no episode has begun in the learnt world; call reset first")
-        if actions.shape != (self.num_envs,):
-            raise InputError(f"actions have shape {tuple(actions.shape)}; give ({self.num_envs},)")
+        check_actions(actions, self.num_envs)
         made = self.imagine(self._state, actions)
         finite = made.finite.view(-1, *[1] * (self._state.ndim - 1))
         final = torch.where(finite, made.state, self._state)
