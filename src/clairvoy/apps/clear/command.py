@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 from clairvoy.apps.argument_types import count, fraction, quality, seconds
-from clairvoy.apps.clear.cluster import in_cluster
 from clairvoy.apps.clear.films import films_among, load_film_restorer, run_films
 from clairvoy.apps.clear.jobs import Extras, Plan, is_many, plan
 from clairvoy.apps.clear.output_names import FORMATS
@@ -250,6 +249,8 @@ class Run:
         count = min(args.jobs, work) if args.jobs else default_workers(work)
         started = lambda job: self.progress.start(job.name)  # noqa: E731
         if args.cluster:
+            from clairvoy.apps.clear.cluster import in_cluster  # few have one
+
             return in_cluster(jobs, settings, self.load, started, args.cluster)
         if count > 1:
             return in_workers(jobs, settings, self.load, started, count)
