@@ -20,7 +20,7 @@ from clairvoy.generative.losses import kl_divergence
 from clairvoy.generative.rows.completing_networks import PictureNetworks, VectorNetworks
 from clairvoy.generative.rows.data_kinds import DataKind
 from clairvoy.generative.rows.given import Given
-from clairvoy.generative.rows.vae import Latent
+from clairvoy.generative.rows.vae import Latent, RowAutoencoder
 
 Masks: TypeAlias = Callable[[int, torch.Generator], Tensor]
 """Draws what is seen of so many rows: (count, ...) bool, of the shape of a row."""
@@ -45,7 +45,7 @@ class CompletingSettings:
         between(self, 0, 1, "unseen")
 
 
-class CompletingVAE(nn.Module):
+class CompletingVAE(RowAutoencoder):
     """A `RowGenerator` that can also complete rows, and make such as hold what is given.
 
     Parameters
@@ -70,9 +70,8 @@ class CompletingVAE(nn.Module):
         masks: Masks | None = None,
         weight: Tensor | None = None,
     ) -> None:
-        super().__init__()
-        self.kind, self.settings = kind, settings or CompletingSettings()
-        settings = self.settings
+        super().__init__(kind)
+        settings = self.settings = settings or CompletingSettings()
         self.masks = masks or (any_blocks(kind.shape) if kind.picture else any_entries(kind.shape))
         weight = torch.ones(kind.shape) if weight is None else weight.expand(kind.shape).float()
         self.register_buffer("weight", weight / weight.mean())
@@ -82,19 +81,10 @@ class CompletingVAE(nn.Module):
             self.networks = VectorNetworks(kind.width, settings.width, settings.latent)
 
     @property
-    def last_layer(self) -> Tensor:
-        """Weights of the decoder's last layer, where the gradients of the losses are compared."""
-        weight = self.networks.last.weight
-        assert isinstance(weight, Tensor)
-        return weight
-
-    def encode(self, rows: Tensor) -> Tensor:
-        """Rows (B, ...) as vectors (B, width)."""
-        return self.kind.encode(rows)
-
-    def decode(self, encoded: Tensor) -> Tensor:
-        """Vectors (B, width) as rows (B, ...)."""
-        return self.kind.decode(encoded)
+    def output_layer(self) -> nn.Module:
+        """The decoder's last layer."""
+        last: nn.Module = self.networks.last
+        return last
 
     def last_features(self, encoded: Tensor) -> Tensor:
         """What the discriminator's head looks at, (B, features): of whole rows."""
@@ -105,11 +95,9 @@ class CompletingVAE(nn.Module):
         """Negative evidence lower bound (B,) in nats for each entry not seen; what is seen is drawn anew each time."""
         seen = self._masks(len(encoded), noise, encoded.device)
         known = self.kind.by_number(seen)
-        posterior = self._latent(self.networks.posterior(encoded, known))
-        prior = self._latent(self.networks.prior(encoded * known, known))
-        drawn = torch.randn(posterior.mean.shape, generator=noise).to(encoded.device)
-        z = posterior.mean + torch.exp(0.5 * posterior.log_variance) * drawn
-        outputs = self.networks.outputs(encoded * known, known, z)
+        posterior = Latent.of(self.networks.posterior(encoded, known))
+        prior = Latent.of(self.networks.prior(encoded * known, known))
+        outputs = self.networks.outputs(encoded * known, known, posterior.draw(noise))
         counted = self.kind.by_number(self.weight.expand_as(seen)) * (1 - known)
         missing = (self.weight * ~seen).flatten(1).sum(dim=1).clamp(min=1)
         return (self.kind.nats(outputs, encoded, counted) + kl_divergence(posterior, prior)) / missing
@@ -166,11 +154,8 @@ class CompletingVAE(nn.Module):
         return self.kind.encode(held) * known, known
 
     def _drawn(self, encoded: Tensor, known: Tensor, noise: torch.Generator | None) -> Tensor:
-        prior = self._latent(self.networks.prior(encoded, known))
-        z = prior.mean
-        if noise is not None:
-            drawn = torch.randn(z.shape, generator=noise).to(z.device)
-            z = z + torch.exp(0.5 * prior.log_variance) * drawn
+        prior = Latent.of(self.networks.prior(encoded, known))
+        z = prior.mean if noise is None else prior.draw(noise)
         outputs: Tensor = self.networks.outputs(encoded, known, z)
         return outputs
 
@@ -178,11 +163,6 @@ class CompletingVAE(nn.Module):
         seen = self.masks(count, noise)
         nothing = torch.rand(count, generator=noise) < self.settings.unseen
         return (seen & ~nothing.view(-1, *[1] * (seen.ndim - 1))).to(device)
-
-    @staticmethod
-    def _latent(numbers: Tensor) -> Latent:
-        mean, log_variance = numbers.chunk(2, dim=1)
-        return Latent(mean, log_variance.clamp(-10, 10))
 
 
 def any_entries(shape: tuple[int, ...]) -> Masks:

@@ -36,8 +36,53 @@ class Latent(NamedTuple):
     mean: Tensor
     log_variance: Tensor
 
+    @classmethod
+    def of(cls, numbers: Tensor) -> Latent:
+        """From what a layer puts out, (B, 2 latent); the logarithm is kept from overflowing."""
+        mean, log_variance = numbers.chunk(2, dim=1)
+        return cls(mean, log_variance.clamp(-10, 10))
 
-class RowVAE(nn.Module):
+    def draw(self, noise: torch.Generator) -> Tensor:
+        """z, (B, latent); gradients pass (Kingma and Welling 2014)."""
+        drawn = torch.randn(self.mean.shape, generator=noise).to(self.mean.device)
+        return self.mean + torch.exp(0.5 * self.log_variance) * drawn
+
+
+class RowAutoencoder(nn.Module):
+    """What autoencoders of rows of a `DataKind` share: rows as vectors, vectors as rows, the last layer.
+
+    Parameters
+    ----------
+    kind
+        What rows are; its likelihood is the reconstruction term.
+    """
+
+    def __init__(self, kind: DataKind) -> None:
+        super().__init__()
+        self.kind = kind
+
+    @property
+    def output_layer(self) -> nn.Module:
+        """The decoder's last layer."""
+        raise NotImplementedError
+
+    @property
+    def last_layer(self) -> Tensor:
+        """Its weights, where the gradients of the losses are compared."""
+        weight = self.output_layer.weight
+        assert isinstance(weight, Tensor)
+        return weight
+
+    def encode(self, rows: Tensor) -> Tensor:
+        """Rows (B, ...) as vectors (B, width)."""
+        return self.kind.encode(rows)
+
+    def decode(self, encoded: Tensor) -> Tensor:
+        """Vectors (B, width) as rows (B, ...)."""
+        return self.kind.decode(encoded)
+
+
+class RowVAE(RowAutoencoder):
     """Encoder to z, decoder from z, a standard normal prior (Kingma and Welling 2014).
 
     Parameters
@@ -49,8 +94,8 @@ class RowVAE(nn.Module):
     """
 
     def __init__(self, kind: DataKind, settings: RowVAESettings | None = None) -> None:
-        super().__init__()
-        self.kind, self.settings = kind, settings or RowVAESettings()
+        super().__init__(kind)
+        self.settings = settings or RowVAESettings()
         latent, width = self.settings.latent, self.settings.width
         if kind.picture:
             channels, height, across = kind.shape
@@ -78,19 +123,9 @@ class RowVAE(nn.Module):
         self.to_latent = nn.Linear(width, 2 * latent)
 
     @property
-    def last_layer(self) -> Tensor:
-        """Weights of the decoder's last layer, where the gradients of the losses are compared."""
-        weight = self.last.weight
-        assert isinstance(weight, Tensor)
-        return weight
-
-    def encode(self, rows: Tensor) -> Tensor:
-        """Rows (B, ...) as vectors (B, width)."""
-        return self.kind.encode(rows)
-
-    def decode(self, encoded: Tensor) -> Tensor:
-        """Vectors (B, width) as rows (B, ...)."""
-        return self.kind.decode(encoded)
+    def output_layer(self) -> nn.Module:
+        """The decoder's last layer."""
+        return self.last
 
     def last_features(self, encoded: Tensor) -> Tensor:
         """What the discriminator's head looks at, (B, features)."""
@@ -99,11 +134,9 @@ class RowVAE(nn.Module):
 
     def loss(self, encoded: Tensor, noise: torch.Generator) -> Tensor:
         """Negative evidence lower bound (B,) in nats for each entry of a row."""
-        mean, log_variance = self.to_latent(self.trunk(encoded)).chunk(2, dim=1)
-        posterior = Latent(mean, log_variance.clamp(-10, 10))
-        drawn = torch.randn(mean.shape, generator=noise).to(mean.device)
-        outputs = self._outputs(mean + torch.exp(0.5 * posterior.log_variance) * drawn)
-        prior = Latent(torch.zeros_like(mean), torch.zeros_like(mean))
+        posterior = Latent.of(self.to_latent(self.trunk(encoded)))
+        outputs = self._outputs(posterior.draw(noise))
+        prior = Latent(torch.zeros_like(posterior.mean), torch.zeros_like(posterior.mean))
         return (self.kind.nats(outputs, encoded) + kl_divergence(posterior, prior)) / self.kind.entries
 
     def imagine(self, count: int, noise: torch.Generator) -> Tensor:
