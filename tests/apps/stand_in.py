@@ -9,7 +9,7 @@ import multiprocessing
 import os
 import signal
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -74,6 +74,22 @@ def load(settings):
         return outcome
 
     return restore
+
+
+def load_in_memory(settings):
+    """Restores, and leaves no mark beside the photograph: where it lies there are no files."""
+    restorer = JobRestorer(settings)
+    restorer.__dict__["dehazer"] = dehazer
+    return restorer
+
+
+def load_untouched(settings):
+    """Finds no haze in anything."""
+    restorer = JobRestorer(settings)
+    restorer.__dict__["dehazer"] = lambda picture, **how: replace(
+        dehazer(picture, **how), image=picture.pixels
+    )
+    return restorer
 
 
 def load_only_at_home(settings):

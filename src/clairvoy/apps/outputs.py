@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from clairvoy.errors import FileError
+from clairvoy.storage import remote
 from clairvoy.storage.atomic import replace_file
 
 
@@ -23,8 +24,10 @@ def check_writable(paths: Iterable[Path]) -> None:
     FileError
         If a path is a folder, or its nearest existing parent is no folder that one can write to.
     """
+    paths = list(paths)
+    remote.check_writable(path for path in paths if remote.is_remote(path))
     tried = set()
-    for path in paths:
+    for path in (path for path in paths if not remote.is_remote(path)):
         if path.is_dir():
             raise FileError(f"{path} is a folder; name a file in it")
         folder = path.parent
@@ -48,8 +51,11 @@ def write_bytes(path: Path, data: bytes) -> None:
     Raises
     ------
     FileError
-        If the disk refuses.
+        If the disk, or the store of an address, refuses.
     """
+    if remote.is_remote(path):
+        remote.write_whole(path, data)
+        return
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         replace_file(path, data)

@@ -184,7 +184,7 @@ def unchanged(pixels: np.ndarray, picture: Picture, source: Path | bytes, format
 
 def format_of(path: str | Path) -> str:
     """Format that a path's suffix stands for, such as "JPEG"; `FileError` if it cannot be written."""
-    suffix = Path(path).suffix.lower()
+    suffix = Path(str(path)).suffix.lower()  # an address, too, ends in one
     if suffix not in WRITTEN_SUFFIXES:
         raise FileError(
             f"the suffix {suffix!r} is not one that can be written; use {', '.join(WRITTEN_SUFFIXES)}"
@@ -201,8 +201,13 @@ def _naming(name: str) -> Iterator[None]:
         raise FileError(f"{name}: {error}") from error.__cause__
 
 
+def most_bytes(max_pixels: int) -> int:
+    """How long a file of so many pixels can be."""
+    return max_pixels * _MAX_BYTES_PER_PIXEL + _MAX_METADATA_BYTES
+
+
 def _contents(path: Path, max_pixels: int) -> bytes:
-    most = max_pixels * _MAX_BYTES_PER_PIXEL + _MAX_METADATA_BYTES
+    most = most_bytes(max_pixels)
     try:
         with path.open("rb") as file:
             data = file.read(min(most, max(os.fstat(file.fileno()).st_size, 2**16)) + 1)

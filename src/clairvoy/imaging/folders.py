@@ -8,6 +8,7 @@ from pathlib import Path
 
 from clairvoy.errors import FileError
 from clairvoy.imaging.formats.recognition import READ_SUFFIXES, SUPPORTED
+from clairvoy.storage.remote import files_below, is_remote, place
 
 
 @dataclass
@@ -28,7 +29,7 @@ def contents_of(folder: str | Path, *, recursive: bool = False) -> Contents:
     Parameters
     ----------
     folder
-        Folder to look in.
+        Folder to look in, or the address of one.
     recursive
         Look in the folders below as well; links to folders are not followed.
 
@@ -37,7 +38,9 @@ def contents_of(folder: str | Path, *, recursive: bool = False) -> Contents:
     FileError
         When there is no such folder, or it cannot be looked into.
     """
-    root = Path(folder)
+    root = place(folder)
+    if is_remote(root):
+        return _contents_elsewhere(root, recursive)
     if not os.path.isdir(root):
         remedy = (
             "it is a file; give its folder"
@@ -62,6 +65,13 @@ def contents_of(folder: str | Path, *, recursive: bool = False) -> Contents:
             (found.photographs if readable else found.others).append(path)
     found.photographs.sort()
     found.others.sort()
+    return found
+
+
+def _contents_elsewhere(folder: Path, recursive: bool) -> Contents:
+    found = Contents()
+    for path in files_below(folder, recursive=recursive):
+        (found.photographs if path.suffix.lower() in READ_SUFFIXES else found.others).append(path)
     return found
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from clairvoy.errors import FileError, SettingsError
 from clairvoy.imaging.video import reading
-from clairvoy.imaging.video.reading import Film, Shown, as_stored, is_film, upright
+from clairvoy.imaging.video.reading import Film, Shown, as_stored, is_film, is_stream, upright
 from clairvoy.imaging.video.writing import CONTAINERS, FilmWriter
 
 
@@ -236,3 +236,8 @@ def test_names_of_films():
     assert is_film("rtsp://camera/1")
     assert not is_film("a.jpg")
     assert not is_film("-")
+    assert is_film("https://camera/live?id=1")
+    assert not is_film("https://host/a.jpg?size=large")
+    assert not is_film("s3://bucket/photographs")
+    assert is_film("s3://bucket/drive.mp4")
+    assert not is_stream("s3://bucket/drive.mp4")

@@ -18,6 +18,7 @@ from clairvoy.apps.clear.jobs import Job
 from clairvoy.apps.clear.restore_job import FAILED, LoadRestorer, Outcome, Settings
 from clairvoy.apps.clear.workers import Outcomes, Started
 from clairvoy.errors import ClairvoyError, SettingsError
+from clairvoy.storage.remote import is_remote
 
 SECONDS_TO_CONNECT = 10
 AHEAD = 3
@@ -146,7 +147,7 @@ def restore_on_worker(job: Job, settings: Settings, load: LoadRestorer, folder: 
     here = Path(folder)
 
     def absolute(path: Path | None) -> Path | None:
-        return None if path is None else here / path
+        return path if path is None or is_remote(path) else here / path
 
     there = Job(
         absolute(job.source), absolute(job.target), absolute(job.haze_map), absolute(job.tau_map), absolute(job.comparison)

@@ -26,9 +26,11 @@ from clairvoy.apps.progress import Progress
 from clairvoy.errors import FileError, SettingsError
 from clairvoy.restoring.sessions import DEVICES
 from clairvoy.storage.atomic import remove_abandoned_parts
+from clairvoy.storage.remote import is_remote, place, present, read_whole
 
 _SECONDS_BETWEEN_REPORTS = 5.0
 """A run that is killed loses no more of its report."""
+_LARGEST_REPORT = 2**31
 _NAMED = 5
 """Files that the summary names, of those that were not read."""
 _EPILOG = """\
@@ -244,7 +246,7 @@ class Run:
             samples=args.samples, force=args.force, format=args.format, quality=args.quality,
             overwrite=args.overwrite, verbose=args.verbose, max_pixels=args.max_pixels,
         )  # fmt: skip
-        remove_abandoned_parts({path.parent for job in jobs for path in job.outputs})
+        remove_abandoned_parts({path.parent for job in jobs for path in job.outputs if not is_remote(path)})
         work = sum(not job.done and job.fault is None for job in jobs)
         count = min(args.jobs, work) if args.jobs else default_workers(work)
         started = lambda job: self.progress.start(job.name)  # noqa: E731
@@ -288,17 +290,25 @@ class Run:
             return
         entries = [self.entries[number] for number in sorted(self.entries)]
         if self.many:
-            write_bytes(Path(self.args.report), to_json(entries))
+            write_bytes(place(self.args.report), to_json(entries))
         elif entries[0]["status"] != FAILED:
-            write_bytes(Path(self.args.report), to_json(entries[0]))
+            write_bytes(place(self.args.report), to_json(entries[0]))
 
 
 def _earlier_report(path: str) -> dict[str, dict[str, Any]]:
     """Read the report that an earlier run left, by output file; empty if there is none."""
     try:
-        content = json.loads(Path(path).read_bytes())
+        content = json.loads(_contents(place(path)))
         return {entry["output"]: entry for entry in (content if isinstance(content, list) else [content])}
     except FileNotFoundError:
         return {}
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise FileError(f"{path} is no report that could be continued; name another file") from error
+
+
+def _contents(report: Path) -> bytes:
+    if not is_remote(report):
+        return report.read_bytes()
+    if not present([report]):
+        raise FileNotFoundError(report)
+    return read_whole(report, _LARGEST_REPORT)

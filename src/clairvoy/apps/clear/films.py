@@ -18,6 +18,7 @@ from clairvoy.errors import ClairvoyError, SettingsError
 from clairvoy.imaging.video.reading import Film, Shown, is_film, is_stream
 from clairvoy.imaging.video.writing import CONTAINERS, FilmWriter
 from clairvoy.storage.atomic import replacing
+from clairvoy.storage.remote import is_folder, is_remote, place, present, sent_to
 
 RestoreFrame = Callable[[Any, float], Any]
 """Restores the pixels (H, W, 3) of a frame that is shown at a time in seconds."""
@@ -80,18 +81,28 @@ def target_of(name: str, output: str | None, many: bool) -> Path | None:
     """
     if output == PIPE or (output is None and name == PIPE):
         return None
-    source = Path("stream" if is_stream(name) else "film" if name == PIPE else name)
+    source = place("stream" if is_stream(name) else "film" if name == PIPE else name)
     suffix = source.suffix.lower() if source.suffix.lower() in CONTAINERS else _KEPT_CONTAINER
     if output is None:
         if is_stream(name):
             raise SettingsError(f"{name}: say with -o FILE where a stream is written")
         return source.with_name(f"{source.stem}.clear{suffix}")
-    path = Path(output)
-    if many or path.is_dir() or output.endswith("/"):
+    path = place(output)
+    if many or is_folder(output) or output.endswith("/"):
         return path / f"{source.stem}{suffix}"
     if path.suffix.lower() not in CONTAINERS:
         raise SettingsError(f"{output}: not the name of a film; end it with one of {', '.join(CONTAINERS)}")
     return path
+
+
+def _is_same(name: str, target: Path) -> bool:
+    if is_remote(name) or is_remote(target):
+        return name == str(target)
+    return place(name).exists() and target.exists() and target.samefile(place(name))
+
+
+def _is_there(target: Path) -> bool:
+    return bool(present([target])) if is_remote(target) else target.exists()
 
 
 def load_film_restorer(args: argparse.Namespace) -> Callable[[], RestoreFrame]:
@@ -124,7 +135,7 @@ def run_films(
     if None in targets and sys.stdout.isatty():
         raise SettingsError("standard output is a terminal; send it to a file or a program, or give -o FILE")
     for name, target in zip(names, targets, strict=True):
-        if target is not None and Path(name).exists() and target.exists() and target.samefile(name):
+        if target is not None and _is_same(name, target):
             raise SettingsError(f"{target}: the film itself; give another name with -o")
     if len({str(target) for target in targets}) < len(targets):
         raise SettingsError("two films would be written to one file; restore them in calls of their own")
@@ -133,7 +144,7 @@ def run_films(
     for name, target in zip(names, targets, strict=True):
         progress.start(name)
         entry: dict[str, Any] = {"source": name, "output": str(target or PIPE)}
-        if target is not None and target.exists() and not args.overwrite:
+        if target is not None and not args.overwrite and _is_there(target):
             if args.skip_existing:
                 entry["status"] = "skipped"
             else:
@@ -151,7 +162,7 @@ def run_films(
         _speak(progress, entry)
         entries.append(entry)
         if args.report:
-            write_bytes(Path(args.report), to_json(entries if len(names) > 1 else entries[0]))
+            write_bytes(place(args.report), to_json(entries if len(names) > 1 else entries[0]))
     progress.close()
     return 2 if failed else 0
 
@@ -209,9 +220,14 @@ def _output(target: Path | None) -> Iterator[tuple[Any, str]]:
     if target is None:
         yield sys.stdout.buffer, CONTAINERS[_KEPT_CONTAINER]
         return
+    suffix = target.suffix.lower()
+    if is_remote(target):
+        with sent_to(target, suffix) as here:
+            yield str(here), CONTAINERS[suffix]
+        return
     target.parent.mkdir(parents=True, exist_ok=True)
     with replacing(target) as part:
-        yield str(part), CONTAINERS[target.suffix.lower()]
+        yield str(part), CONTAINERS[suffix]
 
 
 def _speak(progress: Progress, entry: dict[str, Any]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from clairvoy.apps.clear.output_names import FORMATS, PIPE, Extras, OutputNames, Source
@@ -14,6 +14,7 @@ from clairvoy.errors import FileError, SettingsError
 from clairvoy.imaging import files
 from clairvoy.imaging.folders import contents_of, nothing_found
 from clairvoy.imaging.formats.recognition import WRITTEN_SUFFIXES
+from clairvoy.storage.remote import is_folder, is_remote, place, present
 
 __all__ = ["PIPE", "Extras", "Job", "Plan", "is_many", "plan"]
 
@@ -84,8 +85,8 @@ def plan(
     Parameters
     ----------
     inputs
-        Files, folders, or only ``"-"`` for standard input. Whether a file can be read is found out when it is
-        read, so that it does not stop the others.
+        Files, folders, addresses of either, or only ``"-"`` for standard input. Whether a file can be read is
+        found out when it is read, so that it does not stop the others.
     output
         For one photograph a file, or an existing folder; for several a folder, below which the tree of every
         folder of `inputs` appears again; of several folders each below its own name. None is ``NAME.clear.SUFFIX``
@@ -124,17 +125,19 @@ def plan(
         and WRITTEN_SUFFIXES.get(Path(str(output)).suffix.lower(), FORMATS[format]) != FORMATS[format]
     ):
         raise SettingsError(f"--format {format} and {output} contradict each other; give one of them")
-    if output is not None and many and os.path.isfile(output):
+    if output is not None and many and not is_remote(output) and os.path.isfile(place(output)):
         raise FileError(f"{output} is a file; for several photographs -o names a folder")
 
     found = Plan([])
     sources = list(_photographs(inputs, output, recursive, found))
     names = OutputNames(sources, output, many, format)
     found.jobs[:0] = [_job(source, names, extras or Extras(), skip_existing) for source in sources]
+    if skip_existing:
+        found.jobs = _without_those_elsewhere(found.jobs)
     jobs = [job for job in found.jobs if job.fault is None]
     if output is not None and not many and jobs:
         jobs[0].check_format()
-    report_path = [] if report is None else [Path(report)]
+    report_path = [] if report is None else [place(report)]
     _check_collisions(jobs, report_path)
     if not overwrite and not skip_existing:
         _check_absent([path for job in jobs for path in job.outputs] + report_path)
@@ -144,15 +147,15 @@ def plan(
 
 def is_many(inputs: Sequence[str]) -> bool:
     """Tell whether outputs are folders and the report a list: for several inputs, and for a folder."""
-    return len(inputs) > 1 or any(os.path.isdir(name) for name in inputs)
+    return len(inputs) > 1 or any(is_folder(name) for name in inputs)
 
 
 def _photographs(inputs: Sequence[str], output: str | None, recursive: bool, found: Plan) -> Iterator[Source]:
     """Yield every photograph; note in `found` what cannot be read."""
-    folders = [Path(name) for name in inputs if os.path.isdir(name)]
+    folders = [place(name) for name in inputs if is_folder(name)]
     below = _told_apart(folders) if len(folders) > 1 else {folder: Path() for folder in folders}
     for name in inputs:
-        path = Path(name)
+        path = place(name)
         if name == PIPE:
             yield Source(None, Path("stdin.png"))
         elif path not in below:
@@ -174,12 +177,12 @@ def _photographs(inputs: Sequence[str], output: str | None, recursive: bool, fou
             if not mine:
                 raise FileError(f"{path}: every photograph here is a result of clairvoy; name another folder")
             for item in mine:
-                yield Source(item, below[path] / item.relative_to(path))
+                yield Source(item, below[path].joinpath(*item.relative_to(path).parts))
 
 
 def _told_apart(folders: Sequence[Path]) -> dict[Path, Path]:
     """The shortest ends of the folders' paths that differ from one another."""
-    parts = {folder: Path(os.path.abspath(folder)).parts[1:] for folder in folders}
+    parts = {folder: _parts(folder) for folder in folders}
     longest = max(map(len, parts.values()), default=0)
     for length in range(1, longest + 1):
         ends = {folder: Path(*part[-length:]) for folder, part in parts.items()}
@@ -188,13 +191,19 @@ def _told_apart(folders: Sequence[Path]) -> dict[Path, Path]:
     return {folder: Path(*part) for folder, part in parts.items()}
 
 
+def _parts(folder: Path) -> tuple[str, ...]:
+    if is_remote(folder):
+        return tuple(part for name in folder.parts if (part := name.strip("/")))
+    return Path(os.path.abspath(folder)).parts[1:]
+
+
 def _is_own_output(photograph: Path, folder: Path, output: str | None) -> bool:
     """Tell whether an earlier run wrote this; a second run over the folder must not restore it again."""
     if photograph.stem.endswith(_OWN):
         return True
     if output is None:
         return False
-    inside = Path(output).resolve()
+    inside = place(output).resolve()
     return inside != folder.resolve() and inside in photograph.resolve().parents
 
 
@@ -207,7 +216,7 @@ def _job(source: Source, names: OutputNames, extras: Extras, skip_existing: bool
             haze_map=names.extra(extras.haze_map, "haze", source),
             tau_map=names.extra(extras.tau_map, "tau", source),
             comparison=names.extra(extras.comparison, "comparison", source),
-            done=skip_existing and target is not None and target.exists(),
+            done=skip_existing and target is not None and not is_remote(target) and target.exists(),
         )
         for path in [*job.outputs, *([source.path] if source.path else [])]:
             _check_name(path)
@@ -223,8 +232,16 @@ def _job(source: Source, names: OutputNames, extras: Extras, skip_existing: bool
     return job
 
 
+def _without_those_elsewhere(jobs: Sequence[Job]) -> list[Job]:
+    """The jobs, those done whose output is on a store already: it is asked once for a folder, not for each file."""
+    there = present(job.target for job in jobs if job.target is not None and is_remote(job.target))
+    return [replace(job, done=True) if job.target in there else job for job in jobs]
+
+
 def _check_name(path: Path) -> None:
     """Raise OSError if the system does not take such a name; that nothing is there is fine."""
+    if is_remote(path):
+        return
     folder = path.parent
     while not folder.exists():  # in a folder that is missing every name is only missing too
         folder = folder.parent
@@ -247,7 +264,13 @@ def _check_collisions(jobs: Sequence[Job], report: Sequence[Path]) -> None:
 
 
 def _check_absent(paths: Iterable[Path]) -> None:
-    existing = [path for path in paths if os.path.lexists(path) and not path.is_dir()]
+    paths = list(paths)
+    there = present(path for path in paths if is_remote(path))
+    existing = [path for path in paths if path in there or (not is_remote(path) and _lies_here(path))]
     if existing:
         more = f" (and {len(existing) - 1} more)" if len(existing) > 1 else ""
         raise FileError(f"{existing[0]}{more} exists; --overwrite replaces it, --skip-existing keeps it")
+
+
+def _lies_here(path: Path) -> bool:
+    return os.path.lexists(path) and not path.is_dir()

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from clairvoy.errors import SettingsError
 from clairvoy.imaging.formats.recognition import READ_SUFFIXES, WRITTEN_AS, WRITTEN_SUFFIXES
+from clairvoy.storage.remote import is_folder, place
 
 PIPE = "-"
 FORMATS = {"jpg": "JPEG", "png": "PNG", "webp": "WEBP", "tif": "TIFF", "avif": "AVIF"}
@@ -65,26 +66,26 @@ class OutputNames:
         if self.output is None:
             assert source.path is not None
             return source.path.with_name(f"{self._stem(source.place)}.clear{self._suffix(source.place)}")
-        path = Path(self.output)
+        path = place(self.output)
         if self.many or _is_folder(self.output):
             name = f"{self._stem(source.place)}{self._suffix(source.place)}"
-            return path / source.place.with_name(name)
+            return path.joinpath(*source.place.with_name(name).parts)
         return path
 
     def extra(self, argument: str | None, kind: str, source: Source) -> Path | None:
         """A map or the comparison, which `argument` asks for."""
         if argument is None:
             return None
-        path = Path(argument)
+        path = place(argument)
         is_png = path.suffix.lower() == ".png"
-        if self.many and is_png and not os.path.isdir(path):
+        if self.many and is_png and not is_folder(argument):
             raise SettingsError(
                 f"{argument} is one file, but there are several {kind} pictures; name a folder"
             )
         if self.many or _is_folder(argument):
-            place = source.place
-            stem = place.name if self._stems[place.with_suffix("")] > 1 else place.stem
-            return path / place.with_name(f"{stem}.{kind}.png")
+            below = source.place
+            stem = below.name if self._stems[below.with_suffix("")] > 1 else below.stem
+            return path.joinpath(*below.with_name(f"{stem}.{kind}.png").parts)
         if not is_png:
             raise SettingsError(
                 f"the {kind} picture is a PNG; give {argument} the suffix .png, or name a folder"
@@ -109,4 +110,4 @@ class OutputNames:
 
 
 def _is_folder(argument: str) -> bool:
-    return argument.endswith(("/", os.sep)) or os.path.isdir(argument)
+    return argument.endswith(("/", os.sep)) or is_folder(argument)

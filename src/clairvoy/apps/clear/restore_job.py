@@ -20,6 +20,7 @@ from clairvoy.errors import ClairvoyError, SettingsError, WeightsError
 from clairvoy.imaging import files
 from clairvoy.imaging.formats.recognition import WRITTEN_AS, WRITTEN_SUFFIXES
 from clairvoy.imaging.picture import UnchangingPicture, same_pixels
+from clairvoy.storage.remote import is_remote, read_whole
 
 if TYPE_CHECKING:
     from clairvoy.restoring.dehazer import Dehazer, Result
@@ -120,7 +121,7 @@ class JobRestorer:
 
     def _restore(self, job: Job) -> tuple[dict[str, Any], list[str]]:
         """Read, restore, write; the photograph last, so that its being there means that all is."""
-        source = sys.stdin.buffer.read() if job.source is None else job.source
+        source = self._source(job)
         picture = UnchangingPicture.of(files.read(source, max_pixels=self.settings.max_pixels))
         job.check_format()
         settings = self.settings
@@ -144,6 +145,14 @@ class JobRestorer:
         notes = {"notes": list(picture.notes)} if picture.notes else {}
         return {"status": status, **notes, **report.to_dict()}, said
 
+    def _source(self, job: Job) -> Path | bytes:
+        """A file, or the bytes of what is none: they can, or should, be had only once."""
+        if job.source is None:
+            return sys.stdin.buffer.read()
+        if is_remote(job.source):
+            return read_whole(job.source, files.most_bytes(self.settings.max_pixels))
+        return job.source
+
     def _write_extras(self, job: Job, picture: files.Picture, result: Result) -> None:
         """Write the maps and the comparison that were asked for."""
         if job.haze_map is not None:
@@ -161,12 +170,17 @@ class JobRestorer:
     ) -> None:
         """Write pixels, or copy `source`, if that is given and of the same format."""
         how: dict[str, Any] = {"overwrite": self.settings.overwrite, "quality": self.settings.quality}
-        if job.target is not None:
+        if job.target is not None and not is_remote(job.target):
             job.target.parent.mkdir(parents=True, exist_ok=True)
             if source is None:
                 files.write(job.target, pixels, picture, **how)
             else:
                 files.write_restored(job.target, pixels, picture, source, **how)
+            return
+        if job.target is not None:
+            kind = files.format_of(job.target)
+            data = None if source is None else files.unchanged(pixels, picture, source, kind)
+            write_bytes(job.target, data or files.encode(pixels, picture, kind, quality=how["quality"]))
             return
         kept = (
             WRITTEN_SUFFIXES[WRITTEN_AS[picture.format]] if picture.format in WRITTEN_AS else picture.format

@@ -24,6 +24,7 @@ from PIL import Image
 from clairvoy.apps.clear.jobs import Job
 from clairvoy.apps.clear.restore_job import FAILED, LoadRestorer, Outcome, Settings
 from clairvoy.imaging.formats.quiet import quiet
+from clairvoy.storage.remote import is_remote
 
 LARGE_PIXELS = 40_000_000
 """Photographs of up to this many pixels are worked on side by side, larger ones one at a time: memory stays bounded."""
@@ -203,7 +204,9 @@ class _Crew:
 
 def _is_large(job: Job) -> bool:
     """Tell whether a photograph has more than `LARGE_PIXELS`: by its header, or its length where that is not known."""
-    if job.source is None or job.done or not os.path.isfile(job.source):  # a pipe must be read only once
+    if job.source is None or job.done or is_remote(job.source):
+        return False
+    if not os.path.isfile(job.source):  # a pipe must be read only once
         return False
     try:
         with quiet(), Image.open(job.source) as image:

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from types import TracebackType
 from typing import Any, Self
 
@@ -14,12 +14,16 @@ import numpy as np
 import numpy.typing as npt
 
 from clairvoy.errors import FileError, SettingsError
+from clairvoy.imaging.formats.recognition import READ_SUFFIXES
 from clairvoy.imaging.video.colour import to_rgb
+from clairvoy.storage.remote import is_remote, opened, place
 
 SUFFIXES = frozenset(
     {".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".ts", ".mts", ".m2ts", ".mpg", ".mpeg", ".wmv"}
 )
 """Names of files that are taken for films."""
+STREAMS = frozenset({"rtsp", "rtsps", "rtmp", "rtmps", "rtp", "srt", "tcp", "udp"})
+"""Kinds of address that are streams, beside HTTP."""
 ENDED_EARLY = 0.5
 """Seconds that may be missing from what a film says of its own length."""
 _NEARLY_ALL = 0.98
@@ -50,7 +54,10 @@ def is_film(name: str) -> bool:
 
 def is_stream(name: str) -> bool:
     """Whether a name is the address of a stream and not a file."""
-    return "://" in name
+    kind, separator, rest = name.partition("://")
+    if kind.lower() in ("http", "https"):  # of a camera, unless it is the address of a photograph
+        return PurePosixPath(rest.partition("?")[0]).suffix.lower() not in READ_SUFFIXES
+    return bool(separator) and kind.lower() in STREAMS
 
 
 @dataclass(frozen=True)
@@ -99,6 +106,8 @@ class Film:
         # What a network or a pipe takes to say nothing may be long; a camera that is gone must not hang a run for ever.
         options = {"rtsp_transport": "tcp"} if name.startswith("rtsp") else {}
         source: Any = sys.stdin.buffer if name == "-" else name
+        if is_remote(name) and not is_stream(name):
+            source = opened(place(name))
         try:
             self.container = self._av.open(
                 source, options=options, timeout=(20.0, 20.0) if is_stream(name) else None
