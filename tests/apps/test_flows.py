@@ -10,7 +10,9 @@ import pytest
 
 from clairvoy.apps.cli import main
 from clairvoy.apps.flows.flag import _safe
+from clairvoy.apps.flows.page import KINDS, timeline
 from clairvoy.scenarios.flows.beliefs import BeliefSettings
+from clairvoy.scenarios.flows.flags import Flag
 from clairvoy.scenarios.flows.training import FlowSettings
 
 sys.path.append(str(Path(__file__).parents[1] / "scenarios/flows"))
@@ -135,3 +137,17 @@ def test_a_model_that_is_none(tmp_path, capsys):
         == 2
     )
     assert ".json" in capsys.readouterr().err
+
+
+def test_a_timeline_tells_apart_no_more_classes_than_there_are_colours():
+    def shown(kinds):
+        flags = [
+            Flag("a.log", n, 1.6e9 + n, "alarm", f"kind {n}", 0.9, 0.0, (), (), "")
+            for n in range(kinds)
+            for _ in range(9 - n)
+        ]
+        return timeline(flags)
+
+    assert "other classes" not in shown(KINDS)
+    # 9 + 8 + 7 + 6 are told apart; of the last three there are 5, 4 and 3.
+    assert "kind 0: 9, kind 1: 8, kind 2: 7, kind 3: 6, 3 other classes: 12" in shown(KINDS + 2)

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from html import escape
 from typing import Any
 
-from clairvoy.drawing.palette import PAPER_INK, PAPER_LINE
+from clairvoy.drawing.palette import GROUND, PAPER, PAPER_INK, PAPER_LINE, PAPER_SERIES, TEXT
 from clairvoy.drawing.svg_charts import bars, css, reliability_curve
 from clairvoy.scenarios.flows.flags import Flag, Flags
 
@@ -16,9 +16,17 @@ MOMENTS = 72
 MOST_ROWS = 2000
 """Flags listed; the CSV has them all."""
 VIEWS = ("looking as far as the agent does", "looking at everything")
-STYLE = f"""body{{font:15px/1.5 system-ui,sans-serif;color:{css(PAPER_INK)};max-width:60rem;margin:2rem auto;padding:0 1rem}}
-table{{border-collapse:collapse;width:100%;font-size:13px}}td,th{{text-align:left;padding:.25rem .5rem;vertical-align:top;
-border-bottom:1px solid {css(PAPER_LINE)}}}svg{{max-width:100%;height:auto}}.side{{display:flex;flex-wrap:wrap;gap:1rem}}"""
+KINDS = len(PAPER_SERIES) - 1
+"""Classes that the timeline tells apart, the most frequent ones."""
+DARK_LINE = (72, 76, 84)
+STYLE = f""":root{{color-scheme:light dark;--ink:{css(PAPER_INK)};--ground:{css(PAPER)};--line:{css(PAPER_LINE)}}}
+@media(prefers-color-scheme:dark){{:root{{--ink:{css(TEXT)};--ground:{css(GROUND)};--line:{css(DARK_LINE)}}}}}
+body{{font:15px/1.5 system-ui,sans-serif;color:var(--ink);background:var(--ground);margin:0}}
+main{{max-width:60rem;margin:2rem auto;padding:0 1rem}}h1,h2{{line-height:1.2}}
+table{{border-collapse:collapse;width:100%;font-size:13px;font-variant-numeric:tabular-nums}}
+td,th{{text-align:left;padding:.25rem .5rem;vertical-align:top;border-bottom:1px solid var(--line)}}
+.wide{{overflow-x:auto}}.wide:focus-visible{{outline:2px solid currentColor;outline-offset:2px}}.wide svg{{display:block}}
+.side{{display:flex;flex-wrap:wrap;gap:1rem;margin-bottom:1rem}}figure{{margin:0}}figcaption{{font-size:13px}}"""
 
 
 def page(found: Flags, notes: Mapping[str, Any], figures: Mapping[str, Any] | None) -> str:
@@ -42,11 +50,8 @@ def page(found: Flags, notes: Mapping[str, Any], figures: Mapping[str, Any] | No
         timeline(flags),
         "<h2>Can the confidence be trusted?</h2>",
         '<div class="side">',
-        *(
-            reliability_curve(_points(told), name)
-            for name, told in _views(notes.get("held_out"), "held out in training")
-        ),
-        *(reliability_curve(_points(told), name) for name, told in _views(figures, "this log")),
+        *(_curve(told, name) for name, told in _views(notes.get("held_out"), "held out in training")),
+        *(_curve(told, name) for name, told in _views(figures, "this log")),
         "</div>",
         _figures(notes.get("held_out"), figures),
         "<h2>What generated rows changed</h2>",
@@ -58,7 +63,7 @@ def page(found: Flags, notes: Mapping[str, Any], figures: Mapping[str, Any] | No
     ]
     return (
         '<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
-        f"<title>Flagged flows</title><style>{STYLE}</style><body>{chr(10).join(sections)}</body></html>\n"
+        f"<title>Flagged flows</title><style>{STYLE}</style><body><main>\n{chr(10).join(sections)}\n</main></body></html>\n"
     )
 
 
@@ -74,11 +79,23 @@ def timeline(flags: Sequence[Flag]) -> str:
         if flag.time is not None:
             row = counts.setdefault(flag.kind, [0] * MOMENTS)
             row[min(MOMENTS - 1, int((flag.time - begin) / width))] += 1
-    return bars(dict(sorted(counts.items())), _moment(begin), _moment(end))
+    kinds = sorted(counts, key=lambda kind: -sum(counts[kind]))
+    apart = len(kinds) if len(kinds) <= KINDS else KINDS - 1
+    shown, rest = kinds[:apart], kinds[apart:]
+    told = {kind: counts[kind] for kind in sorted(shown)}
+    if rest:
+        told[f"{len(rest)} other classes"] = [
+            sum(column) for column in zip(*(counts[kind] for kind in rest), strict=True)
+        ]
+    return _wide("flags over time", bars(told, _moment(begin), _moment(end)))
 
 
 def _views(figures: Mapping[str, Any] | None, where: str) -> Iterable[tuple[str, Mapping[str, Any]]]:
     return [] if figures is None else [(where, figures[VIEWS[0]])]
+
+
+def _curve(told: Mapping[str, Any], name: str) -> str:
+    return f"<figure><figcaption>{escape(name)}</figcaption>{reliability_curve(_points(told), name)}</figure>"
 
 
 def _points(told: Mapping[str, Any]) -> list[tuple[float, float, int]]:
@@ -106,7 +123,7 @@ def _figures(held_out: Mapping[str, Any] | None, figures: Mapping[str, Any] | No
         "calibration error",
         "looked at",
     ]
-    return _table(heads, rows)
+    return _table("figures", heads, rows)
 
 
 def _generated(helped: Sequence[Mapping[str, Any]]) -> str:
@@ -118,11 +135,15 @@ def _generated(helped: Sequence[Mapping[str, Any]]) -> str:
             str(entry["made"]),
             str(entry["held_back"]),
             f"{entry['gain']['value']:+.3f} [{entry['gain']['low']:+.3f}, {entry['gain']['high']:+.3f}]",
-            "used" if entry["helps"] else "not used",
+            "yes" if entry["helps"] else "no",
         ]
         for entry in helped
     ]
-    return _table(["class", "rows admitted", "flows held back", "drop of the log loss on them", ""], rows)
+    return _table(
+        "generated rows",
+        ["class", "rows admitted", "flows held back", "drop of the log loss on them", "used"],
+        rows,
+    )
 
 
 def _flags(flags: Sequence[Flag]) -> str:
@@ -138,13 +159,20 @@ def _flags(flags: Sequence[Flag]) -> str:
         ]
         for flag in flags
     ]
-    return _table(["line", "time (UTC)", "class", "verdict", "confidence", "decided by", "label"], rows)
+    return _table(
+        "flags", ["line", "time (UTC)", "class", "verdict", "confidence", "decided by", "label"], rows
+    )
 
 
-def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    head = "".join(f"<th>{escape(name)}</th>" for name in heads)
+def _table(name: str, heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    head = "".join(f'<th scope="col">{escape(name)}</th>' for name in heads)
     body = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows)
-    return f"<table><tr>{head}</tr>{body}</table>"
+    return _wide(name, f'<table aria-label="{name}"><tr>{head}</tr>{body}</table>')
+
+
+def _wide(name: str, inside: str) -> str:
+    """What may be wider than a phone scrolls by itself, by keyboard too."""
+    return f'<div class="wide" role="region" aria-label="{name}, scrolls" tabindex="0">{inside}</div>'
 
 
 def _number(value: float | None) -> str:
