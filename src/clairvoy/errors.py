@@ -17,6 +17,14 @@ class FileError(ClairvoyError):
     """A picture or folder that cannot be read or written."""
 
 
+class TooLargeError(FileError):
+    """A picture with more pixels or bytes than are allowed, or than memory holds."""
+
+
+class UnknownFormatError(FileError):
+    """A file of a format that cannot be read, or of none."""
+
+
 class WeightsError(ClairvoyError):
     """Weights or a checkpoint that cannot be used."""
 

@@ -114,7 +114,7 @@ def test_workers_that_are_all_lost_at_once_are_not_waited_for(folder, monkeypatc
 
 
 def test_workers_are_as_many_as_cores_memory_and_photographs_allow(monkeypatch):
-    monkeypatch.setattr(workers, "_cores", lambda: 8)
+    monkeypatch.setattr(workers, "cores", lambda: 8)
     monkeypatch.setattr(workers, "_free_memory", lambda: 64_000_000_000)
     assert [workers.default_workers(jobs) for jobs in (0, 1, 3, 10, 100)] == [1, 1, 1, 5, 8]
     monkeypatch.setattr(workers, "_free_memory", lambda: 4_000_000_000)

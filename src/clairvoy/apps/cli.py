@@ -30,6 +30,7 @@ COMMANDS = {
     "evaluate": "measure weights against baselines",
     "ablate": "measure whether generator and agent help each other",
     "export": "write what was learnt as an ONNX file for other programs",
+    "serve": "restore photographs over HTTP, with limits on what is taken",
     "doctor": "say what is installed, what computes, how fast, and what to install for what",
 }
 _VERBOSE = {"-v", "--verbose"}

@@ -34,6 +34,7 @@ EXTRAS = (
     Extra("heic", "pi_heif", "pi-heif", "reading HEIC"),
     Extra("raw", "rawpy", "rawpy", "reading camera raw"),
     Extra("jxl", "pylibjxl", "pylibjxl", "reading JPEG XL"),
+    Extra("serve", "fastapi", "fastapi", "a server"),
     Extra("train", "torch", "torch", "training"),
     Extra("history", "minari", "minari", "histories as Minari data sets"),
     Extra("games", "minatar", "MinAtar", "MinAtar and Atari"),

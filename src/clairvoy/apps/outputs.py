@@ -67,14 +67,15 @@ def write_bytes(path: Path, data: bytes) -> None:
 
 def to_json(value: Any) -> bytes:
     """Encode `value` as strict JSON: infinity and NaN, which JSON does not have, become null."""
-    return (json.dumps(_finite(value), indent=2, allow_nan=False) + "\n").encode()
+    return (json.dumps(finite(value), indent=2, allow_nan=False) + "\n").encode()
 
 
-def _finite(value: Any) -> Any:
+def finite(value: Any) -> Any:
+    """The same without infinity and NaN, which become None."""
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, dict):
-        return {key: _finite(item) for key, item in value.items()}
+        return {key: finite(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_finite(item) for item in value]
+        return [finite(item) for item in value]
     return value

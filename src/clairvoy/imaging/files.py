@@ -16,12 +16,18 @@ from pathlib import Path
 
 import numpy as np
 
-from clairvoy.errors import FileError
+from clairvoy.errors import FileError, TooLargeError
 from clairvoy.imaging.encoding import codec, encode
 from clairvoy.imaging.folders import find_photographs
 from clairvoy.imaging.formats.quiet import quiet
 from clairvoy.imaging.formats.raster import Metadata, Raster
-from clairvoy.imaging.formats.recognition import READ_SUFFIXES, SUPPORTED, WRITTEN_SUFFIXES, recognise
+from clairvoy.imaging.formats.recognition import (
+    READ_SUFFIXES,
+    SUPPORTED,
+    WRITTEN_AS,
+    WRITTEN_SUFFIXES,
+    recognise,
+)
 from clairvoy.imaging.picture import Picture, same_pixels, upright
 from clairvoy.storage.atomic import replace_file
 
@@ -34,9 +40,11 @@ __all__ = [
     "find_photographs",
     "format_of",
     "read",
+    "restored_bytes",
     "unchanged",
     "write",
     "write_restored",
+    "written_format",
 ]
 
 MAX_PIXELS = 200_000_000
@@ -79,7 +87,7 @@ def read(source: str | Path | bytes, *, max_pixels: int = MAX_PIXELS) -> Picture
         except FileError:
             raise
         except MemoryError as error:
-            raise FileError(
+            raise TooLargeError(
                 "does not fit into memory; lower max_pixels, or reduce the picture first"
             ) from error
         except Exception as error:
@@ -166,10 +174,27 @@ def write_restored(
     """
     path = Path(target)
     with _naming(str(target)):
-        data = unchanged(pixels, picture, source, format_of(path))
-        if data is None:
-            data = encode(pixels, picture, format_of(path), quality=quality)
+        data = restored_bytes(pixels, picture, source, format_of(path), quality=quality)
         _write_bytes(path, data, overwrite)
+
+
+def restored_bytes(
+    pixels: np.ndarray,
+    picture: Picture,
+    source: Path | bytes | None,
+    format: str,
+    *,
+    quality: int | None = None,
+) -> bytes:
+    """What `write_restored` would write, in a format that can be written; without a `source`, nothing is copied."""
+    data = None if source is None else unchanged(pixels, picture, source, format)
+    return encode(pixels, picture, format, quality=quality) if data is None else data
+
+
+def written_format(picture: Picture) -> str:
+    """Format in which what was made of a picture is written unless somebody says otherwise: its own, if that can be."""
+    suffix = WRITTEN_AS.get(picture.format)
+    return WRITTEN_SUFFIXES[suffix] if suffix else picture.format
 
 
 def unchanged(pixels: np.ndarray, picture: Picture, source: Path | bytes, format: str) -> bytes | None:
@@ -198,7 +223,7 @@ def _naming(name: str) -> Iterator[None]:
     try:
         yield
     except FileError as error:
-        raise FileError(f"{name}: {error}") from error.__cause__
+        raise type(error)(f"{name}: {error}") from error.__cause__
 
 
 def most_bytes(max_pixels: int) -> int:
@@ -220,7 +245,7 @@ def _contents(path: Path, max_pixels: int) -> bytes:
     except (OSError, ValueError) as error:
         raise FileError(f"cannot be opened ({error}); check the path and its permissions") from error
     if len(data) > most:
-        raise FileError(
+        raise TooLargeError(
             f"is larger than {max_pixels:,} pixels can be; raise max_pixels (--max-pixels) if you trust it"
         )
     return data

@@ -174,14 +174,12 @@ class Dehazer:
             The picture, the file or a setting is not usable; the message says why and what to do.
         """
         begin = time.perf_counter()
-        if not 0 <= strength <= 1:
-            raise SettingsError(f"strength is {strength}; it must lie in [0, 1]")
+        _check_strength(strength)
         if samples < 1:
             raise SettingsError(f"samples is {samples}; it must be at least 1")
         pixels, rebuild, hidden = unpack(photo)
-        height, width = pixels.shape[:2]
         perceived = self._look(pixels, hidden)
-        seen, found = perceived.seen, perceived.found
+        seen = perceived.seen
         amount = strength * (1.0 if force else how_much(perceived.probability))
 
         grid, airlight = seen.grid, seen.airlight
@@ -201,29 +199,51 @@ class Dehazer:
         # The caller may change what came in and what goes out before a map is asked for.
         kept = isinstance(photo, UnchangingPicture) or (amount and is_file(photo))
         own = pixels if kept else pixels.copy()
-        report = Report(
-            haze=perceived.probability >= RESTORE_FROM,
-            haze_probability=perceived.probability,
-            mean_transmission=1 - perceived.haze,
-            airlight=tuple(round(float(value), 4) for value in light),  # type: ignore[arg-type]
-            tau=float(seen.tau[0]),
-            tau_db=float(seen.tau_db[0]),
-            seconds=time.perf_counter() - begin,
-            windows_looked_at=int(found.visited.sum()),
-            windows=found.visited.size,
-            size=(height, width),
-            strength=float(strength),
-            amount=float(amount),
-            device=self.engine.device,
-            weights=self.name,
-            preset=self.preset,
-        )
+        report = self._report(perceived, light, pixels.shape[:2], strength, amount, begin)
         return Result(
             rebuild(restored),
             report,
             light,
             lambda: _seen_through(seen_through, own, hidden, threads),
             seen.tau_map[0, 0],
+        )
+
+    def report(self, photo: Any, *, strength: float = 1.0, force: bool = False) -> Report:
+        """What would be found in a picture and done to it: a look, without the restoration; see `__call__`."""
+        begin = time.perf_counter()
+        _check_strength(strength)
+        pixels, _, hidden = unpack(photo)
+        perceived = self._look(pixels, hidden)
+        amount = strength * (1.0 if force else how_much(perceived.probability))
+        airlight = without_cast(perceived.seen.airlight, perceived.shown, perceived.seen.grid)
+        return self._report(perceived, airlight[0], pixels.shape[:2], strength, amount, begin)
+
+    def _report(
+        self,
+        perceived: _Look,
+        airlight: np.ndarray,
+        size: tuple[int, int],
+        strength: float,
+        amount: float,
+        begin: float,
+    ) -> Report:
+        seen, found = perceived.seen, perceived.found
+        return Report(
+            haze=perceived.probability >= RESTORE_FROM,
+            haze_probability=perceived.probability,
+            mean_transmission=1 - perceived.haze,
+            airlight=tuple(round(float(value), 4) for value in airlight),  # type: ignore[arg-type]
+            tau=float(seen.tau[0]),
+            tau_db=float(seen.tau_db[0]),
+            seconds=time.perf_counter() - begin,
+            windows_looked_at=int(found.visited.sum()),
+            windows=found.visited.size,
+            size=size,
+            strength=float(strength),
+            amount=float(amount),
+            device=self.engine.device,
+            weights=self.name,
+            preset=self.preset,
         )
 
     def _look(self, pixels: np.ndarray, hidden: np.ndarray | None) -> _Look:
@@ -266,6 +286,11 @@ class _Look:
     haze: float
     """Mean of 1 - transmission."""
     probability: float
+
+
+def _check_strength(strength: float) -> None:
+    if not 0 <= strength <= 1:
+        raise SettingsError(f"strength is {strength}; it must lie in [0, 1]")
 
 
 def how_much(probability: float) -> float:

@@ -18,7 +18,6 @@ from clairvoy.apps.outputs import write_bytes
 from clairvoy.drawing.png import map_png, picture_png
 from clairvoy.errors import ClairvoyError, SettingsError, WeightsError
 from clairvoy.imaging import files
-from clairvoy.imaging.formats.recognition import WRITTEN_AS, WRITTEN_SUFFIXES
 from clairvoy.imaging.picture import UnchangingPicture, same_pixels
 from clairvoy.storage.remote import is_remote, read_whole
 
@@ -179,15 +178,13 @@ class JobRestorer:
             return
         if job.target is not None:
             kind = files.format_of(job.target)
-            data = None if source is None else files.unchanged(pixels, picture, source, kind)
-            write_bytes(job.target, data or files.encode(pixels, picture, kind, quality=how["quality"]))
+        else:
+            kind = FORMATS[self.settings.format] if self.settings.format else files.written_format(picture)
+        data = files.restored_bytes(pixels, picture, source, kind, quality=how["quality"])
+        if job.target is not None:
+            write_bytes(job.target, data)
             return
-        kept = (
-            WRITTEN_SUFFIXES[WRITTEN_AS[picture.format]] if picture.format in WRITTEN_AS else picture.format
-        )
-        kind = FORMATS[self.settings.format] if self.settings.format else kept
-        data = None if source is None else files.unchanged(pixels, picture, source, kind)
-        sys.stdout.buffer.write(data or files.encode(pixels, picture, kind, quality=how["quality"]))
+        sys.stdout.buffer.write(data)
         sys.stdout.buffer.flush()
 
 

@@ -1,28 +1,24 @@
 """Several processes that share the photographs of a run; one that is lost costs no more than its photograph.
 
-Processes and not threads: decoders written in C can crash, and the system ends whoever takes the last memory. What a lost
-process was working on is tried once more at the end, while nothing else runs; so is what did not fit into memory.
+What a lost process was working on is tried once more at the end, while nothing else runs; so is what did not
+fit into memory.
 """
 
 from __future__ import annotations
 
-import multiprocessing
 import os
-import signal
-import threading
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
-from dataclasses import dataclass, replace
-from multiprocessing.connection import Connection, wait
-from multiprocessing.process import BaseProcess
+from dataclasses import replace
+from multiprocessing.connection import wait
 from pathlib import Path
-from types import FrameType
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 from PIL import Image
 
 from clairvoy.apps.clear.jobs import Job
 from clairvoy.apps.clear.restore_job import FAILED, LoadRestorer, Outcome, Settings
+from clairvoy.apps.worker_process import WorkerProcess, cores, process_context
 from clairvoy.imaging.formats.quiet import quiet
 from clairvoy.storage.remote import is_remote
 
@@ -30,7 +26,6 @@ LARGE_PIXELS = 40_000_000
 """Photographs of up to this many pixels are worked on side by side, larger ones one at a time: memory stays bounded."""
 _BYTES_PER_WORKER = 1_500_000_000
 """What a worker takes with a photograph of 24 megapixels, rounded up."""
-_SECONDS_TO_END = 5.0
 _FAILED_STARTS = 3
 """So many in a row, and no more are tried."""
 
@@ -43,8 +38,8 @@ Outcomes: TypeAlias = Generator[tuple[int, Outcome], None, None]
 def default_workers(jobs: int) -> int:
     """How many workers are worth starting: each has a core, enough memory, and two photographs or more."""
     memory = _free_memory()
-    fitting = _cores() if memory is None else memory // _BYTES_PER_WORKER
-    return max(1, min(_cores(), fitting, jobs // 2))
+    fitting = cores() if memory is None else memory // _BYTES_PER_WORKER
+    return max(1, min(cores(), fitting, jobs // 2))
 
 
 def in_this_process(
@@ -74,14 +69,13 @@ def in_workers(
         crew.dismiss()
 
 
-@dataclass
-class _Worker:
-    process: BaseProcess
-    pipe: Connection
-    ready: bool = False
+class _Worker(WorkerProcess):
+    """And what it works on."""
+
+    ready = False
     """It has said that it began."""
     number: int | None = None
-    """Of the job that it works on."""
+    """Of the job."""
 
 
 class _Crew:
@@ -91,11 +85,8 @@ class _Crew:
         self, jobs: Sequence[Job], settings: Settings, load: LoadRestorer, started: Started, count: int
     ) -> None:
         self._jobs, self._settings, self._load, self._started = jobs, settings, load, started
-        self._count, self._threads = count, max(1, _cores() // count)
-        self._context: Any = multiprocessing.get_context("forkserver" if os.name == "posix" else "spawn")
-        if os.name == "posix":
-            # The imports are done once, in a process that the workers are then copies of.
-            self._context.set_forkserver_preload([load.__module__, *getattr(load, "imports", ())])
+        self._count, self._threads = count, max(1, cores() // count)
+        self._context = process_context(load)
         self._workers: list[_Worker] = []
         self._large: dict[int, bool] = {}
         self._failed_starts = 0
@@ -121,10 +112,7 @@ class _Crew:
             if worker.number is not None:
                 worker.process.terminate()
         for worker in self._workers:
-            worker.process.join(_SECONDS_TO_END)
-            if worker.process.is_alive():
-                worker.process.kill()
-                worker.process.join()
+            worker.end()
         self._workers.clear()
 
     def _pass(self, numbers: Sequence[int], count: int) -> Iterator[tuple[int, Outcome | None]]:
@@ -180,12 +168,7 @@ class _Crew:
         return self._large[number]
 
     def _hire(self) -> _Worker:
-        mine, theirs = self._context.Pipe()
-        arguments = (theirs, self._settings, self._load, self._threads)
-        process = self._context.Process(target=_serve, args=arguments, daemon=True)
-        process.start()
-        theirs.close()
-        return _Worker(process, mine)
+        return _Worker(self._context, self._load, self._settings, self._threads)
 
     def _bury(self, worker: _Worker) -> None:
         self._workers.remove(worker)
@@ -222,58 +205,6 @@ def _lost(job: Job) -> Outcome:
     )
     output = None if job.target is None else str(job.target)
     return Outcome({"source": job.name, "output": output, "status": FAILED, "error": message}, [message])
-
-
-def _serve(pipe: Connection, settings: Settings, load: LoadRestorer, threads: int) -> None:
-    """Restore what comes through the pipe until it is closed: the life of a worker."""
-    signal.signal(
-        signal.SIGINT, signal.SIG_IGN
-    )  # Ctrl-C reaches all processes of a terminal; the first decides
-    signal.signal(signal.SIGTERM, _stop)
-    _end_with(multiprocessing.parent_process())
-    _use_threads(threads)
-    try:
-        restore = load(settings)
-        pipe.send(None)
-        while True:
-            job = pipe.recv()
-            try:
-                outcome: Outcome | Exception = restore(job)
-            except Exception as error:
-                outcome = error
-            pipe.send(outcome)
-    except (EOFError, OSError, KeyboardInterrupt):
-        return
-
-
-def _stop(signum: int, frame: FrameType | None) -> None:
-    # An exception and not an end at once: files that are being written are taken away on the way out.
-    raise KeyboardInterrupt
-
-
-def _end_with(parent: Any) -> None:
-    """End this process when its parent ends, however that happens: nobody waits for what it does then."""
-
-    def watch() -> None:
-        wait([parent.sentinel])
-        os._exit(1)
-
-    if parent is not None:
-        threading.Thread(target=watch, daemon=True).start()
-
-
-def _use_threads(count: int) -> None:
-    """Share the cores among the workers."""
-    import cv2
-
-    from clairvoy.restoring.sessions import threads
-
-    os.environ["OMP_NUM_THREADS"] = str(min(count, threads()))
-    cv2.setNumThreads(count)
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _free_memory() -> int | None:

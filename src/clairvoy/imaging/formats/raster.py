@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from clairvoy.errors import FileError
+from clairvoy.errors import FileError, TooLargeError
 from clairvoy.imaging.windows import strips
 
 # Conversions run in strips of this many pixels, so that their intermediate arrays stay small beside the
@@ -133,7 +133,7 @@ def check_size(width: int, height: int, max_pixels: int) -> None:
     if width < 1 or height < 1:
         raise FileError(f"has no pixels ({width} x {height}); the file is damaged, get it again")
     if width * height > max_pixels:
-        raise FileError(
+        raise TooLargeError(
             f"has {width} x {height} pixels, more than the limit of {max_pixels:,}; allow it with max_pixels (--max-pixels)"
         )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from clairvoy.errors import FileError
+from clairvoy.errors import FileError, UnknownFormatError
 from clairvoy.imaging.formats import camera_raw
 
 WRITTEN_SUFFIXES = {
@@ -47,7 +47,9 @@ def recognise(data: bytes) -> str:
     Raises
     ------
     FileError
-        When the file is empty, of a format that cannot be read (which is named), or of none.
+        When the file is empty.
+    UnknownFormatError
+        When it is of a format that cannot be read (which is named), or of none.
     """
     if not data:
         raise FileError("is empty; get the file again")
@@ -62,8 +64,10 @@ def recognise(data: bytes) -> str:
         if kind and readable:
             return kind
         if kind:
-            raise FileError(f"is a {kind} file, which cannot be read; convert it to {SUPPORTED}")
-    raise FileError(f"is not a picture that can be read (or its beginning is lost); give a {SUPPORTED} file")
+            raise UnknownFormatError(f"is a {kind} file, which cannot be read; convert it to {SUPPORTED}")
+    raise UnknownFormatError(
+        f"is not a picture that can be read (or its beginning is lost); give a {SUPPORTED} file"
+    )
 
 
 def _of_brands(data: bytes) -> str:
@@ -73,4 +77,6 @@ def _of_brands(data: bytes) -> str:
         return "AVIF"
     if not brands.isdisjoint(_HEIC_BRANDS):
         return "HEIC"
-    raise FileError(f"is a video or another ISO media file; extract one picture and save it as {SUPPORTED}")
+    raise UnknownFormatError(
+        f"is a video or another ISO media file; extract one picture and save it as {SUPPORTED}"
+    )

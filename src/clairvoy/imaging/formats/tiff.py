@@ -18,7 +18,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from clairvoy.errors import FileError
+from clairvoy.errors import TooLargeError
 from clairvoy.imaging.formats import exif as ifd
 from clairvoy.imaging.formats import tiff_page as tag
 from clairvoy.imaging.formats.inks_and_lab import srgb_profile
@@ -51,7 +51,7 @@ def decode(data: bytes, max_pixels: int) -> Raster:
     page = describe(data, pages.main, pages.layout.order)
     check_size(page.width, page.height, max_pixels)
     if page.width * page.height * page.samples > _MOST_BANDS * max_pixels:
-        raise FileError(
+        raise TooLargeError(
             f"has {page.samples} bands, too many to hold at its size; search it by windows, or take some"
         )
     check_kind(page)
