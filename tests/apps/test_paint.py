@@ -4,6 +4,7 @@ import re
 import subprocess
 import sys
 
+import av
 import cv2
 import numpy as np
 import pytest
@@ -49,6 +50,27 @@ def test_the_same_seed_writes_the_same_bytes(photo, tmp_path):
     assert one == again != other
 
 
+def test_an_mp4_ends_with_the_finished_painting(photo, tmp_path):
+    film, png = tmp_path / "out.mp4", tmp_path / "out.png"
+    assert paint(photo, "-o", png, "--size", 480, "--film", film) == 0
+    with av.open(str(film)) as container:
+        frames = [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
+    assert len(frames) == 7 + 10
+    wanted = cv2.cvtColor(cv2.imread(str(png)), cv2.COLOR_BGR2RGB).astype(float)
+    assert frames[-1].shape == wanted.shape
+    assert np.abs(frames[-1] - wanted).mean() < 3
+    assert np.abs(frames[0] - wanted).mean() > 10
+    paint(photo, "-o", png, "--overwrite", "--film", tmp_path / "again.mp4")
+    assert (tmp_path / "again.mp4").read_bytes() == film.read_bytes()
+
+
+def test_an_mp4_without_the_library_is_refused_before_any_work(photo, tmp_path, capsys, monkeypatch):
+    monkeypatch.setitem(sys.modules, "av", None)
+    assert paint(photo, "-o", tmp_path / "x.svg", "--film", tmp_path / "x.mp4") == 2
+    assert "clairvoy[video]" in capsys.readouterr().err
+    assert not (tmp_path / "x.svg").exists()
+
+
 def test_ground_and_palette(photo, tmp_path):
     out = tmp_path / "out.png"
     assert paint(photo, "-o", out, "--ground", "transparent", "--palette", "red,#00f", "--opacity", 1) == 0
@@ -74,7 +96,7 @@ def test_pens_get_layers_in_millimetres(photo, tmp_path):
     ("options", "message"),
     [
         (["-o", "x.jpg"], "x.jpg: --output writes .svg or .png"),
-        (["-o", "x.svg", "--film", "x.mp4"], "x.mp4: --film writes .gif"),
+        (["-o", "x.svg", "--film", "x.avi"], "x.avi: --film writes .gif or .mp4"),
         (["-o", "x.svg", "--shape", "circles"], "'circles' is no family"),
         (["-o", "x.svg", "--ground", "glue"], "'glue' is no colour"),
         (["-o", "x.svg", "--detail", "7"], "give 16 to 512"),

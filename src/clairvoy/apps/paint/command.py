@@ -17,6 +17,7 @@ from clairvoy.apps.paint.results import check_suffix, encoded
 from clairvoy.apps.progress import Progress
 from clairvoy.errors import FileError, SettingsError
 from clairvoy.imaging.files import read
+from clairvoy.imaging.video.reading import video_library
 from clairvoy.painting.ink import InkSearch
 from clairvoy.painting.learnt import Learnt
 from clairvoy.painting.painter import Painter, PainterSettings
@@ -128,7 +129,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("-o", "--output", type=Path, required=True, metavar="OUT", help="the painting, .svg or .png")
     add("--png", type=Path, metavar="FILE.png", help="a PNG as well")
     add("--size", type=count, metavar="PIXELS", help="longer side of a PNG (default: that of the photograph)")
-    add("--film", type=Path, metavar="FILE.gif", help="how it came about")
+    add("--film", type=Path, metavar="FILE.gif|mp4", help="how it came about (.mp4: extra `video`)")
     add("--page", type=Path, metavar="FILE.html", help="a page with a slider through the strokes")
     add("--overwrite", action="store_true", help="replace files that exist")
     add("--preview", action="store_true", help="show the canvas in the terminal while it is painted")
@@ -148,6 +149,8 @@ def run(args: argparse.Namespace) -> int:
         raise SettingsError(f"--detail is {args.detail}; give 16 to 512 pixels")
     if args.seed < 0:
         raise SettingsError(f"--seed is {args.seed}; give 0 or more")
+    if args.film is not None and args.film.suffix.lower() == ".mp4":
+        video_library()  # says what is missing before any work
     plotter = _plotter(args)
     picture = read(sys.stdin.buffer.read() if args.input == "-" else args.input)
     longer = args.size or max(picture.pixels.shape[:2])

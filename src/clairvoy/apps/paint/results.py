@@ -9,13 +9,21 @@ import numpy as np
 
 from clairvoy.drawing.animation import animation
 from clairvoy.errors import FileError
+from clairvoy.imaging.video.new_film import mp4
 from clairvoy.painting.frames import film, rgba
 from clairvoy.painting.page import as_page
 from clairvoy.painting.painting import Painting
 from clairvoy.painting.svg import as_svg
 
 FILM_PIXELS, FILM_FRAMES, FILM_MILLISECONDS = 480, 100, 80
-SUFFIXES = {"--output": (".svg", ".png"), "--png": (".png",), "--film": (".gif",), "--page": (".html",)}
+HELD_FRAMES = 10
+"""Times that an MP4 shows the finished painting again at its end."""
+SUFFIXES = {
+    "--output": (".svg", ".png"),
+    "--png": (".png",),
+    "--film": (".gif", ".mp4"),
+    "--page": (".html",),
+}
 """Of what each option writes."""
 
 
@@ -50,6 +58,9 @@ def encoded(painting: Painting, path: Path, longer: int) -> bytes:
         return as_page(painting, path.stem).encode()
     if suffix == ".gif":
         return animation(list(film(painting, FILM_PIXELS, FILM_FRAMES)), FILM_MILLISECONDS)
+    if suffix == ".mp4":
+        frames = list(film(painting, FILM_PIXELS, FILM_FRAMES))
+        return mp4([*frames, *[frames[-1]] * HELD_FRAMES], round(1000 / FILM_MILLISECONDS))
     pixels = rgba(painting, longer)
     channels = [2, 1, 0] if np.all(pixels[..., 3] == 255) else [2, 1, 0, 3]
     return bytes(cv2.imencode(".png", np.ascontiguousarray(pixels[..., channels]))[1])
