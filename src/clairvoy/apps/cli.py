@@ -31,6 +31,7 @@ COMMANDS = {
     "ablate": "measure whether generator and agent help each other",
     "export": "write what was learnt as an ONNX file for other programs",
     "serve": "restore photographs over HTTP, with limits on what is taken",
+    "page": "write a page that restores pictures in the browser, with no server behind it",
     "doctor": "say what is installed, what computes, how fast, and what to install for what",
 }
 _VERBOSE = {"-v", "--verbose"}

@@ -29,8 +29,12 @@ TILES = 6
 """Tiles along each side, at most."""
 FLATTEST = 0.3
 """The part of the tiles, the flattest, that tells white noise: there, nothing else varies."""
-_KNEE = 0.6
-_CELL = 16
+KNEE = 0.6
+"""Part of a limit up to which optical depth is left as it is."""
+LEAST_LIMIT = 0.3
+"""Optical depth that is allowed however much noise there is."""
+CELL = 16
+"""Side of the cells that the distance from the airlight is taken over, in pixels."""
 
 
 def noise_level(pixels: npt.NDArray[Any]) -> float:
@@ -69,11 +73,11 @@ def within_noise(grid: Float, level: float) -> Float:
     Returns
     -------
     ndarray
-        Unchanged up to 0.6 of the limit log(VISIBLE / level), and from there on ever slower towards it.
+        Unchanged up to `KNEE` of the limit log(VISIBLE / level), and from there on ever slower towards it.
     """
-    if level * np.exp(float(grid.max())) <= VISIBLE * _KNEE:
+    if level * np.exp(float(grid.max())) <= VISIBLE * KNEE:
         return grid
-    return _bent(grid, np.float32(max(0.3, float(np.log(VISIBLE / level)))))
+    return _bent(grid, np.float32(max(LEAST_LIMIT, float(np.log(VISIBLE / level)))))
 
 
 def within_signal(grid: Float, picture: Float, airlight: Float) -> Float:
@@ -95,13 +99,13 @@ def within_signal(grid: Float, picture: Float, airlight: Float) -> Float:
     """
     squared = np.square(picture - airlight[:, :, None, None]).mean(axis=1, keepdims=True)
     height, width = squared.shape[2:]
-    cells = squared.reshape(1, 1, height // _CELL, _CELL, width // _CELL, _CELL).mean(axis=(3, 5))
+    cells = squared.reshape(1, 1, height // CELL, CELL, width // CELL, CELL).mean(axis=(3, 5))
     return _bent(grid, enlarged(np.log1p(np.sqrt(cells) / np.float32(FAINT)), grid.shape[2:]))
 
 
 def _bent(grid: Float, limit: Float | np.float32) -> Float:
-    """Unchanged up to 0.6 of the limit, and from there on ever slower towards it."""
-    knee = np.float32(_KNEE) * limit
+    """Unchanged up to `KNEE` of the limit, and from there on ever slower towards it."""
+    knee = np.float32(KNEE) * limit
     rest = np.maximum(limit - knee, np.float32(1e-6))
     return np.minimum(grid, knee) + rest * np.tanh(np.maximum(grid - knee, 0) / rest)
 

@@ -34,11 +34,14 @@ POSITION_NUMBERS = (
 )  # fmt: skip
 UNSEEN = 0.15
 """Haze expected of a window of which nothing is known."""
-_TRUST = (0.5, 12.0)
+TRUST = (0.5, 12.0)
 """How many windows read the expectation before any counts as much as: without a thumbnail, and with one."""
 
-_ROW_STEP = (0, 0, -1, 1, 0)
-_COLUMN_STEP = (1, -1, 0, 0, 0)
+KERNEL = (1.5, 32)
+"""How far what a window showed is believed of others, in windows: the first, and one more for so many along a side."""
+
+ROW_STEP = (0, 0, -1, 1, 0)
+COLUMN_STEP = (1, -1, 0, 0, 0)
 
 
 @dataclass
@@ -114,7 +117,7 @@ class Memory:
         """Haze expected of each window: what was known before, corrected by windows read nearby, ``(N, R, C)`` in [0, 1]."""
         xp = array_namespace(self.prior)
         told = xp.astype(self.thumbnail, xp.float32)[:, None, None]
-        trust = _TRUST[0] + (_TRUST[1] - _TRUST[0]) * told
+        trust = TRUST[0] + (TRUST[1] - TRUST[0]) * told
         return xp.clip(self.prior + self.correction / (self.weight + trust), 0, 1)
 
 
@@ -145,7 +148,7 @@ def move(position: Array, action: Array, rows: int, cols: int) -> tuple[Array, A
     xp, where = array_namespace(position), device(position)
     if bool(xp.any((action < 0) | (action >= NUM_ACTIONS))):
         raise InputError(f"actions must be 0 to {NUM_ACTIONS - 1}: RIGHT, LEFT, UP, DOWN, STAY")
-    steps = xp.asarray(list(zip(_ROW_STEP, _COLUMN_STEP, strict=True)), dtype=xp.int64, device=where)
+    steps = xp.asarray(list(zip(ROW_STEP, COLUMN_STEP, strict=True)), dtype=xp.int64, device=where)
     wanted = position + steps[action]
     end = xp.asarray((rows - 1, cols - 1), dtype=xp.int64, device=where)
     reached = xp.minimum(xp.clip(wanted, 0, None), end)
@@ -167,7 +170,7 @@ def remember(memory: Memory, position: Array, belief: Array) -> None:
     down = xp.abs(xp.arange(rows, device=where) - position[:, :1])
     across = xp.abs(xp.arange(cols, device=where) - position[:, 1:])
     # Haze has the size that it has in the scene: where windows are finer, more of them resemble each other.
-    fall = math.exp(-1 / (1.5 + max(rows, cols) / 32))
+    fall = math.exp(-1 / (KERNEL[0] + max(rows, cols) / KERNEL[1]))
     fresh = xp.astype(~memory.visited[scene, row, column], xp.float32)
     tall = fall ** xp.astype(down, xp.float32)[:, :, None]
     wide = fall ** xp.astype(across, xp.float32)[:, None, :]

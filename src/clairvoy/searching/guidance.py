@@ -33,8 +33,11 @@ PULLS = 3
 GUIDES = GOALS * GOAL_NUMBERS + PULLS * len(REACHES) * 4
 """How many hints."""
 
-_FAR = 1 << 14
-_CLOSED = 3
+NEAR = (3, 16)
+"""Moves after which the nearness of a goal has fallen to 1/e, on either scale."""
+FAR = 1 << 14
+"""Moves to a goal that is not there."""
+CLOSED = 3
 """A window all of whose neighbours are settled is worth this many moves of a detour: else it is left behind alone."""
 
 
@@ -67,11 +70,11 @@ def onwards(visited: Array, expected: Array, position: Array) -> Array:
     xp, count = array_namespace(position), position.shape[0]
     down, across = _ways(visited, position)
     cost = xp.abs(down)[:, :, None] + xp.abs(across)[:, None, :]
-    cost = cost + xp.astype(expected < EXPECTED_FROM[1], xp.int64) * (_FAR // 2)
-    cost = xp.reshape(xp.where(visited, _FAR, cost), (count, -1))
+    cost = cost + xp.astype(expected < EXPECTED_FROM[1], xp.int64) * (FAR // 2)
+    cost = xp.reshape(xp.where(visited, FAR, cost), (count, -1))
     nearest, place = xp.min(cost, axis=1), xp.argmin(cost, axis=1)
     to_down, to_across = _towards(down, across, place[:, None], visited.shape[2])
-    return _moves(to_down, to_across)[:, 0] & (nearest < _FAR)[:, None]
+    return _moves(to_down, to_across)[:, 0] & (nearest < FAR)[:, None]
 
 
 def _ways(visited: Array, position: Array) -> tuple[Array, Array]:
@@ -107,18 +110,18 @@ def _goals(
     kinds += [unread & (distance >= max(2, side // part)) for part in SPREAD_OF_COVER]
     kinds += [unread, unread & beside_recognised(recognised)]
     moves = xp.abs(down)[:, :, None] + xp.abs(across)[:, None, :]
-    cost = xp.where(xp.stack(kinds, axis=1), moves[:, None], _FAR)
+    cost = xp.where(xp.stack(kinds, axis=1), moves[:, None], FAR)
     # The same as the nearest hazy one, but one that would be left behind alone is taken before.
     settled = _framed(visited | (expected < EXPECTED_FROM[1]), 1)
     around = 4 - (settled[:, :-2, 1:-1] + settled[:, 2:, 1:-1] + settled[:, 1:-1, :-2] + settled[:, 1:-1, 2:])
-    detour = xp.where(hazy, 4 * moves + _CLOSED * around, _FAR)
+    detour = xp.where(hazy, 4 * moves + CLOSED * around, FAR)
     cost = xp.reshape(xp.concat((cost, detour[:, None]), axis=1), (count, GOALS, -1))
     nearest, place = xp.min(cost, axis=2), xp.argmin(cost, axis=2)
     to_down, to_across = _towards(down, across, place, cols)
     far = xp.astype(xp.abs(to_down) + xp.abs(to_across), xp.float32)
-    near = xp.stack((xp.ones_like(far), xp.exp(-far / 3), xp.exp(-far / 16)), axis=2)
+    near = xp.stack((xp.ones_like(far), xp.exp(-far / NEAR[0]), xp.exp(-far / NEAR[1])), axis=2)
     numbers = xp.concat((near, xp.astype(_moves(to_down, to_across), xp.float32)), axis=2)
-    return numbers * xp.astype(nearest < _FAR, xp.float32)[..., None]
+    return numbers * xp.astype(nearest < FAR, xp.float32)[..., None]
 
 
 def beside_recognised(recognised: Array) -> Array:

@@ -1,0 +1,34 @@
+// JPEG: coded by the browser, with EXIF and colour profile put in.
+
+import { joined } from "./metadata.js";
+
+const QUALITY = 0.95;
+const MOST = 65533 - 2; // bytes that a segment holds
+
+/** A JPEG file as a Blob, from a canvas that holds the picture. */
+export async function jpegOf(canvas, { exif, icc }) {
+  const plain = await canvas.convertToBlob({ type: "image/jpeg", quality: QUALITY });
+  return new Blob([await withSegments(plain, exif, icc)], { type: "image/jpeg" });
+}
+
+async function withSegments(blob, exif, icc) {
+  const bytes = new Uint8Array(await blob.arrayBuffer());
+  // Behind the start and, where there is one, the JFIF segment, which has to be the first.
+  const begin = bytes[3] === 0xe0 ? 4 + bytes[4] * 256 + bytes[5] : 2;
+  const parts = [bytes.subarray(0, begin)];
+  if (exif && exif.length <= MOST - 6) parts.push(segment(0xe1, "Exif\0\0", exif));
+  if (icc) {
+    const room = MOST - 14, count = Math.ceil(icc.length / room);
+    for (let i = 0; i < count; i++) {
+      const place = String.fromCharCode(i + 1, count);
+      parts.push(segment(0xe2, `ICC_PROFILE\0${place}`, icc.subarray(i * room, (i + 1) * room)));
+    }
+  }
+  return joined([...parts, bytes.subarray(begin)]);
+}
+
+function segment(kind, name, content) {
+  const letters = Uint8Array.from(name, (letter) => letter.charCodeAt(0));
+  const length = 2 + letters.length + content.length;
+  return joined([Uint8Array.of(0xff, kind, length >> 8, length & 0xff), letters, content]);
+}

@@ -1,0 +1,81 @@
+"""The page, written once, behind a server of files; node and Chromium where they are installed."""
+
+from __future__ import annotations
+
+import functools
+import http.server
+import json
+import shutil
+import subprocess
+import threading
+from pathlib import Path
+
+import pytest
+
+from clairvoy.apps.page.site import site_files
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+
+
+@pytest.fixture(scope="session")
+def site(tmp_path_factory):
+    """The folder of the page."""
+    folder = tmp_path_factory.mktemp("site")
+    for name, data in site_files().items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def compute(site):
+    """Call a function of compute.mjs with what JSON can hold; gives what it gives."""
+    node = shutil.which("node")
+    if node is None:
+        pytest.skip("there is no node")
+    (site / "package.json").write_text(
+        '{"type": "module"}'
+    )  # so that node takes .js for modules, as browsers do
+
+    def call(name, **given):
+        done = subprocess.run(
+            [node, Path(__file__).with_name("compute.mjs"), site, name],
+            input=json.dumps(given),
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+    return call
+
+
+class _Quiet(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *args):
+        pass
+
+
+@pytest.fixture
+def host(site):
+    """A server of the page's files, that can be stopped: its address, and the server."""
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(_Quiet, directory=str(site)))
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}/", server
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+@pytest.fixture(scope="session")
+def chromium():
+    """A browser."""
+    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    if CHROMIUM is None:
+        pytest.skip("there is no Chromium")
+    with playwright.sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield browser
+        browser.close()
