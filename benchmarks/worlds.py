@@ -26,7 +26,7 @@ import argparse
 import json
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -34,6 +34,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from clairvoy.apps.cluster import Lost, connected
 from clairvoy.cotraining.loop import Cotraining, Feedback
 from clairvoy.environments.handed_in import as_environment
 from clairvoy.evaluation.aggregate import bootstrap
@@ -75,6 +76,7 @@ def main() -> int:
     run.add_argument(
         "--look-ahead", action="store_true", help="play the agent that was kept with look-ahead as well"
     )
+    run.add_argument("--cluster", metavar="ADDRESS", help="let the workers of a Dask cluster train")
     report = commands.add_parser("report", help="table on stdout, figure to a file")
     report.add_argument("file", type=Path, nargs="+")
     report.add_argument("--env", required=True)
@@ -96,21 +98,54 @@ def main() -> int:
 
 def _run(args: argparse.Namespace) -> int:
     done = {_key(line) for line in read_lines([args.out])}
-    for seed in args.seeds:
-        for arm in args.arms:
-            if (args.env, arm, seed, args.steps) in done:
-                continue
-            line = train(
-                args.env, arm, seed, args.steps, args.every, args.until, args.schedule,
-                updates=args.updates, ahead=args.look_ahead,
-            )  # fmt: skip
-            with args.out.open("a") as file:
-                file.write(json.dumps(line) + "\n")
-            print(
-                f"{args.env} {arm} seed {seed}: {line['return']:.1f}, {line['seconds']:.0f} s",
-                file=sys.stderr,
-            )
+    wanted = [
+        (arm, seed)
+        for seed in args.seeds
+        for arm in args.arms
+        if (args.env, arm, seed, args.steps) not in done
+    ]
+    for line in _lines(args, wanted):
+        with args.out.open("a") as file:
+            file.write(json.dumps(line) + "\n")
+        print(
+            f"{args.env} {line['arm']} seed {line['seed']}: {line['return']:.1f}, {line['seconds']:.0f} s",
+            file=sys.stderr,
+        )
     return 0
+
+
+def _lines(args: argparse.Namespace, wanted: list[tuple[str, int]]) -> Iterator[dict[str, Any]]:
+    """A line for each run that is wanted, an arm and a seed, as they end."""
+    calls = [
+        (
+            args.env,
+            arm,
+            seed,
+            args.steps,
+            args.every,
+            args.until,
+            args.schedule,
+            args.updates,
+            args.look_ahead,
+        )
+        for arm, seed in wanted
+    ]
+    if args.cluster is None:
+        yield from (_train(*call) for call in calls)
+        return
+    with connected(args.cluster) as cluster:
+        for number, line in cluster.results(_train, calls):
+            if line is Lost:
+                print(f"{wanted[number]}: its workers were lost again and again; call again", file=sys.stderr)
+            else:
+                yield line
+
+
+def _train(*call: Any) -> dict[str, Any]:
+    """One run, here or on a worker."""
+    torch.set_num_threads(1)
+    *first, updates, ahead = call
+    return train(*first, updates=updates, ahead=ahead)
 
 
 class _Timed:

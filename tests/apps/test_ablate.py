@@ -1,12 +1,15 @@
 """`clairvoy ablate haze` as a user calls it, very short: what is written, and that a finished run is not done again."""
 
 import json
+from contextlib import nullcontext
 
+import distributed
 import numpy as np
 import pytest
 from PIL import Image
 
 from clairvoy.apps import ablate
+from clairvoy.apps import cluster as of_clusters
 from clairvoy.apps.cli import main
 from clairvoy.evaluation.ablation import ARMS
 from clairvoy.imaging.files import Picture, write
@@ -93,3 +96,35 @@ def test_refusals(photographs, tmp_path, capsys):
         assert call(folder, tmp_path / "out", *more) == 2
         assert told in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.slow
+def test_a_cluster_gives_the_numbers_of_one_process(photographs, tmp_path, monkeypatch):
+    two = {name: ARMS[name] for name in ("apart", "both")}
+    monkeypatch.setattr("clairvoy.evaluation.ablation.ARMS", two)
+    assert call(photographs, tmp_path / "alone", "--seeds", "1") == 0
+    with distributed.LocalCluster(
+        n_workers=1, threads_per_worker=1, processes=True, dashboard_address=":0", silence_logs=50
+    ) as cluster:
+        more = ("--seeds", "1", "--cluster", cluster.scheduler_address)
+        assert call(photographs, tmp_path / "shared", *more) == 0
+    alone, shared = (
+        json.loads((tmp_path / name / "ablation.json").read_text()) for name in ("alone", "shared")
+    )
+    assert len(shared["runs"]) == 2
+    for one, other in zip(alone["runs"], shared["runs"], strict=True):
+        assert one | {"seconds": 0} == other | {"seconds": 0}
+
+
+def test_a_run_whose_workers_are_lost_is_named_and_the_others_are_kept(
+    photographs, tmp_path, monkeypatch, capsys
+):
+    class Losing:
+        def results(self, function, calls, started):
+            for number, call in enumerate(calls):
+                yield number, of_clusters.Lost if number else function(*call)
+
+    monkeypatch.setattr(of_clusters, "connected", lambda address: nullcontext(Losing()))
+    assert call(photographs, tmp_path / "out", "--cluster", "tcp://nobody:1") == 2
+    assert "the workers that trained it were lost" in capsys.readouterr().err
+    assert len(list((tmp_path / "out/runs").iterdir())) == 1

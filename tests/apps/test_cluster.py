@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import platform
 import signal
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -14,7 +17,7 @@ import pytest
 import stand_in
 from test_workers import photographs, run, written
 
-from clairvoy.apps.clear import cluster as clear_cluster
+from clairvoy.apps import cluster as of_clusters
 from clairvoy.errors import SettingsError, WeightsError
 
 
@@ -98,7 +101,7 @@ def test_what_is_about_the_run_ends_it(folder, cluster):
 @pytest.mark.slow
 def test_a_cluster_without_workers(folder, monkeypatch):
     photographs("a.png")
-    monkeypatch.setattr(clear_cluster, "SECONDS_TO_CONNECT", 1)
+    monkeypatch.setattr(of_clusters, "SECONDS_TO_CONNECT", 1)
     with (
         distributed.LocalCluster(n_workers=0, dashboard_address=":0", silence_logs=50) as empty,
         pytest.raises(SettingsError, match="has no workers"),
@@ -108,6 +111,36 @@ def test_a_cluster_without_workers(folder, monkeypatch):
 
 def test_nobody_at_the_address(folder, monkeypatch):
     photographs("a.png")
-    monkeypatch.setattr(clear_cluster, "SECONDS_TO_CONNECT", 1)
+    monkeypatch.setattr(of_clusters, "SECONDS_TO_CONNECT", 1)
     with pytest.raises(SettingsError, match="no Dask scheduler answers"):
         run("--cluster", "tcp://127.0.0.1:1")
+
+
+FAULTS = """
+import resource
+import numpy as np
+from clairvoy.apps.clear.cluster import prepare_worker
+
+def faults():
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    for _ in range(8):
+        np.ones(4_000_000, np.float32)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+
+faults()
+before = faults()
+prepare_worker()
+faults()
+print(before, faults())
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="is about glibc")
+@pytest.mark.parametrize(("chosen", "kept"), [("65536", True), ("65537", False)])
+def test_a_worker_keeps_the_memory_of_its_arrays(chosen, kept):
+    """What Dask sets makes every array cost its pages anew; what somebody else chose stays."""
+    environment = os.environ | {"MALLOC_TRIM_THRESHOLD_": chosen}
+    program = [sys.executable, "-c", FAULTS]
+    told = subprocess.run(program, env=environment, capture_output=True, text=True, check=True).stdout
+    before, after = map(int, told.split())
+    assert (after < before / 4) is kept

@@ -6,14 +6,17 @@ import argparse
 import json
 import sys
 import time
+from collections.abc import Callable, Generator
+from contextlib import closing
 from dataclasses import asdict, dataclass, fields
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from clairvoy.apps.outputs import check_writable, to_json, write_bytes
 from clairvoy.apps.progress import Progress
 from clairvoy.apps.train.folder import alone_in
-from clairvoy.errors import FileError, SettingsError
+from clairvoy.errors import FileError, InputError, SettingsError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -55,6 +58,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--paths", action="store_true",
         help="two arms more: beliefs without simulated scenes, and simulated scenes without the gate",
+    )  # fmt: skip
+    parser.add_argument(
+        "--cluster", metavar="ADDRESS",
+        help="let the workers of a Dask cluster train, such as tcp://scheduler:8786; they must see the same photographs",
     )  # fmt: skip
     parser.add_argument("--quiet", action="store_true", help="no progress")
 
@@ -124,29 +131,67 @@ def _run(args: argparse.Namespace, settings: AblationSettings, photographs: list
     _begin(args, settings, photographs)
     arms = ARMS | PATHS if args.paths else ARMS
     seeds = range(args.first_seed, args.first_seed + args.seeds)
-    runs: list[AblationRun] = []
-    bar = Progress(len(arms) * len(seeds), quiet=args.quiet)
-    bench = None
+    # The claims are about these two, so they come first: what is cut off can still be judged.
+    first = [APART, "both"]
+    order = dict.fromkeys((seed, arm) for group in (first, arms) for seed in seeds for arm in group)
+    records = {(seed, arm): args.out / "runs" / f"{arm.replace(' ', '-')}-{seed}.json" for seed, arm in order}
+    wanted = [(arm, arms[arm], seed) for seed, arm in order if not records[seed, arm].exists()]
+    bar = Progress(len(records), quiet=args.quiet, done=len(records) - len(wanted))
+    begins = lambda number: bar.start(f"{wanted[number][0]}, seed {wanted[number][2]}")  # noqa: E731
     try:
-        # The claims are about these two, so they come first: what is cut off can still be judged.
-        first = [APART, "both"]
-        order = [(seed, arm) for group in (first, arms) for seed in seeds for arm in group]
-        for seed, arm in dict.fromkeys(order):
-            feedback = arms[arm]
-            bar.start(f"{arm}, seed {seed}")
-            record = args.out / "runs" / f"{arm.replace(' ', '-')}-{seed}.json"
-            if not record.exists():
-                if bench is None:
-                    bench = _Bench(photographs, settings)
-                write_bytes(record, to_json(asdict(bench.run(arm, feedback, seed))))
+        with closing(_runs(wanted, args.cluster, photographs, settings, begins)) as done:
+            for number, one in done:
+                arm, _, seed = wanted[number]
+                write_bytes(records[seed, arm], to_json(asdict(one)))
+                bar.finish()
                 if not sys.stderr.isatty():
                     bar.say(f"{time.strftime('%H:%M:%S')} done: {arm}, seed {seed}")
-            runs.append(AblationRun(**json.loads(record.read_text())))
-            bar.finish()
     finally:
         bar.close()
-    _write(args.out, Ablation(runs))
+    _write(args.out, Ablation([AblationRun(**json.loads(path.read_text())) for path in records.values()]))
     return 0
+
+
+def _runs(
+    wanted: list[tuple[str, Any, int]],
+    address: str | None,
+    photographs: list[Path],
+    settings: AblationSettings,
+    begins: Callable[[int], None],
+) -> Generator[tuple[int, Any], None, None]:
+    """The numbers of the runs that are wanted, each an arm, its feedback and a seed, and what they gave, as they end."""
+    if address is None or not wanted:
+        bench = _Bench(photographs, settings) if wanted else None
+        for number, run in enumerate(wanted):
+            assert bench is not None
+            begins(number)
+            yield number, bench.run(*run)
+        return
+    from clairvoy.apps.cluster import Lost, connected  # few have one
+
+    paths = tuple(path.resolve() for path in photographs)
+    with connected(address) as cluster:
+        calls = ((paths, settings, *run) for run in wanted)
+        for number, one in cluster.results(run_on_worker, calls, started=begins):
+            if one is Lost:
+                arm, _, seed = wanted[number]
+                raise InputError(
+                    f"{arm}, seed {seed}: the workers that trained it were lost again and again, by a crash or for want of "
+                    "memory; what is done is kept: give them more memory, and the same command goes on"
+                )
+            yield number, one
+
+
+def run_on_worker(
+    photographs: tuple[Path, ...], settings: AblationSettings, arm: str, feedback: Any, seed: int
+) -> Any:
+    """One run in a worker, which keeps the photographs for the next."""
+    return _bench(photographs, settings).run(arm, feedback, seed)
+
+
+@lru_cache(maxsize=1)
+def _bench(photographs: tuple[Path, ...], settings: AblationSettings) -> _Bench:
+    return _Bench(list(photographs), settings)
 
 
 def _begin(args: argparse.Namespace, settings: AblationSettings, photographs: list[Path]) -> None:

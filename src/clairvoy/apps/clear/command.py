@@ -30,6 +30,8 @@ from clairvoy.storage.remote import is_remote, place, present, read_whole
 
 _SECONDS_BETWEEN_REPORTS = 5.0
 """A run that is killed loses no more of its report."""
+_PART_OF_THE_TIME = 20
+"""The report of very many photographs takes long to write: so many times as long it is left alone."""
 _LARGEST_REPORT = 2**31
 _NAMED = 5
 """Files that the summary names, of those that were not read."""
@@ -221,7 +223,7 @@ class Run:
         self.progress = Progress(len(plan.jobs), quiet=args.quiet)
         self.entries: dict[int, dict[str, Any]] = {}
         self.count: Counter[str] = Counter()
-        self._written = time.monotonic()
+        self._written, self._took = time.monotonic(), 0.0
 
     def all(self) -> int:
         """Take all photographs, then say how it went; 2 if one failed."""
@@ -260,8 +262,9 @@ class Run:
 
     def _note(self, number: int, outcome: Outcome) -> None:
         job, entry = self.plan.jobs[number], outcome.entry
-        # Noted before it is said: Ctrl-C may come at any moment.
-        self.entries[number] = self.earlier.get(str(job.target), entry) if job.done else entry
+        if self.args.report is not None:
+            # Noted before it is said: Ctrl-C may come at any moment.
+            self.entries[number] = self.earlier.get(str(job.target), entry) if job.done else entry
         self.progress.finish()
         self.count[entry["status"]] += 1
         if entry["status"] == FAILED:
@@ -272,7 +275,7 @@ class Run:
         else:
             for line in outcome.said:
                 self.progress.result(line)
-        if time.monotonic() - self._written > _SECONDS_BETWEEN_REPORTS:
+        if time.monotonic() - self._written > max(_SECONDS_BETWEEN_REPORTS, _PART_OF_THE_TIME * self._took):
             self._write_report()
 
     def _summary(self) -> str:
@@ -285,7 +288,7 @@ class Run:
 
     def _write_report(self) -> None:
         """Write the report of what was done so far, if one was asked for."""
-        self._written = time.monotonic()
+        self._written = began = time.monotonic()
         if self.args.report is None or not self.entries:
             return
         entries = [self.entries[number] for number in sorted(self.entries)]
@@ -293,6 +296,7 @@ class Run:
             write_bytes(place(self.args.report), to_json(entries))
         elif entries[0]["status"] != FAILED:
             write_bytes(place(self.args.report), to_json(entries[0]))
+        self._took = time.monotonic() - began
 
 
 def _earlier_report(path: str) -> dict[str, dict[str, Any]]:
