@@ -4,19 +4,27 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path
-from typing import TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
-from clairvoy.apps.outputs import to_json
+from clairvoy.apps.evaluation_page import haze_page, recognition_page, trust_page
+from clairvoy.apps.html_page import SUFFIXES
+from clairvoy.apps.outputs import check_writable, to_json, write_bytes
 from clairvoy.apps.progress import Progress
 from clairvoy.errors import SettingsError
 from clairvoy.imaging.files import find_photographs
 from clairvoy.restoring.sessions import DEVICES
 
+if TYPE_CHECKING:
+    from clairvoy.evaluation import Evaluation
+    from clairvoy.evaluation.recognition import Recognition
+    from clairvoy.evaluation.trust import Trust
+
 T = TypeVar("T")
+Measured = TypeVar("Measured", "Evaluation", "Recognition", "Trust")
 Subparsers: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 
@@ -118,6 +126,7 @@ def _add_shared(
             "--preset", choices=["fast", "fine"], help="how carefully to look (default: fast)"
         )
     parser.add_argument("--json", action="store_true", help="print JSON instead of the table")
+    parser.add_argument("--report", metavar="FILE.html", type=Path, help="also write it as a page to look at")
     parser.set_defaults(measure=measure)
 
 
@@ -129,8 +138,23 @@ def run(args: argparse.Namespace) -> int:
     ClairvoyError
         Folders, pictures, weights or device that cannot be used.
     """
+    if args.report is not None:
+        if args.report.suffix.lower() not in SUFFIXES:
+            raise SettingsError(f"{args.report}: a report is a page; name it {args.report.stem}.html")
+        check_writable([args.report])
     measure: Callable[[argparse.Namespace], int] = args.measure
     return measure(args)
+
+
+def _tell(
+    args: argparse.Namespace, found: Measured, page: Callable[[Measured, Mapping[str, Any]], str]
+) -> None:
+    """Print what was found, and write the page if one was asked for."""
+    sys.stdout.write(to_json(found.to_dict()).decode() if args.json else found.table() + "\n")
+    if args.report is not None:
+        apart = {"report", "json", "measure", "run", "verbose", "list"}
+        told = {name: value for name, value in vars(args).items() if name not in apart and value}
+        write_bytes(args.report, page(found, told).encode())
 
 
 def _run_haze(args: argparse.Namespace) -> int:
@@ -151,7 +175,7 @@ def _run_haze(args: argparse.Namespace) -> int:
     restorers = standard_restorers(Dehazer.load(args.weights, args.device, args.preset))
     with _shown(len(pairs) + len(photographs)) as show:
         evaluation = evaluate(restorers, pairs, photographs, progress=show)
-    sys.stdout.write(to_json(evaluation.to_dict()).decode() if args.json else evaluation.table() + "\n")
+    _tell(args, evaluation, haze_page)
     return 0
 
 
@@ -170,7 +194,7 @@ def _run_recognition(args: argparse.Namespace) -> int:
         hazy, clear = find_photographs(args.hazy), find_photographs(args.clear)
     with _shown(len(hazy) + len(clear)) as show:
         found = recognise(Dehazer.load(args.weights, args.device, args.preset), hazy, clear, progress=show)
-    sys.stdout.write(to_json(found.to_dict()).decode() if args.json else found.table() + "\n")
+    _tell(args, found, recognition_page)
     if args.list and not args.json:
         for probability, path, label in found.misjudged():
             sys.stdout.write(f"{probability:.3f}  {label}  {path}\n")
@@ -188,7 +212,7 @@ def _run_tau(args: argparse.Namespace) -> int:
             load_weights(args.weights).perceiver, photographs,
             pictures=args.pictures, rooms=args.rooms, seed=args.seed, progress=show,
         )  # fmt: skip
-    sys.stdout.write(to_json(trust.to_dict()).decode() if args.json else trust.table() + "\n")
+    _tell(args, trust, trust_page)
     return 0
 
 

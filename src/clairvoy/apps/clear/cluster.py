@@ -120,9 +120,7 @@ def restore_on_worker(job: Job, settings: Settings, load: LoadRestorer, folder: 
         absolute(job.source), absolute(job.target), absolute(job.haze_map), absolute(job.tau_map), absolute(job.comparison)
     )  # fmt: skip
     outcome: Outcome = _restorer(load, settings)(there)
-    return Outcome(
-        {**outcome.entry, "source": job.name, "output": str(job.target)}, outcome.said, outcome.out_of_memory
-    )
+    return replace(outcome, entry={**outcome.entry, "source": job.name, "output": str(job.target)})
 
 
 @cache

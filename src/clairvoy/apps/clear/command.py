@@ -3,36 +3,27 @@
 from __future__ import annotations
 
 import argparse
-import json
 import signal
 import sys
 import threading
-import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, nullcontext
-from pathlib import Path
-from typing import Any
 
 from clairvoy.apps.argument_types import count, fraction, quality, seconds
 from clairvoy.apps.clear.films import films_among, load_film_restorer, run_films
 from clairvoy.apps.clear.jobs import Extras, Plan, is_many, plan
 from clairvoy.apps.clear.output_names import FORMATS
 from clairvoy.apps.clear.restore_job import FAILED, JobRestorer, LoadRestorer, Outcome, Settings
+from clairvoy.apps.clear.run_report import RunReport
 from clairvoy.apps.clear.workers import Outcomes, default_workers, in_this_process, in_workers
-from clairvoy.apps.outputs import to_json, write_bytes
 from clairvoy.apps.own_stderr import own_stderr
 from clairvoy.apps.progress import Progress
-from clairvoy.errors import FileError, SettingsError
+from clairvoy.errors import SettingsError
 from clairvoy.restoring.sessions import DEVICES
 from clairvoy.storage.atomic import remove_abandoned_parts
-from clairvoy.storage.remote import is_remote, place, present, read_whole
+from clairvoy.storage.remote import is_remote
 
-_SECONDS_BETWEEN_REPORTS = 5.0
-"""A run that is killed loses no more of its report."""
-_PART_OF_THE_TIME = 20
-"""The report of very many photographs takes long to write: so many times as long it is left alone."""
-_LARGEST_REPORT = 2**31
 _NAMED = 5
 """Files that the summary names, of those that were not read."""
 _EPILOG = """\
@@ -75,7 +66,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="for one photograph a file, whose suffix says the format; for several a folder; - for a pipe "
         "(default: NAME.clear.SUFFIX beside each photograph)",
     )
-    add("--report", metavar="FILE.json", help="what was found; for several photographs a list")
+    add(
+        "--report",
+        metavar="FILE.json|FILE.html",
+        help="what was found; for several photographs a list. As HTML one page to look at, the least trusted first",
+    )
     add("--haze-map", metavar="FILE.png", help="where the haze is: 16-bit grey, 0 clear, 65535 opaque")
     add("--tau-map", metavar="FILE.png", help="how far to trust each part: 16-bit grey, 65535 is certain")
     add(
@@ -219,11 +214,13 @@ class Run:
     def __init__(self, args: argparse.Namespace, plan: Plan, load: LoadRestorer = JobRestorer) -> None:
         self.args, self.plan, self.load = args, plan, load
         self.many = is_many(args.inputs)
-        self.earlier = _earlier_report(args.report) if args.skip_existing and args.report else {}
+        how = {
+            "weights": args.weights, "preset": args.preset or "fast", "strength": f"{args.strength:g}",
+            "samples": args.samples, "restored by force": "yes" if args.force else "no",
+        }  # fmt: skip
+        self.report = RunReport(args.report, self.many, how, resumed=args.skip_existing)
         self.progress = Progress(len(plan.jobs), quiet=args.quiet)
-        self.entries: dict[int, dict[str, Any]] = {}
         self.count: Counter[str] = Counter()
-        self._written, self._took = time.monotonic(), 0.0
 
     def all(self) -> int:
         """Take all photographs, then say how it went; 2 if one failed."""
@@ -235,7 +232,7 @@ class Run:
         finally:
             # Also after Ctrl-C: --skip-existing continues from this report.
             self.progress.close()
-            self._write_report()
+            self.report.write()
         if self.many:
             self.progress.say(self._summary())
         return 2 if self.count[FAILED] else 0
@@ -247,6 +244,7 @@ class Run:
             weights=args.weights, device=args.device, preset=args.preset, strength=args.strength,
             samples=args.samples, force=args.force, format=args.format, quality=args.quality,
             overwrite=args.overwrite, verbose=args.verbose, max_pixels=args.max_pixels,
+            previews=self.report.longer,
         )  # fmt: skip
         remove_abandoned_parts({path.parent for job in jobs for path in job.outputs if not is_remote(path)})
         work = sum(not job.done and job.fault is None for job in jobs)
@@ -262,9 +260,8 @@ class Run:
 
     def _note(self, number: int, outcome: Outcome) -> None:
         job, entry = self.plan.jobs[number], outcome.entry
-        if self.args.report is not None:
-            # Noted before it is said: Ctrl-C may come at any moment.
-            self.entries[number] = self.earlier.get(str(job.target), entry) if job.done else entry
+        # Noted before it is said: Ctrl-C may come at any moment.
+        self.report.note(number, outcome, kept=job.done)
         self.progress.finish()
         self.count[entry["status"]] += 1
         if entry["status"] == FAILED:
@@ -275,8 +272,7 @@ class Run:
         else:
             for line in outcome.said:
                 self.progress.result(line)
-        if time.monotonic() - self._written > max(_SECONDS_BETWEEN_REPORTS, _PART_OF_THE_TIME * self._took):
-            self._write_report()
+        self.report.write_now_and_then()
 
     def _summary(self) -> str:
         text = ", ".join(f"{number} {status}" for status, number in self.count.items())
@@ -285,34 +281,3 @@ class Run:
             named = ", ".join(map(str, others[:_NAMED])) + more
             text += f"; {len(others)} not read, because their names are not those of photographs: {named}"
         return text
-
-    def _write_report(self) -> None:
-        """Write the report of what was done so far, if one was asked for."""
-        self._written = began = time.monotonic()
-        if self.args.report is None or not self.entries:
-            return
-        entries = [self.entries[number] for number in sorted(self.entries)]
-        if self.many:
-            write_bytes(place(self.args.report), to_json(entries))
-        elif entries[0]["status"] != FAILED:
-            write_bytes(place(self.args.report), to_json(entries[0]))
-        self._took = time.monotonic() - began
-
-
-def _earlier_report(path: str) -> dict[str, dict[str, Any]]:
-    """Read the report that an earlier run left, by output file; empty if there is none."""
-    try:
-        content = json.loads(_contents(place(path)))
-        return {entry["output"]: entry for entry in (content if isinstance(content, list) else [content])}
-    except FileNotFoundError:
-        return {}
-    except (OSError, ValueError, TypeError, KeyError) as error:
-        raise FileError(f"{path} is no report that could be continued; name another file") from error
-
-
-def _contents(report: Path) -> bytes:
-    if not is_remote(report):
-        return report.read_bytes()
-    if not present([report]):
-        raise FileNotFoundError(report)
-    return read_whole(report, _LARGEST_REPORT)

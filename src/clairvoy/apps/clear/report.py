@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from clairvoy.apps.clear.previews import HAZE_COLOURS, TAU_COLOURS, coloured
 from clairvoy.drawing.palette import GROUND, MUTED, PANEL, TEXT
 
 if TYPE_CHECKING:
@@ -18,9 +19,6 @@ _MARGIN, _GAP, _LABEL, _HEADER = 24, 20, 40, 56
 _MIN_PANEL_WIDTH = 420
 _MAX_PANEL = ((MAX_WIDTH_PX - 2 * _MARGIN - _GAP) // 2, 760)  # width, height
 _BAR = (132, 12)
-
-_HAZE_COLOURS = cv2.COLORMAP_BONE
-_TAU_COLOURS = cv2.COLORMAP_VIRIDIS
 
 
 def comparison(
@@ -53,9 +51,9 @@ def comparison(
     _draw_figures(draw, report)
     panels = [
         ("before", _fit(_to_uint8(before), size), None),
-        ("haze", _coloured(_fit(haze, size), _HAZE_COLOURS), ("clear 0", "1 opaque", _HAZE_COLOURS)),
+        ("haze", coloured(_fit(haze, size), HAZE_COLOURS), ("clear 0", "1 opaque", HAZE_COLOURS)),
         ("after", _fit(_to_uint8(after), size), None),
-        ("confidence", _coloured(_fit(tau, size), _TAU_COLOURS), ("guess 0", "1 sure", _TAU_COLOURS)),
+        ("confidence", coloured(_fit(tau, size), TAU_COLOURS), ("guess 0", "1 sure", TAU_COLOURS)),
     ]
     for index, (label, pixels, scale) in enumerate(panels):
         left = _MARGIN + (index % 2) * (cell[0] + _GAP)
@@ -101,11 +99,6 @@ def _to_uint8(pixels: np.ndarray) -> np.ndarray:
     return pixels if pixels.dtype == np.uint8 else (pixels >> 8).astype(np.uint8)
 
 
-def _coloured(values: np.ndarray, colours: int) -> np.ndarray:
-    grey = np.round(np.clip(values, 0.0, 1.0) * 255.0).astype(np.uint8)
-    return cv2.cvtColor(cv2.applyColorMap(grey, colours), cv2.COLOR_BGR2RGB)
-
-
 def _draw_scale(canvas: Image.Image, right: int, middle: int, low: str, high: str, colours: int) -> None:
     """Draw ``low [bar] high`` so that it ends at `right`."""
     draw, font = ImageDraw.Draw(canvas), ImageFont.load_default(15)
@@ -113,5 +106,5 @@ def _draw_scale(canvas: Image.Image, right: int, middle: int, low: str, high: st
     right -= round(draw.textlength(high, font)) + 10
     ramp = np.tile(np.linspace(0.0, 1.0, _BAR[0]), (_BAR[1], 1))
     left = right - _BAR[0]
-    canvas.paste(Image.fromarray(_coloured(ramp, colours)), (left, middle - _BAR[1] // 2))
+    canvas.paste(Image.fromarray(coloured(ramp, colours)), (left, middle - _BAR[1] // 2))
     draw.text((left - 10, middle), low, MUTED, font, anchor="rm")

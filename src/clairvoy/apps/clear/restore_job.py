@@ -14,6 +14,7 @@ import numpy as np
 
 from clairvoy.apps.clear.jobs import Job
 from clairvoy.apps.clear.output_names import FORMATS
+from clairvoy.apps.clear.previews import Previews, previews_of
 from clairvoy.apps.outputs import write_bytes
 from clairvoy.drawing.png import map_png, picture_png
 from clairvoy.errors import ClairvoyError, SettingsError, WeightsError
@@ -43,6 +44,8 @@ class Settings:
     max_pixels: int = files.MAX_PIXELS
     overwrite: bool = False
     verbose: bool = False
+    previews: int | None = None
+    """Pixels of the longer side of small pictures for a page; None: there is none."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +58,8 @@ class Outcome:
     """Lines for the user; of a photograph that failed, why."""
     out_of_memory: bool = False
     """It failed because memory did not suffice, and may do better alone."""
+    previews: Previews | None = None
+    """If they were asked for."""
 
 
 class JobRestorer:
@@ -96,13 +101,13 @@ class JobRestorer:
         if job.fault is not None:
             return self._failed(job, start, job.fault)
         try:
-            entry, said = self._restore(job)
+            outcome = self._restore(job)
         except (SettingsError, WeightsError, BrokenPipeError):
             raise
         except Exception as error:
             # A fault of ours, too, must not cost a night's work on the other photographs.
             return self._failed(job, start, error)
-        return Outcome({**start, **entry}, said)
+        return replace(outcome, entry={**start, **outcome.entry})
 
     def _failed(self, job: Job, start: dict[str, Any], why: str | Exception) -> Outcome:
         """Say why nothing was made of a photograph."""
@@ -118,7 +123,7 @@ class JobRestorer:
         said = [*details, message if job.name in message else f"{job.name}: {message}"]
         return Outcome({**start, "status": FAILED, "error": message}, said, isinstance(why, MemoryError))
 
-    def _restore(self, job: Job) -> tuple[dict[str, Any], list[str]]:
+    def _restore(self, job: Job) -> Outcome:
         """Read, restore, write; the photograph last, so that its being there means that all is."""
         source = self._source(job)
         picture = UnchangingPicture.of(files.read(source, max_pixels=self.settings.max_pixels))
@@ -128,6 +133,8 @@ class JobRestorer:
             picture, strength=settings.strength, samples=settings.samples, force=settings.force
         )
         self._write_extras(job, picture, result)
+        longer = settings.previews
+        previews = None if longer is None else previews_of(picture.pixels, result, longer)
         untouched, pixels, report = same_pixels(result.image, picture.pixels), result.image, result.report
         status = UNTOUCHED if untouched else RESTORED
         if not untouched:
@@ -142,7 +149,7 @@ class JobRestorer:
             f"{report.seconds:.1f} s"
         )
         notes = {"notes": list(picture.notes)} if picture.notes else {}
-        return {"status": status, **notes, **report.to_dict()}, said
+        return Outcome({"status": status, **notes, **report.to_dict()}, said, previews=previews)
 
     def _source(self, job: Job) -> Path | bytes:
         """A file, or the bytes of what is none: they can, or should, be had only once."""
