@@ -14,7 +14,7 @@ from clairvoy._version import __version__
 from clairvoy.errors import FileError, WeightsError
 from clairvoy.storage.atomic import remove_abandoned_parts, replacing
 
-FORM = 2
+FORM = 3
 """Of what a checkpoint holds; it rises with every change after which an earlier one could not be gone on with."""
 
 

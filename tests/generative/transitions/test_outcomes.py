@@ -53,6 +53,18 @@ def test_numbers_are_told_in_units_of_what_was_seen():
     assert torch.equal(ended, ENDED)
 
 
+def test_states_are_brought_back_to_what_was_seen():
+    outcomes = Outcomes(STATE, NEXT, REWARD)
+    outside = outcomes.encode_state(torch.tensor([[-9.0, 2.0], [1.0, 9.0]]))
+    inside = outcomes.encode_state(torch.tensor([[0.0, 2.0], [1.0, 4.0]]))
+    torch.testing.assert_close(outcomes.within(outside), inside)
+    outcomes.fit(10 * STATE, NEXT, REWARD)
+    assert torch.equal(outcomes.within(inside), inside)
+    grid = planes((0, 0, 1)).expand(2, -1, -1, -1)
+    grids = Outcomes(grid, grid, REWARD)
+    assert torch.equal(grids.within(grids.encode_state(grid)), grids.encode_state(grid))
+
+
 def test_scales_follow_what_is_fitted_anew():
     outcomes = Outcomes(STATE, NEXT, REWARD)
     outcomes.fit(10 * STATE, 10 * NEXT, 10 * REWARD)

@@ -61,7 +61,7 @@ def test_a_prediction_is_the_decoder_at_a_draw_from_the_prior():
     said = made.predict(state, action, torch.Generator().manual_seed(4))
     hot = torch.eye(2)[action]
     context = made.net.context(state, hot)
-    mean, log_variance = made.prior(context).chunk(2, dim=1)
+    mean, log_variance = made.prior(made.net.summary(context)).chunk(2, dim=1)
     z = mean + (0.5 * log_variance).exp() * torch.randn(12, 3, generator=torch.Generator().manual_seed(4))
     torch.testing.assert_close(said, made.net.decode(state, context, z))
     assert not torch.allclose(said, made.predict(state, action, torch.Generator().manual_seed(5)))
@@ -116,7 +116,7 @@ def test_what_is_expected_is_the_decoder_at_the_priors_mean():
     made, state, action, _ = model(coin(12))
     expected = made.expect(state, action)
     context = made.net.context(state, torch.eye(2)[action])
-    said = made.net.decode(state, context, made.prior(context)[:, :3])
+    said = made.net.decode(state, context, made.prior(made.net.summary(context))[:, :3])
     numbers = len(made.outcomes.kind.numbers)
     torch.testing.assert_close(expected, torch.cat([said[:, :numbers], said[:, numbers:].sigmoid()], dim=1))
 

@@ -64,6 +64,8 @@ class Outcomes(nn.Module):
 
     state_mean: Tensor
     state_spread: Tensor
+    state_least: Tensor
+    state_most: Tensor
 
     def __init__(self, state: Tensor, next_state: Tensor, reward: Tensor, stacked: bool = True) -> None:
         super().__init__()
@@ -78,6 +80,8 @@ class Outcomes(nn.Module):
         self.kind = DataKind(rows, [*categories, 0, 1])
         self.register_buffer("state_mean", torch.zeros(self.shape if self.sight == "numbers" else ()))
         self.register_buffer("state_spread", torch.ones_like(self.state_mean))
+        self.register_buffer("state_least", torch.zeros_like(self.state_mean))
+        self.register_buffer("state_most", torch.zeros_like(self.state_mean))
         self.fit(state, next_state, reward)
 
     @property
@@ -86,7 +90,7 @@ class Outcomes(nn.Module):
         return self.sight == "frames" and self.predicted != self.shape
 
     def fit(self, state: Tensor, next_state: Tensor, reward: Tensor) -> None:
-        """Take scales from transitions (R, ...): of the states, of their changes, of the rewards."""
+        """Take scales from transitions (R, ...): of the states and their bounds, of their changes, of the rewards."""
         entries = len(self.kind.numbers)
         # A reward is counted in units of the largest there was, so that seldom ones weigh neither nothing nor all.
         largest = _unit(reward.abs().max())
@@ -97,6 +101,8 @@ class Outcomes(nn.Module):
             self.kind.spread.copy_(torch.cat([spread, largest[None]]))
             self.state_mean.copy_(state.mean(dim=0))
             self.state_spread.copy_(_unit(state.std(dim=0, correction=0)))
+            self.state_least.copy_(state.amin(dim=0))
+            self.state_most.copy_(state.amax(dim=0))
         else:
             # Pixels are scaled to [0, 1].
             self.kind.mean.zero_()
@@ -109,6 +115,16 @@ class Outcomes(nn.Module):
         if self.sight == "numbers":
             return ((state.float() - self.state_mean) / self.state_spread).flatten(1)
         return state.float() / 255 if self.sight == "frames" else state.float()
+
+    def within(self, encoded: Tensor) -> Tensor:
+        """Encoded states (B, ...), those of numbers brought back to the least and the largest that `fit` has seen."""
+        if self.sight != "numbers":
+            return encoded
+        least, most = (
+            ((bound - self.state_mean) / self.state_spread).flatten()
+            for bound in (self.state_least, self.state_most)
+        )
+        return torch.maximum(torch.minimum(encoded, most), least)
 
     def encode(self, state: Tensor, next_state: Tensor, reward: Tensor, ended: Tensor) -> Tensor:
         """Outcomes as vectors (B, kind.width)."""

@@ -209,28 +209,40 @@ def _patch_side(height: int, across: int) -> int:
 
 
 class _Perceptrons(nn.Module):
-    """For states that are numbers."""
+    """For states that are numbers.
+
+    Whether it ends is read off a part of its own, which is told no number beyond those that were seen. The ends of a young
+    world come with whatever else was large then; far outside, the odds that follow from this grow without bound, and an
+    episode that goes well leads there.
+    """
 
     def __init__(self, outcomes: Outcomes, num_actions: int, settings: TransitionVAESettings) -> None:
         super().__init__()
+        # In a tuple, so that it is no part of this module's weights.
+        self._outcomes = (outcomes,)
         inputs = torch.Size(outcomes.shape).numel() + num_actions
         width = self.context_features = settings.width
         self.context_layers = nn.Sequential(
             nn.Linear(inputs, width), nn.SiLU(), nn.Linear(width, width), nn.SiLU()
         )
         self.decoder = nn.Sequential(nn.Linear(width + settings.latent, width), nn.SiLU())
-        self.last = nn.Linear(width, outcomes.kind.width)
+        self.last = nn.Linear(width, outcomes.kind.width - 1)
+        half = max(1, width // 2)
+        self.end_context = nn.Sequential(nn.Linear(inputs, half), nn.SiLU())
+        self.end = nn.Sequential(nn.Linear(half + settings.latent, half), nn.SiLU(), nn.Linear(half, 1))
 
     def context(self, state: Tensor, hot: Tensor) -> Tensor:
-        context: Tensor = self.context_layers(torch.cat([state, hot], dim=1))
-        return context
+        known = self._outcomes[0].within(state)
+        of_end: Tensor = self.end_context(torch.cat([known, hot], dim=1))
+        return torch.cat([self.context_layers(torch.cat([state, hot], dim=1)), of_end], dim=1)
 
     def summary(self, context: Tensor) -> Tensor:
-        return context
+        return context[:, : self.context_features]
 
     def decode(self, state: Tensor, context: Tensor, z: Tensor) -> Tensor:
-        outputs: Tensor = self.last(self.decoder(torch.cat([context, z], dim=1)))
-        return outputs
+        numbers = self.last(self.decoder(torch.cat([self.summary(context), z], dim=1)))
+        of_end = context[:, self.context_features :]
+        return torch.cat([numbers, self.end(torch.cat([of_end, z], dim=1))], dim=1)
 
 
 class _Convolutions(nn.Module):
