@@ -89,6 +89,28 @@ def test_a_client_may_ask_for_all_in_one_answer():
     asyncio.run(check())
 
 
+def test_the_page_is_handed_out_and_may_run_its_own_scripts():
+    async def check():
+        async with served(token="secret") as (client, _):
+            page = await client.get("/")
+            assert page.headers["content-type"].startswith("text/html")
+            assert "sandbox" not in page.headers["content-security-policy"]
+            assert page.headers["x-content-type-options"] == "nosniff"
+            for name, kind in (
+                ("constants.js", "text/javascript"),
+                ("texts/zh.json", "application/json"),
+                ("examples/lake.jpg", "image/jpeg"),
+                ("models/agent.onnx.gz", "application/gzip"),
+            ):
+                answer = await client.get(f"/{name}")
+                assert answer.status_code == 200
+                assert answer.headers["content-type"].startswith(kind)
+                assert "content-encoding" not in answer.headers
+            assert (await client.get("/../pyproject.toml")).status_code == 404
+
+    asyncio.run(check())
+
+
 def test_what_is_wrong_is_said_as_a_problem():
     async def check():
         async with served() as (client, _):

@@ -18,6 +18,7 @@ from clairvoy.apps.serve import problems
 from clairvoy.apps.serve.crew import Crew
 from clairvoy.apps.serve.guard import Guard
 from clairvoy.apps.serve.metrics import CONTENT_TYPE_LATEST, Metrics
+from clairvoy.apps.serve.page_files import add_page
 from clairvoy.apps.serve.problems import ProblemError
 from clairvoy.apps.serve.uploads import Answer, Upload
 
@@ -177,6 +178,7 @@ def make_app(crew: Crew, *, hosts: Collection[str] | None = None, token: str | N
         """What was counted, for Prometheus."""
         return Response(metrics.text(), media_type=CONTENT_TYPE_LATEST)
 
+    add_page(app, crew.model.weights)
     return app
 
 

@@ -51,7 +51,9 @@ class Guard:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                MutableHeaders(scope=message).update(SAFE)
+                headers = MutableHeaders(scope=message)
+                for name, value in SAFE.items():
+                    headers.setdefault(name, value)  # the page says itself what it may do
             if message["type"] == "http.response.body" and message.get("body"):
                 # The last message waits until what was sent before has gone: only then is the place of a picture free.
                 await send({**message, "more_body": True})
