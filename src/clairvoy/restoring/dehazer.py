@@ -30,7 +30,7 @@ from clairvoy.imaging.picture import UnchangingPicture
 from clairvoy.imaging.picture_kinds import is_batch, is_file, source_of, stacked, unpack
 from clairvoy.restoring.cast import without_cast
 from clairvoy.restoring.engine import Engine, Perceived
-from clairvoy.restoring.full_resolution import FullResolution
+from clairvoy.restoring.full_resolution import Box, FullResolution
 from clairvoy.restoring.noise import noise_level, within_noise, within_signal
 from clairvoy.restoring.planes import small
 from clairvoy.restoring.steady import HazeField
@@ -89,6 +89,8 @@ class Result:
     report: Report
     airlight: np.ndarray
     """(3,) float32 in [0, 1]."""
+    field: HazeField
+    """What was taken away; `Dehazer.take_away` takes it from other pixels of the same scene."""
     _transmission: Callable[[], np.ndarray]
     _tau: np.ndarray
 
@@ -153,7 +155,15 @@ class Dehazer:
             return cls(Engine.load(DEFAULT_WEIGHTS, device), DEFAULT_WEIGHTS, preset or str(name_or_path))
         return cls(Engine.load(name_or_path, device), Path(name_or_path).stem, preset or "fast")
 
-    def __call__(self, photo: Any, *, strength: float = 1.0, samples: int = 1, force: bool = False) -> Result:
+    def __call__(
+        self,
+        photo: Any,
+        *,
+        strength: float = 1.0,
+        samples: int = 1,
+        force: bool = False,
+        noise: float | None = None,
+    ) -> Result:
         """Restore a picture.
 
         Parameters
@@ -167,6 +177,9 @@ class Dehazer:
             How many restorations the sampler draws; the one that the discriminator believes most is kept.
         force
             Restore even where the agent recognises no haze.
+        noise
+            Deviation of the noise in a range of 1, where `photo` is a reduced copy and shows less of it than the scene
+            that will be restored; by default it is measured.
 
         Raises
         ------
@@ -190,7 +203,8 @@ class Dehazer:
         guide, light = self.engine.released.guide, airlight[0]
         seen_through = whole = FullResolution(grid[0], guide, light)
         if amount:
-            bent = within_noise(within_signal(grid, perceived.shown, airlight), noise_level(pixels))
+            level = noise_level(pixels) if noise is None else noise
+            bent = within_noise(within_signal(grid, perceived.shown, airlight), level)
             whole = FullResolution(bent[0], guide, light)
         threads = self.engine.threads
         restored = whole.restore(pixels, amount, threads=threads) if amount else pixels
@@ -204,6 +218,7 @@ class Dehazer:
             rebuild(restored),
             report,
             light,
+            HazeField(whole.grid, light, float(amount)),
             lambda: _seen_through(seen_through, own, hidden, threads),
             seen.tau_map[0, 0],
         )
@@ -268,10 +283,20 @@ class Dehazer:
         grid = within_noise(within_signal(seen.grid, perceived.shown, airlight), noise_level(pixels))
         return HazeField(grid[0], airlight[0], amount)
 
-    def take_away(self, pixels: np.ndarray, field: HazeField) -> np.ndarray:
-        """A frame without the haze of a field, of the shape and type of `pixels`."""
+    def take_away(self, pixels: np.ndarray, field: HazeField, box: Box | None = None) -> np.ndarray:
+        """A frame or a part of a scene without the haze of a field, of the shape and type of `pixels`.
+
+        Parameters
+        ----------
+        pixels
+            (H, W, 3) uint8, uint16 or float32 in [0, 1].
+        field
+            What to take away.
+        box
+            Where in the scene, which the field covers, the pixels lie; by default they are all of it.
+        """
         whole = FullResolution(field.grid, self.engine.released.guide, field.airlight)
-        return whole.restore(pixels, field.amount, threads=self.engine.threads)
+        return whole.restore(pixels, field.amount, box=box, threads=self.engine.threads)
 
 
 @dataclass(frozen=True)

@@ -136,7 +136,7 @@ class FullResolution:
             guide.spread, np.float32(guide.spread_bias), np.float32(1 / white),
         )  # fmt: skip
         colours = (self.airlight * np.float32(white), np.float32(white)) if name == "restore" else ()
-        kernel: Callable[..., None] = getattr(_engine(height * width), name)
+        kernel: Callable[..., None] = getattr(_engine(box.height * box.width), name)
         rows = max(1, PIXELS_AT_A_TIME // width)
 
         def work(top: int) -> None:
@@ -163,7 +163,10 @@ class FullResolution:
 
 
 def _engine(pixels: int) -> ModuleType:
-    """What computes: compiled loops where numba is installed and there is enough to do, else NumPy."""
+    """What computes: compiled loops where numba is installed and there is enough to do, else NumPy.
+
+    It goes by the size of the scene: all windows of one are computed alike, to the last bit.
+    """
     if pixels < COMPILED_FROM or find_spec("numba") is None:
         return vectorised
     from clairvoy.restoring import compiled

@@ -7,6 +7,7 @@ picture holds, and by how far what is seen stands out from the airlight: an even
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import cv2
@@ -43,7 +44,13 @@ def noise_level(pixels: npt.NDArray[Any]) -> float:
     White noise by the median of the Laplacian's magnitude (after Immerkaer 1996); blocks by how much larger steps are
     across the borders of 8 x 8 pixels than elsewhere.
     """
-    tiles = [_grey(tile) for tile in _tiles(pixels)]
+    corners = tile_corners(*pixels.shape[:2])
+    return noise_of_tiles([pixels[y : y + TILE, x : x + TILE] for y, x in corners])
+
+
+def noise_of_tiles(pixels: Sequence[npt.NDArray[Any]]) -> float:
+    """As `noise_level`, of tiles (TILE, TILE, 3) that were cut at `tile_corners`; 0 where there are none."""
+    tiles = [_grey(tile) for tile in pixels]
     if not tiles:
         return 0.0
     kernel = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], np.float32)
@@ -117,16 +124,15 @@ def _blocks(tile: npt.NDArray[np.float32]) -> float:
     return float(steps[border].mean() - steps[~border].mean())
 
 
-def _tiles(pixels: npt.NDArray[Any]) -> list[npt.NDArray[Any]]:
-    """Square tiles spread over the picture, their corners on the lattice of JPEG's blocks."""
-    height, width = pixels.shape[:2]
+def tile_corners(height: int, width: int) -> list[tuple[int, int]]:
+    """Top and left of square tiles spread over a picture, on the lattice of JPEG's blocks."""
     if min(height, width) < TILE:
         return []
     rows, cols = (
         np.unique(np.linspace(0, length - TILE, min(TILES, length // TILE)).astype(int) // 8 * 8)
         for length in (height, width)
     )
-    return [pixels[y : y + TILE, x : x + TILE] for y in rows for x in cols]
+    return [(int(y), int(x)) for y in rows for x in cols]
 
 
 def _grey(tile: npt.NDArray[Any]) -> npt.NDArray[np.float32]:

@@ -9,11 +9,14 @@ import threading
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, nullcontext
+from dataclasses import replace
 
 from clairvoy.apps.argument_types import count, fraction, quality, seconds
 from clairvoy.apps.clear.films import films_among, load_film_restorer, run_films
 from clairvoy.apps.clear.jobs import Extras, Plan, is_many, plan
 from clairvoy.apps.clear.output_names import FORMATS
+from clairvoy.apps.clear.raster_options import add_raster_arguments
+from clairvoy.apps.clear.rasters import check_raster_options, shared_look
 from clairvoy.apps.clear.restore_job import FAILED, JobRestorer, LoadRestorer, Outcome, Settings
 from clairvoy.apps.clear.run_report import RunReport
 from clairvoy.apps.clear.workers import Outcomes, default_workers, in_this_process, in_workers
@@ -43,9 +46,14 @@ examples:
   clairvoy clear photos/ -o clear/ --recursive --skip-existing --report report.json
   camera | clairvoy clear - | viewer
   clairvoy clear drive.mp4 -o drive.clear.mp4 --from 1:30 --to 2:00
+  clairvoy clear scene.tif -o out.tif                      a raster of any size, by windows
+  clairvoy clear tiles/ -o clear/ --mosaic
 
 Films need pip install 'clairvoy[video]'. Sound, subtitles, chapters, times and colours stay; haze is followed
 over time, so that nothing flickers. A film that breaks off gives what was there, and exit code 2.
+
+Rasters (TIFFs that are georeferenced, or larger than --max-pixels) need pip install 'clairvoy[geo]'. Georeference,
+bands, tiling and overviews stay. A run that was killed goes on where it was when the same command is given again.
 """
 
 
@@ -121,6 +129,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="what comes through a pipe is a film; to a pipe it goes as Matroska",
     )
 
+    add_raster_arguments(parser)
     add = parser.add_argument_group("how it is restored").add_argument
     add(
         "--strength",
@@ -245,9 +254,14 @@ class Run:
             samples=args.samples, force=args.force, format=args.format, quality=args.quality,
             overwrite=args.overwrite, verbose=args.verbose, max_pixels=args.max_pixels,
             previews=self.report.longer,
+            bands=args.bands or (), range=args.range, search=args.search,
         )  # fmt: skip
+        extras = any((args.haze_map, args.tau_map, args.comparison))
+        check_raster_options(settings, jobs, args.mosaic, extras)
         remove_abandoned_parts({path.parent for job in jobs for path in job.outputs if not is_remote(path)})
         work = sum(not job.done and job.fault is None for job in jobs)
+        if args.mosaic and work:
+            settings = replace(settings, mosaic=shared_look(jobs, settings))
         count = min(args.jobs, work) if args.jobs else default_workers(work)
         started = lambda job: self.progress.start(job.name)  # noqa: E731
         if args.cluster:

@@ -22,6 +22,7 @@ from clairvoy.storage.remote import is_folder, is_remote, place, present, sent_t
 
 RestoreFrame = Callable[[Any, float], Any]
 """Restores the pixels (H, W, 3) of a frame that is shown at a time in seconds."""
+_OF_RASTERS = ("mosaic", "search", "bands", "range")
 _SPOKEN_EVERY = 5.0
 _KEPT_CONTAINER = ".mkv"
 
@@ -61,8 +62,8 @@ def films_among(args: argparse.Namespace) -> list[str]:
         raise SettingsError(
             f"{others}: films and photographs are restored in calls of their own; name only films here"
         )
-    for name in ("haze_map", "tau_map", "comparison", "format", "quality", "jobs", "cluster"):
-        if getattr(args, name) is not None:
+    for name in ("haze_map", "tau_map", "comparison", "format", "quality", "jobs", "cluster", *_OF_RASTERS):
+        if getattr(args, name) not in (None, False):
             raise SettingsError(f"--{name.replace('_', '-')} is for photographs; leave it out for films")
     if args.samples != 1:
         raise SettingsError(

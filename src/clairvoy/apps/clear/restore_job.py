@@ -6,7 +6,7 @@ import sys
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -15,15 +15,18 @@ import numpy as np
 from clairvoy.apps.clear.jobs import Job
 from clairvoy.apps.clear.output_names import FORMATS
 from clairvoy.apps.clear.previews import Previews, previews_of
+from clairvoy.apps.clear.rasters import PLACE_LOST, is_raster_job, restore_raster
 from clairvoy.apps.outputs import write_bytes
 from clairvoy.drawing.png import map_png, picture_png
 from clairvoy.errors import ClairvoyError, SettingsError, WeightsError
 from clairvoy.imaging import files
 from clairvoy.imaging.picture import UnchangingPicture, same_pixels
+from clairvoy.imaging.rasters.recognition import is_georeferenced, is_installed
 from clairvoy.storage.remote import is_remote, read_whole
 
 if TYPE_CHECKING:
     from clairvoy.restoring.dehazer import Dehazer, Result
+    from clairvoy.restoring.raster import RasterLook
 
 RESTORED, UNTOUCHED, SKIPPED, FAILED = "restored", "left as it was", "skipped", "failed"
 
@@ -46,6 +49,14 @@ class Settings:
     verbose: bool = False
     previews: int | None = None
     """Pixels of the longer side of small pictures for a page; None: there is none."""
+    bands: tuple[int, ...] = ()
+    """Of rasters: which are red, green and blue, or grey; none: as the file says."""
+    range: tuple[float, float] | None = None
+    """Of rasters: values that are black and white; None: found."""
+    search: float | None = None
+    """Part of a raster's windows that the agent may read; None: all of it is restored."""
+    mosaic: RasterLook | None = None
+    """What was seen of all rasters together; None: each is looked at alone."""
 
 
 @dataclass(frozen=True)
@@ -125,6 +136,8 @@ class JobRestorer:
 
     def _restore(self, job: Job) -> Outcome:
         """Read, restore, write; the photograph last, so that its being there means that all is."""
+        if is_raster_job(job, self.settings.max_pixels):
+            return self._restore_raster(job)
         source = self._source(job)
         picture = UnchangingPicture.of(files.read(source, max_pixels=self.settings.max_pixels))
         job.check_format()
@@ -142,7 +155,10 @@ class JobRestorer:
             picture = replace(picture, pixels=pixels)
         del result
         self._write_picture(job, picture, pixels, source if untouched else None)
-        said = [f"{job.name}: {note}" for note in picture.notes]
+        notes = list(picture.notes)
+        if isinstance(source, Path) and not is_installed() and is_georeferenced(source):
+            notes.append(PLACE_LOST)
+        said = [f"{job.name}: {note}" for note in notes]
         said.append(
             f"{job.name} -> {job.target or 'standard output'}: {status}; haze probability "
             f"{report.haze_probability:.2f}, confidence {report.tau:.2f} ({report.tau_db:.1f} dB), "
@@ -150,6 +166,14 @@ class JobRestorer:
         )
         notes = {"notes": list(picture.notes)} if picture.notes else {}
         return Outcome({"status": status, **notes, **report.to_dict()}, said, previews=previews)
+        kept = {"notes": notes} if notes else {}
+        return {"status": status, **kept, **report.to_dict()}, said
+
+    def _restore_raster(self, job: Job) -> tuple[dict[str, Any], list[str]]:
+        """Restore a raster by windows; maps and comparison are of the size at which it was looked at."""
+        assert job.target is not None
+        job.target.parent.mkdir(parents=True, exist_ok=True)
+        return restore_raster(job, self.dehazer, self.settings, partial(self._write_extras, job))
 
     def _source(self, job: Job) -> Path | bytes:
         """A file, or the bytes of what is none: they can, or should, be had only once."""
