@@ -155,15 +155,7 @@ class Dehazer:
             return cls(Engine.load(DEFAULT_WEIGHTS, device), DEFAULT_WEIGHTS, preset or str(name_or_path))
         return cls(Engine.load(name_or_path, device), Path(name_or_path).stem, preset or "fast")
 
-    def __call__(
-        self,
-        photo: Any,
-        *,
-        strength: float = 1.0,
-        samples: int = 1,
-        force: bool = False,
-        noise: float | None = None,
-    ) -> Result:
+    def __call__(self, photo: Any, *, strength: float = 1.0, samples: int = 1, force: bool = False) -> Result:
         """Restore a picture.
 
         Parameters
@@ -177,14 +169,32 @@ class Dehazer:
             How many restorations the sampler draws; the one that the discriminator believes most is kept.
         force
             Restore even where the agent recognises no haze.
-        noise
-            Deviation of the noise in a range of 1, where `photo` is a reduced copy and shows less of it than the scene
-            that will be restored; by default it is measured.
 
         Raises
         ------
         InputError, FileError, SettingsError
             The picture, the file or a setting is not usable; the message says why and what to do.
+        """
+        return self.restore(photo, strength=strength, samples=samples, force=force)
+
+    def restore(
+        self,
+        photo: Any,
+        *,
+        strength: float = 1.0,
+        samples: int = 1,
+        force: bool = False,
+        noise: float | None = None,
+    ) -> Result:
+        """Restore a picture, as by a call, that may be a reduced copy of a scene.
+
+        Parameters
+        ----------
+        photo, strength, samples, force
+            As in a call.
+        noise
+            Deviation of the scene's noise in a range of 1, of which a reduced copy shows less; by default it is measured
+            in `photo`.
         """
         begin = time.perf_counter()
         _check_strength(strength)

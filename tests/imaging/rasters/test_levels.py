@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from clairvoy.imaging.rasters.levels import Levels, keeping_apart, levels_of
@@ -33,6 +33,7 @@ def test_a_few_bright_clouds_do_not_make_the_rest_night():
     assert levels_of(values).white < 2010
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(0, 5000), min_size=1, max_size=50), st.floats(-0.2, 0.2))
 def test_a_change_of_brightness_is_added_to_the_values(values, change):
     levels, values = Levels(100, 3000), np.array(values, np.uint16)
