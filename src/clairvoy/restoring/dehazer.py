@@ -294,16 +294,10 @@ class Dehazer:
         return HazeField(grid[0], airlight[0], amount)
 
     def take_away(self, pixels: np.ndarray, field: HazeField, box: Box | None = None) -> np.ndarray:
-        """A frame or a part of a scene without the haze of a field, of the shape and type of `pixels`.
+        """A frame, or a part of a scene, without the haze of a field.
 
-        Parameters
-        ----------
-        pixels
-            (H, W, 3) uint8, uint16 or float32 in [0, 1].
-        field
-            What to take away.
-        box
-            Where in the scene, which the field covers, the pixels lie; by default they are all of it.
+        `pixels` are (H, W, 3) uint8, uint16 or float32 in [0, 1]; `box` says where in the scene, which the field covers,
+        they lie: by default they are all of it.
         """
         whole = FullResolution(field.grid, self.engine.released.guide, field.airlight)
         return whole.restore(pixels, field.amount, box=box, threads=self.engine.threads)
