@@ -193,8 +193,7 @@ class Dehazer:
         photo, strength, samples, force
             As in a call.
         noise
-            Deviation of the scene's noise in a range of 1, of which a reduced copy shows less; by default it is measured
-            in `photo`.
+            Deviation of the scene's noise in a range of 1; by default that of `photo`, which may show less of it.
         """
         begin = time.perf_counter()
         _check_strength(strength)

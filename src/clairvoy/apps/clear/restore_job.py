@@ -6,7 +6,7 @@ import sys
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -164,16 +164,22 @@ class JobRestorer:
             f"{report.haze_probability:.2f}, confidence {report.tau:.2f} ({report.tau_db:.1f} dB), "
             f"{report.seconds:.1f} s"
         )
-        notes = {"notes": list(picture.notes)} if picture.notes else {}
-        return Outcome({"status": status, **notes, **report.to_dict()}, said, previews=previews)
         kept = {"notes": notes} if notes else {}
-        return {"status": status, **kept, **report.to_dict()}, said
+        return Outcome({"status": status, **kept, **report.to_dict()}, said, previews=previews)
 
-    def _restore_raster(self, job: Job) -> tuple[dict[str, Any], list[str]]:
-        """Restore a raster by windows; maps and comparison are of the size at which it was looked at."""
+    def _restore_raster(self, job: Job) -> Outcome:
+        """Restore a raster by windows; maps, comparison and previews are of the size at which it was looked at."""
         assert job.target is not None
         job.target.parent.mkdir(parents=True, exist_ok=True)
-        return restore_raster(job, self.dehazer, self.settings, partial(self._write_extras, job))
+        drawn: list[Previews] = []
+
+        def seen(picture: files.Picture, result: Result) -> None:
+            self._write_extras(job, picture, result)
+            if self.settings.previews is not None:
+                drawn.append(previews_of(picture.pixels, result, self.settings.previews))
+
+        entry, said = restore_raster(job, self.dehazer, self.settings, seen)
+        return Outcome(entry, said, previews=drawn[0] if drawn else None)
 
     def _source(self, job: Job) -> Path | bytes:
         """A file, or the bytes of what is none: they can, or should, be had only once."""
