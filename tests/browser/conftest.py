@@ -8,6 +8,7 @@ import json
 import shutil
 import subprocess
 import threading
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -57,16 +58,31 @@ class _Quiet(http.server.SimpleHTTPRequestHandler):
         pass
 
 
-@pytest.fixture
-def host(site):
-    """A server of the page's files, that can be stopped: its address, and the server."""
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(_Quiet, directory=str(site)))
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}/", server
-    server.shutdown()
-    server.server_close()
-    thread.join()
+@contextmanager
+def _serving(folder):
+    """A server of the files of a folder: its address."""
+    handler = functools.partial(_Quiet, directory=str(folder))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}/"
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+@pytest.fixture(scope="session")
+def serving():
+    """A context in which a folder is served; it gives the address."""
+    return _serving
+
+
+@pytest.fixture(scope="session")
+def address(site):
+    """Where the page is served."""
+    with _serving(site) as where:
+        yield where
 
 
 @pytest.fixture(scope="session")

@@ -49,7 +49,7 @@ async function open({ file }, tell) {
   const depths = { seen: new Float32Array(count), bent: new Float32Array(count) };
   opticalDepth(shown.pixels, 0, reading(seen.grid, shown.height, shown.width), depths.seen);
   opticalDepth(shown.pixels, 0, reading(seen.bent, shown.height, shown.width), depths.bent);
-  opened = { picture, seen, shown, depths, metadata: { exif: exif && upright(exif), icc } };
+  opened = { file, picture, seen, shown, depths, metadata: { exif: exif && upright(exif), icc } };
   return {
     width: picture.width, height: picture.height, opaque: picture.opaque,
     report: { ...seen.report, seconds: (performance.now() - begun) / 1000 },
@@ -82,10 +82,14 @@ function paint(out, pixels, ramp, valueOf) {
   }
 }
 
-/** The restored picture at full size, as a file. */
+const TYPES = { png: "image/png", jpg: "image/jpeg" };
+
+/** The restored picture at full size, as a file; where nothing is taken away and the format is its own, the file itself. */
 async function save({ format, strength, force }, tell) {
-  const { picture, metadata } = opened;
-  const strips = restoredStrips(amount(strength, force), tell);
+  const { file, picture, metadata } = opened;
+  const much = amount(strength, force);
+  if (!much && file.type === TYPES[format]) return file;
+  const strips = restoredStrips(much, tell);
   if (format === "png") return pngOf(strips, picture.width, picture.height, picture.opaque, metadata);
   const canvas = new OffscreenCanvas(picture.width, picture.height);
   const context = canvas.getContext("2d", { willReadFrequently: true });

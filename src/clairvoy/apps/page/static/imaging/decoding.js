@@ -1,5 +1,7 @@
 // A file as pixels: decoded by the browser, upright, as the file's numbers, with no conversion of colours.
 
+import { readExactly } from "./transparency.js";
+
 const STRIP = 1 << 20; // pixels that a canvas holds at a time: some phones allow no large ones
 const MOST = 120e6; // pixels; four bytes each, and as many again while a file is written
 
@@ -20,14 +22,15 @@ export async function decoded(file) {
     context.drawImage(bitmap, 0, -top);
     pixels.set(context.getImageData(0, 0, width, count).data, 4 * top * width);
   }
+  const opaque = everyAlpha(pixels, (alpha) => alpha === 255);
+  if (!opaque) readExactly(bitmap, pixels);
   bitmap.close();
-  let opaque = true, hidden = false;
-  for (let i = 3; i < pixels.length; i += 4) {
-    if (pixels[i] === 255) continue;
-    opaque = false;
-    hidden ||= pixels[i] === 0;
-  }
-  return { pixels, width, height, opaque, hidden };
+  return { pixels, width, height, opaque, hidden: !opaque && !everyAlpha(pixels, (alpha) => alpha > 0) };
+}
+
+function everyAlpha(pixels, holds) {
+  for (let i = 3; i < pixels.length; i += 4) if (!holds(pixels[i])) return false;
+  return true;
 }
 
 async function opened(file) {

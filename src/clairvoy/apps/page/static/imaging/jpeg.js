@@ -13,9 +13,9 @@ export async function jpegOf(canvas, { exif, icc }) {
 
 async function withSegments(blob, exif, icc) {
   const bytes = new Uint8Array(await blob.arrayBuffer());
-  // Behind the start and, where there is one, the JFIF segment, which has to be the first.
-  const begin = bytes[3] === 0xe0 ? 4 + bytes[4] * 256 + bytes[5] : 2;
-  const parts = [bytes.subarray(0, begin)];
+  const parts = [bytes.subarray(0, 2)];
+  let at = 2;
+  if (bytes[at + 1] === 0xe0) parts.push(bytes.subarray(at, (at = after(bytes, at)))); // JFIF has to be the first
   if (exif && exif.length <= MOST - 6) parts.push(segment(0xe1, "Exif\0\0", exif));
   if (icc) {
     const room = MOST - 14, count = Math.ceil(icc.length / room);
@@ -24,8 +24,12 @@ async function withSegments(blob, exif, icc) {
       parts.push(segment(0xe2, `ICC_PROFILE\0${place}`, icc.subarray(i * room, (i + 1) * room)));
     }
   }
-  return joined([...parts, bytes.subarray(begin)]);
+  // The browser declares the colours of its canvas; what the file declared is what holds.
+  while (bytes[at + 1] >= 0xe1 && bytes[at + 1] <= 0xef) at = after(bytes, at);
+  return joined([...parts, bytes.subarray(at)]);
 }
+
+const after = (bytes, at) => at + 2 + bytes[at + 2] * 256 + bytes[at + 3];
 
 function segment(kind, name, content) {
   const letters = Uint8Array.from(name, (letter) => letter.charCodeAt(0));

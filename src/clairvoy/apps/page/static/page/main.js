@@ -39,9 +39,10 @@ const open = newest(async (file) => {
     await ask("start", {}, (part) => tell(() => say("starting"), part));
     tell(() => say("looking"));
     const found = await ask("open", { file });
-    const lossless = !found.opaque || !/\.jpe?g$/i.test(file.name);
     opened = { name: file.name, ...found };
-    element("format").value = lossless ? "png" : "jpg";
+    const format = element("format");
+    format.value = found.opaque && file.type === "image/jpeg" ? "jpg" : "png";
+    format.querySelector("[value=jpg]").disabled = !found.opaque; // JPEG knows no transparency
     element("result").hidden = false;
     document.body.classList.add("small");
     showBefore(found.before);
