@@ -63,9 +63,22 @@ FRESH = 900_000
 
 def main() -> int:
     parser = argparse.ArgumentParser(description="Q-learning beside Stable-Baselines3, one thread.")
-    rows = {"pqn": pqn, "updates": updates, "dqn": dqn, "cql": cql, "search": search}
+    rows = {
+        "pqn": pqn,
+        "updates": updates,
+        "dqn": dqn,
+        "cql": lambda seeds: cql(seeds, args.random),
+        "search": search,
+    }
     parser.add_argument("row", choices=["all", *rows])
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2, 3, 4])
+    parser.add_argument(
+        "--random",
+        type=float,
+        nargs="+",
+        default=[0.0, 0.03, 0.1],
+        help="shares of random actions in the history (cql)",
+    )
     args = parser.parse_args()
     torch.set_num_threads(1)
     _warm_up()
@@ -171,12 +184,12 @@ def dqn(seeds: list[int]) -> dict[str, Any]:
     }
 
 
-def cql(seeds: list[int]) -> dict[str, Any]:
+def cql(seeds: list[int], shares: list[float]) -> dict[str, Any]:
     """8,000 steps of a mediocre searcher, saved as a Minari data set, loaded, learnt from without an environment."""
     told: dict[str, Any] = {
         "what": "haze search; 8,000 steps of a mediocre policy, 1,500 updates of 64, the last weights; unseen scenes"
     }
-    for share in (0.0, 0.1):
+    for share in shares:
         found: dict[str, list[float]] = {"behaviour policy": [], "CQL": [], "DQN": []}
         for seed in seeds:
             with tempfile.TemporaryDirectory() as folder:
@@ -195,6 +208,10 @@ def cql(seeds: list[int]) -> dict[str, Any]:
             ):
                 learn_from_history(agent, data, 1500, 64)
                 found[kind].append(_search_return(agent.act_greedily, seed))
+            print(
+                f"cql, {share:.0%} random, seed {seed}: { {k: v[-1] for k, v in found.items()} }",
+                file=sys.stderr,
+            )
         told[f"{share:.0%} random actions"] = {
             "returns": found,
             "mean": {name: _interval(values) for name, values in found.items()},
