@@ -67,7 +67,7 @@ def test_signatures():
         "preset=None",
     ]
     call = parameters(clairvoy.Dehazer.__call__)
-    assert call == ["self", "photo", "*", "strength=1.0", "samples=1", "force=False"]
+    assert call == ["self", "photo", "*", "strength=1.0", "samples=1", "force=False", "flat=False"]
     start = parameters(clairvoy.clear)
     assert start[:4] == ["photo", "output=None", "*", "strength=1.0"]
     assert "device='auto'" in start

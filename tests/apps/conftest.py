@@ -27,6 +27,7 @@ class Report:
     tau: float = 0.75
     tau_db: float = 21.5
     seconds: float = 0.1
+    sphere: bool = False
 
     def to_dict(self) -> dict:
         return asdict(self)
@@ -53,8 +54,8 @@ class FakeDehazer:
         cls.loaded.append((name_or_path, device, preset))
         return cls()
 
-    def __call__(self, picture: Picture, *, strength=1.0, samples=1, force=False) -> Result:
-        self.calls.append({"strength": strength, "samples": samples, "force": force})
+    def __call__(self, picture: Picture, *, strength=1.0, samples=1, force=False, flat=False) -> Result:
+        self.calls.append({"strength": strength, "samples": samples, "force": force, "flat": flat})
         for name, error in {
             "nan": InputError("the picture holds NaN; replace them first"),
             "fault": RuntimeError("shapes do not match"),

@@ -24,6 +24,7 @@ class Report:
     tau: float = 0.5
     tau_db: float = 20.0
     seconds: float = 0.0
+    sphere: bool = False
 
     def to_dict(self) -> dict:
         return asdict(self)
@@ -37,7 +38,7 @@ class Result:
     report: Report
 
 
-def dehazer(picture, *, strength, samples, force) -> Result:
+def dehazer(picture, *, strength, samples, force, flat) -> Result:
     time.sleep(0.02)
     haze = np.full(picture.pixels.shape[:2], 0.5, np.float32)
     return Result(picture.pixels // 2 + 40, haze, haze, Report())

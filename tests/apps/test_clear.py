@@ -52,7 +52,7 @@ def test_settings_reach_the_dehazer(clear, photo, dehazer):
     photo("foggy.png")
     clear("foggy.png", "--strength", 0.5, "--samples", 4, "--force", "--device", "cpu", "--preset", "fine")
     assert dehazer.loaded == [("fast", "cpu", "fine")]
-    assert dehazer.calls == [{"strength": 0.5, "samples": 4, "force": True}]
+    assert dehazer.calls == [{"strength": 0.5, "samples": 4, "force": True, "flat": False}]
 
 
 def test_sixteen_bits_stay_sixteen_bits(clear, folder):
@@ -97,6 +97,7 @@ def test_report_and_maps_of_one_photograph(clear, photo, folder):
         "tau": 0.75,
         "tau_db": 21.5,
         "seconds": 0.1,
+        "sphere": False,
     }
     assert pixels("haze.png").dtype == np.uint16
     assert (pixels("haze.png") == round(0.25 * 65535)).all()

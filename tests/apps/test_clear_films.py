@@ -117,6 +117,7 @@ def test_through_a_pipe_it_goes_as_matroska(make_film, tmp_path, darker, capfdbi
         (["film.mp4", "photo.jpg"], "calls of their own"),
         (["film.mp4", "--haze-map", "map.png"], "--haze-map is for photographs"),
         (["film.mp4", "--samples", "4"], "--samples is for photographs"),
+        (["film.mp4", "--flat"], "--flat is for photographs"),
         (["film.mp4", "--cluster", "tcp://here:8786"], "--cluster is for photographs"),
         (["film.mp4", "--jobs", "2"], "--jobs is for photographs"),
         (["film.mp4", "-o", "out.avi"], "end it with one of"),

@@ -51,7 +51,7 @@ def arrays(draw):
 @given(arrays())
 def test_arrays_of_every_layout(array):
     before = np.ma.getdata(array).tobytes(), np.ma.getmaskarray(array).tobytes()
-    pixels, rebuild, _ = unpack(array)
+    pixels, rebuild, *_ = unpack(array)
     assert pixels.shape == (*array.shape[:2], 3)
     assert pixels.flags.c_contiguous
     assert pixels.dtype.isnative
@@ -79,7 +79,7 @@ def test_what_a_mask_hides_is_not_looked_at_and_stays():
     hidden = np.zeros((5, 7, 3), bool)
     hidden[2, 3] = True
     loud = np.where(hidden, 255, RGB).astype(np.uint8)
-    pixels, rebuild, _ = unpack(np.ma.MaskedArray(loud, mask=hidden))
+    pixels, rebuild, *_ = unpack(np.ma.MaskedArray(loud, mask=hidden))
     visible = RGB[~hidden[..., 0]]
     assert (pixels[2, 3] >= visible.min(0)).all()
     assert (pixels[2, 3] <= visible.max(0)).all()
@@ -98,7 +98,7 @@ def test_tensors(shape, dtype):
     values = torch.from_numpy(RNG.random(shape))
     tensor = values.to(kind) if kind.is_floating_point else (values * 255).to(kind)
     with torch.inference_mode():  # as the dehazer calls it
-        pixels, rebuild, _ = unpack(tensor)
+        pixels, rebuild, *_ = unpack(tensor)
         same, out = rebuild(pixels), rebuild(darker(pixels))
     assert pixels.shape == (5, 7, 3)
     assert same.dtype == out.dtype == kind
@@ -115,7 +115,7 @@ def test_tensors(shape, dtype):
 def test_a_tensor_that_comes_out_can_be_trained_with():
     tensor = torch.rand(3, 5, 7, requires_grad=True)
     with torch.inference_mode():
-        pixels, rebuild, _ = unpack(tensor)
+        pixels, rebuild, *_ = unpack(tensor)
         outs = [rebuild(pixels), rebuild(darker(pixels))]
     for out in outs:
         assert not out.is_inference()
@@ -130,7 +130,7 @@ def test_pil_images_keep_mode_alpha_and_info(mode):
     if mode.endswith("A"):
         image.putalpha(Image.fromarray(RGB[..., 0]))
     image.info["dpi"] = (300, 300)
-    pixels, rebuild, _ = unpack(image)
+    pixels, rebuild, *_ = unpack(image)
     out = rebuild(darker(pixels))
     assert (out.mode, out.size, out.info) == (mode, (7, 5), {"dpi": (300, 300)})
     if mode.endswith("A"):
@@ -143,7 +143,7 @@ def test_a_palette_becomes_colours(transparent):
     image = Image.fromarray(RGB).quantize(8)
     if transparent:
         image.info["transparency"] = 0
-    pixels, rebuild, _ = unpack(image)
+    pixels, rebuild, *_ = unpack(image)
     np.testing.assert_array_equal(pixels, np.asarray(image.convert("RGB")))
     out = rebuild(darker(pixels))
     assert out.mode == ("RGBA" if transparent else "RGB")
@@ -159,7 +159,7 @@ def test_pil_images_of_more_than_eight_bits_stay_deep(mode):
         stored = {"I": values.astype(np.int32), "F": (values / 65535).astype(np.float32)}.get(mode, values)
         image = Image.fromarray(stored)
     assert image.mode == mode
-    pixels, rebuild, _ = unpack(image)
+    pixels, rebuild, *_ = unpack(image)
     assert pixels.dtype == (np.float32 if mode == "F" else np.uint16)
     out = rebuild(darker(pixels))
     assert out.mode == mode
@@ -199,7 +199,7 @@ class PathLike:
 @pytest.mark.parametrize("kind", [str, pathlib.Path, PathLike])
 def test_paths(kind, tmp_path):
     (tmp_path / "a.png").write_bytes(PNG)
-    pixels, rebuild, _ = unpack(kind(tmp_path / "a.png"))
+    pixels, rebuild, *_ = unpack(kind(tmp_path / "a.png"))
     np.testing.assert_array_equal(pixels, RGB)
     out = rebuild(darker(pixels))
     assert isinstance(out, Picture)
@@ -209,7 +209,7 @@ def test_paths(kind, tmp_path):
 @pytest.mark.parametrize("kind", [bytes, bytearray, memoryview, io.BytesIO])
 def test_bytes_and_open_files(kind):
     assert is_file(kind(PNG))
-    pixels, rebuild, _ = unpack(kind(PNG))
+    pixels, rebuild, *_ = unpack(kind(PNG))
     np.testing.assert_array_equal(pixels, RGB)
     assert isinstance(rebuild(pixels), Picture)
 

@@ -13,7 +13,7 @@ from clairvoy.imaging.files import Picture, encode, read
 from clairvoy.imaging.picture import UnchangingPicture
 from clairvoy.releasing.parts import Parts, load_weights
 from clairvoy.releasing.save import save_weights
-from clairvoy.restoring.dehazer import SURE_FROM, Dehazer, _mean_of_seen, clear, how_much
+from clairvoy.restoring.dehazer import SURE_FROM, Dehazer, clear, how_much
 from clairvoy.restoring.engine import Engine
 
 
@@ -215,14 +215,6 @@ def test_colours_that_nobody_sees_decide_nothing(dehazer, photo, kind):
     half = photo.shape[1] // 2
     assert (images[0][:, half:, :3] == images[1][:, half:, :3]).all()
     assert [int(image[0, 0, 0]) for image in images] == [0, 255, 90]  # what is hidden stays
-
-
-def test_a_mean_is_over_what_is_seen():
-    plane, hidden = np.array([[0.0, 1.0], [0.0, 0.5]], np.float32), np.zeros((40, 60), bool)
-    assert _mean_of_seen(plane, None) == 0.375
-    hidden[:, :30] = True
-    assert _mean_of_seen(plane, hidden) == 0.75
-    assert _mean_of_seen(plane, np.ones((40, 60), bool)) == 0
 
 
 @pytest.mark.parametrize("force", [True, False])

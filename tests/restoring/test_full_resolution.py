@@ -129,3 +129,12 @@ def test_the_compiled_pass_is_for_large_pictures_where_numba_is(monkeypatch):
     assert full_resolution._engine(least).__name__.endswith("compiled")
     monkeypatch.setattr(full_resolution, "find_spec", lambda name: None)
     assert full_resolution._engine(least).__name__.endswith("vectorised")
+
+
+def test_a_ring_of_cells_has_no_ends():
+    before, part = places(0, 12, 12, 4 + 2, start=5)
+    # Cell k of the ring is at k + 1; cells are three pixels wide, and the first begins at pixel 5.
+    expected = ((np.arange(12) - 5) % 12 + 0.5) / 3 - 0.5 + 1
+    np.testing.assert_allclose(before + part, expected, atol=1e-6)
+    assert before.min() == 0
+    assert before.max() == 4

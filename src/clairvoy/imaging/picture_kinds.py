@@ -30,8 +30,8 @@ def peak(pixels: np.ndarray) -> float:
     return float(np.iinfo(pixels.dtype).max) if pixels.dtype.kind == "u" else 1.0
 
 
-def unpack(photo: Any) -> tuple[np.ndarray, Rebuild, np.ndarray | None]:
-    """RGB pixels of one picture, a function that makes the same kind of thing of restored ones, and what is hidden.
+def unpack(photo: Any) -> tuple[np.ndarray, Rebuild, np.ndarray | None, bytes | None]:
+    """RGB pixels of one picture, a function that makes the same kind of thing of restored ones, what is hidden, and XMP.
 
     Parameters
     ----------
@@ -49,6 +49,8 @@ def unpack(photo: Any) -> tuple[np.ndarray, Rebuild, np.ndarray | None]:
         RGB or RGBA; everything else keeps its type, shape, alpha and mask.
     hidden
         (H, W) bool, pixels that nobody sees: alpha 0 or "no data"; None where all are seen.
+    xmp
+        The XMP packet of its file; None where there is none.
 
     Raises
     ------
@@ -56,18 +58,20 @@ def unpack(photo: Any) -> tuple[np.ndarray, Rebuild, np.ndarray | None]:
         It is no picture, or of a kind that is not taken; the message says what to give.
     """
     if isinstance(photo, Picture):
-        return photo.pixels, lambda pixels: pixels, photo.hidden
+        return photo.pixels, lambda pixels: pixels, photo.hidden, photo.metadata.xmp
     if is_file(photo):
         source, name = source_of(photo)
         picture = read(source)
         picture = replace(picture, name=name or picture.name)
-        return picture.pixels, lambda pixels: replace(picture, pixels=pixels), picture.hidden
+        made = lambda pixels: replace(picture, pixels=pixels)  # noqa: E731
+        return picture.pixels, made, picture.hidden, picture.metadata.xmp
     if isinstance(photo, Image.Image):
-        return _unpack_pil(photo)
+        packet = photo.info.get("xmp")
+        return *_unpack_pil(photo), packet if isinstance(packet, bytes) else None
     if _is_tensor(photo):
-        return _unpack_tensor(photo)
+        return *_unpack_tensor(photo), None
     if isinstance(photo, np.ndarray):
-        return _unpack_array(photo)
+        return *_unpack_array(photo), None
     raise InputError(
         f"{type(photo).__name__} is not a picture; give a path, bytes, an open file, a PIL image, an array or a tensor"
     )

@@ -53,7 +53,7 @@ def target_of(photo: Any, longer: int) -> Target:
     InputError, FileError
         It is no picture, or all of it is transparent.
     """
-    pixels, _, hidden = unpack(photo)
+    pixels, _, hidden, _ = unpack(photo)
     height, width = pixels.shape[:2]
     seen = np.ones((height, width), np.float32)
     if isinstance(photo, Picture) and photo.alpha is not None:

@@ -14,16 +14,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 
 from clairvoy.errors import InputError, SettingsError
-from clairvoy.generative.density.picture_size import working_size
 from clairvoy.generative.density.recognition import RESTORE_FROM
 from clairvoy.imaging.files import read, write_restored
 from clairvoy.imaging.picture import UnchangingPicture
@@ -32,7 +30,8 @@ from clairvoy.restoring.cast import without_cast
 from clairvoy.restoring.engine import Engine, Perceived
 from clairvoy.restoring.full_resolution import Box, FullResolution
 from clairvoy.restoring.noise import noise_level, within_noise, within_signal
-from clairvoy.restoring.planes import small
+from clairvoy.restoring.projection import EqualArea, Flat, Projection, field_of, projection_of
+from clairvoy.restoring.report import Report
 from clairvoy.restoring.steady import HazeField
 from clairvoy.searching.beliefs import pool_beliefs
 from clairvoy.searching.explore import PHOTOGRAPH_BUDGET, SearchResult, cut_windows, search
@@ -44,40 +43,6 @@ PRESETS: dict[str, tuple[int, ...]] = {"fast": (), "fine": (320 * 320, 384 * 384
 one size may be right at another."""
 SURE_FROM = 0.85
 """Probability of haze from which all of it is taken away; between `RESTORE_FROM` and this, a part."""
-
-
-@dataclass(frozen=True)
-class Report:
-    """What was found in a picture, and how far to trust what was made of it."""
-
-    haze: bool
-    """The agent recognised haze: what is found is taken away, the more the surer the agent is."""
-    haze_probability: float
-    """Calibrated probability in [0, 1] that there is haze."""
-    mean_transmission: float
-    """Mean over the picture, in (0, 1]; 1 is no haze."""
-    airlight: tuple[float, float, float]
-    """RGB in [0, 1]."""
-    tau: float
-    """Probability that the restoration is within 20 dB PSNR of the truth."""
-    tau_db: float
-    """Expected PSNR against the truth, in dB."""
-    seconds: float
-    windows_looked_at: int
-    windows: int
-    size: tuple[int, int]
-    """Height and width."""
-    strength: float
-    """As asked for."""
-    amount: float
-    """Part of the optical depth that was taken away, in [0, 1]: the strength, or less where the agent is not sure."""
-    device: str
-    weights: str
-    preset: str
-
-    def to_dict(self) -> dict[str, Any]:
-        """For JSON."""
-        return asdict(self)
 
 
 @dataclass
@@ -92,7 +57,7 @@ class Result:
     field: HazeField
     """What was taken away; `Dehazer.take_away` takes it from other pixels of the same scene."""
     _transmission: Callable[[], np.ndarray]
-    _tau: np.ndarray
+    _tau: Callable[[], np.ndarray]
 
     @property
     def transmission(self) -> np.ndarray:
@@ -107,8 +72,7 @@ class Result:
     @property
     def tau(self) -> np.ndarray:
         """Confidence in each place, (H, W) float32 in [0, 1]."""
-        height, width = self.report.size
-        return np.clip(cv2.resize(self._tau, (width, height), interpolation=cv2.INTER_LINEAR), 0, 1)
+        return np.clip(self._tau(), 0, 1)
 
 
 class Dehazer:
@@ -155,7 +119,9 @@ class Dehazer:
             return cls(Engine.load(DEFAULT_WEIGHTS, device), DEFAULT_WEIGHTS, preset or str(name_or_path))
         return cls(Engine.load(name_or_path, device), Path(name_or_path).stem, preset or "fast")
 
-    def __call__(self, photo: Any, *, strength: float = 1.0, samples: int = 1, force: bool = False) -> Result:
+    def __call__(
+        self, photo: Any, *, strength: float = 1.0, samples: int = 1, force: bool = False, flat: bool = False
+    ) -> Result:
         """Restore a picture.
 
         Parameters
@@ -169,13 +135,15 @@ class Dehazer:
             How many restorations the sampler draws; the one that the discriminator believes most is kept.
         force
             Restore even where the agent recognises no haze.
+        flat
+            Take a panorama for a flat picture; `imaging.panorama.panorama_of` says what is taken for one.
 
         Raises
         ------
         InputError, FileError, SettingsError
             The picture, the file or a setting is not usable; the message says why and what to do.
         """
-        return self.restore(photo, strength=strength, samples=samples, force=force)
+        return self.restore(photo, strength=strength, samples=samples, force=force, flat=flat)
 
     def restore(
         self,
@@ -184,13 +152,14 @@ class Dehazer:
         strength: float = 1.0,
         samples: int = 1,
         force: bool = False,
+        flat: bool = False,
         noise: float | None = None,
     ) -> Result:
         """Restore a picture, as by a call, that may be a reduced copy of a scene.
 
         Parameters
         ----------
-        photo, strength, samples, force
+        photo, strength, samples, force, flat
             As in a call.
         noise
             Deviation of the scene's noise in a range of 1; by default that of `photo`, which may show less of it.
@@ -199,8 +168,9 @@ class Dehazer:
         _check_strength(strength)
         if samples < 1:
             raise SettingsError(f"samples is {samples}; it must be at least 1")
-        pixels, rebuild, hidden = unpack(photo)
-        perceived = self._look(pixels, hidden)
+        pixels, rebuild, hidden, xmp = unpack(photo)
+        how = projection_of(pixels, hidden, xmp, flat)
+        perceived = self._look(how)
         seen = perceived.seen
         amount = strength * (1.0 if force else how_much(perceived.probability))
 
@@ -210,11 +180,11 @@ class Dehazer:
         airlight = without_cast(airlight, perceived.shown, grid)
         # The map says where there is haze, also where too little is left behind it to be brought out.
         guide, light = self.engine.released.guide, airlight[0]
-        seen_through = whole = FullResolution(grid[0], guide, light)
+        seen_through = whole = FullResolution(field_of(how, grid), guide, light, how.start)
         if amount:
-            level = noise_level(pixels) if noise is None else noise
+            level = noise_level(how.plain()) if noise is None else noise
             bent = within_noise(within_signal(grid, perceived.shown, airlight), level)
-            whole = FullResolution(bent[0], guide, light)
+            whole = FullResolution(field_of(how, bent), guide, light, how.start)
         threads = self.engine.threads
         restored = whole.restore(pixels, amount, threads=threads) if amount else pixels
         if hidden is not None and amount:
@@ -227,17 +197,17 @@ class Dehazer:
             rebuild(restored),
             report,
             light,
-            HazeField(whole.grid, light, float(amount)),
+            HazeField(whole.grid, light, float(amount), how.start),
             lambda: _seen_through(seen_through, own, hidden, threads),
-            seen.tau_map[0, 0],
+            lambda: how.over_picture(how.inside(seen.tau_map)[0, 0]),
         )
 
-    def report(self, photo: Any, *, strength: float = 1.0, force: bool = False) -> Report:
+    def report(self, photo: Any, *, strength: float = 1.0, force: bool = False, flat: bool = False) -> Report:
         """What would be found in a picture and done to it: a look, without the restoration; see `__call__`."""
         begin = time.perf_counter()
         _check_strength(strength)
-        pixels, _, hidden = unpack(photo)
-        perceived = self._look(pixels, hidden)
+        pixels, _, hidden, xmp = unpack(photo)
+        perceived = self._look(projection_of(pixels, hidden, xmp, flat))
         amount = strength * (1.0 if force else how_much(perceived.probability))
         airlight = without_cast(perceived.seen.airlight, perceived.shown, perceived.seen.grid)
         return self._report(perceived, airlight[0], pixels.shape[:2], strength, amount, begin)
@@ -263,6 +233,7 @@ class Dehazer:
             windows_looked_at=int(found.visited.sum()),
             windows=found.visited.size,
             size=size,
+            sphere=perceived.sphere,
             strength=float(strength),
             amount=float(amount),
             device=self.engine.device,
@@ -270,22 +241,24 @@ class Dehazer:
             preset=self.preset,
         )
 
-    def _look(self, pixels: np.ndarray, hidden: np.ndarray | None) -> _Look:
+    def _look(self, how: Projection) -> _Look:
         """Perceive a picture, and let the agent search what is seen for haze."""
-        engine, (height, width) = self.engine, pixels.shape[:2]
-        shown = small(pixels, hidden, working_size(height, width))
-        others = [small(pixels, hidden, working_size(height, width, area)) for area in PRESETS[self.preset]]
-        seen = engine.perceive(shown, others)
-        thumbnail = np.rint(small(pixels, hidden, (256, 256)) * 255).astype(np.uint8)
+        engine, shown = self.engine, how.shown()
+        seen = engine.perceive(shown, [how.shown(area) for area in PRESETS[self.preset]])
+        haze, spread, clear, tau = map(how.inside, seen.beliefs)
         found = search(
-            engine.q_values, cut_windows(thumbnail), pool_beliefs(*seen.beliefs), budget=PHOTOGRAPH_BUDGET
+            engine.q_values,
+            cut_windows(how.thumbnail(256)),
+            pool_beliefs(haze, spread, clear, tau),
+            budget=PHOTOGRAPH_BUDGET,
         )
-        haze = _mean_of_seen(seen.haze[0, 0], hidden)
-        return _Look(shown, seen, found, haze, engine.haze_probability(found.value, haze))
+        mean = how.mean_of_seen(haze[0, 0])
+        probability = engine.haze_probability(found.value, mean)
+        return _Look(shown, seen, found, mean, probability, isinstance(how, EqualArea))
 
     def perceive(self, pixels: np.ndarray, *, strength: float = 1.0, force: bool = False) -> HazeField:
         """The haze of a frame, (H, W, 3) uint8 or uint16, to be followed over a film and taken away by `take_away`."""
-        perceived = self._look(pixels, None)
+        perceived = self._look(Flat(pixels, None))
         amount = strength * (1.0 if force else how_much(perceived.probability))
         seen = perceived.seen
         airlight = without_cast(seen.airlight, perceived.shown, seen.grid)
@@ -298,7 +271,7 @@ class Dehazer:
         `pixels` are (H, W, 3) uint8, uint16 or float32 in [0, 1]; `box` says where in the scene, which the field covers,
         they lie: by default they are all of it.
         """
-        whole = FullResolution(field.grid, self.engine.released.guide, field.airlight)
+        whole = FullResolution(field.grid, self.engine.released.guide, field.airlight, field.start)
         return whole.restore(pixels, field.amount, box=box, threads=self.engine.threads)
 
 
@@ -314,6 +287,8 @@ class _Look:
     haze: float
     """Mean of 1 - transmission."""
     probability: float
+    sphere: bool
+    """It was looked at as a panorama."""
 
 
 def _check_strength(strength: float) -> None:
@@ -341,14 +316,6 @@ def _seen_through(
     return out
 
 
-def _mean_of_seen(plane: np.ndarray, hidden: np.ndarray | None) -> float:
-    """Mean of a plane (h, w) over what of the picture is seen; 0 where that is nothing."""
-    if hidden is None:
-        return float(plane.mean())
-    seen = cv2.resize((~hidden).astype(np.float32), plane.shape[::-1], interpolation=cv2.INTER_AREA)
-    return float((plane * seen).sum() / seen.sum()) if seen.any() else 0.0
-
-
 _LOADED: dict[tuple[str, str], Dehazer] = {}
 
 
@@ -362,6 +329,7 @@ def clear(
     overwrite: bool = False,
     device: str = "auto",
     preset: str = "fast",
+    flat: bool = False,
 ) -> Any:
     """Restore a hazy picture with the released weights; gives the same kind as went in.
 
@@ -370,7 +338,7 @@ def clear(
 
     Parameters
     ----------
-    photo, strength, samples, force
+    photo, strength, samples, force, flat
         See `Dehazer.__call__`.
     output
         A file to write as well, if the picture came from a file: a path, bytes, or an open file. A photograph that
@@ -388,7 +356,7 @@ def clear(
         )
     if (device, preset) not in _LOADED:
         _LOADED[device, preset] = Dehazer.load(DEFAULT_WEIGHTS, device, preset)
-    dehazer = partial(_LOADED[device, preset], strength=strength, samples=samples, force=force)
+    dehazer = partial(_LOADED[device, preset], strength=strength, samples=samples, force=force, flat=flat)
     if is_batch(photo):
         return stacked([dehazer(picture).image for picture in photo])
     if output is None:

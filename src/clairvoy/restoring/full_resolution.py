@@ -67,11 +67,14 @@ class FullResolution:
         See `Guide`.
     airlight
         (3,) float32 in [0, 1].
+    start
+        Column of the picture at which the grid begins, where both close to a ring; None where they do not.
     """
 
     grid: Float
     guide: Guide
     airlight: Float
+    start: int | None = None
 
     def restore(
         self,
@@ -122,12 +125,14 @@ class FullResolution:
         white = peak(pixels)
         # (h, w, bins): what one pixel needs lies together. A grid of one column is read between it and itself.
         grid = np.ascontiguousarray(self.grid.transpose(1, 2, 0))
+        if self.start is not None:
+            grid = np.pad(grid, ((0, 0), (1, 1), (0, 0)), mode="wrap")
         if grid.shape[1] == 1:
             grid = np.repeat(grid, 2, axis=1)
         if grid.shape[0] == 1:
             grid = np.repeat(grid, 2, axis=0)
         above, part = places(box.top, height, box.height, grid.shape[0])
-        left, share = places(box.left, width, box.width, grid.shape[1])
+        left, share = places(box.left, width, box.width, grid.shape[1], start=self.start)
         # One row of ones serves all rows: a mask of the picture's size would cost as much as the picture.
         within = np.ones((1, width), np.float32) if mask is None else np.ascontiguousarray(mask, np.float32)
         guide = self.guide
@@ -174,11 +179,18 @@ def _engine(pixels: int) -> ModuleType:
     return compiled
 
 
-def places(first: int, count: int, length: int, cells: int) -> tuple[npt.NDArray[np.int64], Float]:
+def places(
+    first: int, count: int, length: int, cells: int, *, start: int | None = None
+) -> tuple[npt.NDArray[np.int64], Float]:
     """For pixels `first` and on of `length`: the cell before each, and how far it lies towards the next.
 
-    Cell centres cover the length evenly, as in `bilateral_grid.slice_grid`.
+    Cell centres cover the length evenly, as in `bilateral_grid.slice_grid`. With `start`, pixels and cells close to a ring:
+    cells begin at that pixel, and the first and the last of them repeat the other end.
     """
-    place = np.clip((np.arange(first, first + count) + 0.5) * cells / length - 0.5, 0, cells - 1)
+    pixel = np.arange(first, first + count)
+    if start is None:
+        place = np.clip((pixel + 0.5) * cells / length - 0.5, 0, cells - 1)
+    else:
+        place = ((pixel - start) % length + 0.5) * (cells - 2) / length + 0.5
     before = np.clip(np.floor(place).astype(np.int64), 0, cells - 2)
     return before, (place - before).astype(np.float32)

@@ -105,7 +105,7 @@ def look_at(
     # A few of each, where there are many tiles.
     cuts = (values for tile in tiles for values in native_values(tile, min(len(tiles), 30)))
     noise = noise_of_tiles([as_pixels(values, levels) for values in cuts])
-    result = dehazer.restore(small, strength=strength, samples=samples, force=force, noise=noise)
+    result = dehazer.restore(small, strength=strength, samples=samples, force=force, flat=True, noise=noise)
     return RasterLook(result.field, result.report, levels, height, width, mosaic, (small, result))
 
 

@@ -36,6 +36,8 @@ class HazeField:
     """(3,) in [0, 1]."""
     amount: float
     """Part of the optical depth to take away, in [0, 1]."""
+    start: int | None = None
+    """Column of a closed panorama at which the grid begins; None of other pictures."""
 
     def towards(self, other: HazeField, share: float) -> HazeField:
         """The mean of both, of which `share` in [0, 1] is the other's."""
@@ -43,6 +45,7 @@ class HazeField:
             self.grid + np.float32(share) * (other.grid - self.grid),
             self.airlight + np.float32(share) * (other.airlight - self.airlight),
             self.amount + share * (other.amount - self.amount),
+            self.start,
         )
 
 

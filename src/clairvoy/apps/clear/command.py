@@ -147,6 +147,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add("--force", action="store_true", help="restore even where no haze is recognised")
     add(
+        "--flat",
+        action="store_true",
+        help="restore a panorama like any other picture. Without it, pictures that go all the way around (XMP GPano, or "
+        "twice as wide as high with ends that fit) are restored without a seam",
+    )
+    add(
         "--preset",
         choices=["fast", "fine"],
         help="fine: perceive each photograph at three sizes, and mirrored (default: fast, at one)",
@@ -251,7 +257,7 @@ class Run:
         args, jobs = self.args, self.plan.jobs
         settings = Settings(
             weights=args.weights, device=args.device, preset=args.preset, strength=args.strength,
-            samples=args.samples, force=args.force, format=args.format, quality=args.quality,
+            samples=args.samples, force=args.force, flat=args.flat, format=args.format, quality=args.quality,
             overwrite=args.overwrite, verbose=args.verbose, max_pixels=args.max_pixels,
             previews=self.report.longer,
             bands=args.bands or (), range=args.range, search=args.search,

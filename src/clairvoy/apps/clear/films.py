@@ -69,6 +69,8 @@ def films_among(args: argparse.Namespace) -> list[str]:
         raise SettingsError(
             "--samples is for photographs; draws that differ from frame to frame would flicker"
         )
+    if args.flat:
+        raise SettingsError("--flat is for photographs; films are restored flat anyway, leave it out")
     return found
 
 

@@ -41,6 +41,7 @@ class Settings:
     strength: float = 1.0
     samples: int = 1
     force: bool = False
+    flat: bool = False
     format: str | None = None
     """A key of `output_names.FORMATS`, for standard output; None is the photograph's own."""
     quality: int | None = None
@@ -143,7 +144,11 @@ class JobRestorer:
         job.check_format()
         settings = self.settings
         result = self.dehazer(
-            picture, strength=settings.strength, samples=settings.samples, force=settings.force
+            picture,
+            strength=settings.strength,
+            samples=settings.samples,
+            force=settings.force,
+            flat=settings.flat,
         )
         self._write_extras(job, picture, result)
         longer = settings.previews
@@ -159,8 +164,9 @@ class JobRestorer:
         if isinstance(source, Path) and not is_installed() and is_georeferenced(source):
             notes.append(PLACE_LOST)
         said = [f"{job.name}: {note}" for note in notes]
+        kind = " as a panorama" if report.sphere and not untouched else ""
         said.append(
-            f"{job.name} -> {job.target or 'standard output'}: {status}; haze probability "
+            f"{job.name} -> {job.target or 'standard output'}: {status}{kind}; haze probability "
             f"{report.haze_probability:.2f}, confidence {report.tau:.2f} ({report.tau_db:.1f} dB), "
             f"{report.seconds:.1f} s"
         )

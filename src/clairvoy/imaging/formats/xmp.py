@@ -32,6 +32,18 @@ def without_trailer(xmp: bytes) -> bytes:
     return xmp
 
 
+def values(xmp: bytes, space: bytes) -> dict[str, str]:
+    """Simple properties of a namespace by their names, written as attributes or as elements."""
+    found: dict[str, str] = {}
+    prefixes = re.findall(rb"xmlns:(" + _NAME + rb")\s*=\s*[\"']" + re.escape(space), xmp)
+    for prefix in sorted({*prefixes[:_MOST_PREFIXES]}):
+        name = re.escape(prefix) + rb":([A-Za-z]+)"
+        for form in (rb"\s" + name + rb"\s*=\s*[\"']([^\"'<>]*)[\"']", rb"<" + name + rb">([^<>]*)</"):
+            for key, value in re.findall(form, xmp):
+                found[key.decode("ascii")] = value.decode("utf-8", "replace").strip()
+    return found
+
+
 def merged(main: bytes, extended: bytes) -> bytes:
     """One packet of a main one and of the part of it that did not fit into its segment."""
     main = _without(main, rb"xmpNote:HasExtendedXMP")

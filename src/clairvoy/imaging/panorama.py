@@ -1,0 +1,109 @@
+"""Panoramas: whether a picture is one, and which part of the sphere it shows.
+
+An equirectangular picture has one column for each longitude and one row for each latitude. Files say so in XMP (Google's
+Photo Sphere metadata, prefix GPano), also of panoramas that lack sky or floor, or that go only part of the way around.
+Without that, a picture twice as wide as high is taken for one if its left and right ends fit together.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from clairvoy.imaging.formats import xmp
+
+_GPANO = b"http://ns.google.com/photos/1.0/panorama/"
+_LEAST_WIDTH = 256
+"""Of a picture, in pixels, that may be a panorama without saying so."""
+_CLOSES = 2.0
+"""Multiple of the median step between neighbouring columns up to which the step from the last to the first is one of
+them: 18 panoramas had 0.4 to 1.7, nine of ten photographs cut to 2:1 have more."""
+_FULL = 0.999
+"""Part of the way around from which there is no gap."""
+_ASPECT = 0.01
+"""How much the shape of a picture may differ from what its file says and still be that picture, made smaller."""
+
+
+@dataclass(frozen=True)
+class Panorama:
+    """Part of the sphere that an equirectangular picture shows; angles in radians."""
+
+    top: float
+    """Latitude of the upper edge; pi / 2 is straight up."""
+    bottom: float
+    """Latitude of the lower edge; -pi / 2 is straight down."""
+    across: float
+    """Longitudes that it spans, in (0, 2 pi]."""
+
+    @property
+    def closed(self) -> bool:
+        """Tell whether it goes all the way around: its first column follows its last."""
+        return self.across >= _FULL * 2 * math.pi
+
+    def latitudes(self, rows: int) -> npt.NDArray[np.float64]:
+        """Latitude of the middle of each of so many rows, (rows,)."""
+        return self.top - (np.arange(rows) + 0.5) * (self.top - self.bottom) / rows
+
+
+WHOLE = Panorama(math.pi / 2, -math.pi / 2, 2 * math.pi)
+"""The whole sphere."""
+
+
+def panorama_of(pixels: npt.NDArray[Any], packet: bytes | None = None) -> Panorama | None:
+    """Part of the sphere that a picture shows; None if it is no panorama.
+
+    Parameters
+    ----------
+    pixels
+        (H, W, 3) of any type.
+    packet
+        XMP of its file. What it says counts, as long as it fits the picture's shape.
+    """
+    height, width = pixels.shape[:2]
+    said = xmp.values(packet, _GPANO) if packet else {}
+    if said:
+        return _as_said(said, height, width)
+    if width == 2 * height and width >= _LEAST_WIDTH and _closes(pixels):
+        return WHOLE
+    return None
+
+
+def _as_said(said: dict[str, str], height: int, width: int) -> Panorama | None:
+    """What GPano says; None where that is another projection, incomplete, or not of this picture."""
+    if said.get("ProjectionType", "equirectangular").lower() != "equirectangular":
+        return None
+    names = (
+        "FullPanoWidthPixels", "FullPanoHeightPixels", "CroppedAreaImageWidthPixels", "CroppedAreaImageHeightPixels",
+        "CroppedAreaLeftPixels", "CroppedAreaTopPixels",
+    )  # fmt: skip
+    try:
+        full_width, full_height, wide, high, left, top = (float(said[name]) for name in names)
+    except (KeyError, ValueError):
+        # Only that it is a panorama: then it is a whole one, or it cannot be told which part.
+        return WHOLE if width == 2 * height and not set(names) & set(said) else None
+    fits = (
+        0 < wide <= full_width < math.inf
+        and high > 0
+        and top >= 0
+        and left >= 0
+        and top + high <= full_height < math.inf
+    )
+    if not fits or abs(wide / high * height / width - 1) > _ASPECT:
+        return None
+    row = math.pi / full_height
+    return Panorama(
+        math.pi / 2 - top * row, math.pi / 2 - (top + high) * row, 2 * math.pi * wide / full_width
+    )
+
+
+def _closes(pixels: npt.NDArray[Any]) -> bool:
+    """Whether the first column follows the last one as other columns follow each other."""
+    seen = cv2.resize(pixels, (256, 128), interpolation=cv2.INTER_AREA).astype(np.float32)
+    steps = np.abs(seen - np.roll(seen, 1, axis=1)).mean(axis=(0, 2))
+    faint = 0.002 * max(1.0, float(seen.max()))
+    return bool(steps[0] < _CLOSES * (float(np.median(steps[1:])) + faint))

@@ -1,0 +1,91 @@
+"""Whether a picture is a panorama, and which part of the sphere it shows."""
+
+import math
+
+import numpy as np
+import pytest
+
+from clairvoy.imaging.formats import xmp
+from clairvoy.imaging.panorama import WHOLE, Panorama, panorama_of
+
+SPACE = "http://ns.google.com/photos/1.0/panorama/"
+WHAT_IT_IS = {
+    "ProjectionType": "equirectangular",
+    "FullPanoWidthPixels": 2000,
+    "FullPanoHeightPixels": 1000,
+    "CroppedAreaImageWidthPixels": 2000,
+    "CroppedAreaImageHeightPixels": 600,
+    "CroppedAreaLeftPixels": 0,
+    "CroppedAreaTopPixels": 250,
+}
+
+
+def packet(said, prefix="GPano", as_elements=False):
+    """An XMP packet that says so, as attributes or as elements."""
+    if as_elements:
+        body = "".join(f"<{prefix}:{k}>{v}</{prefix}:{k}>" for k, v in said.items())
+        return f'<rdf:Description xmlns:{prefix}="{SPACE}">{body}</rdf:Description>'.encode()
+    body = " ".join(f'{prefix}:{k}="{v}"' for k, v in said.items())
+    return f'<rdf:Description xmlns:{prefix}="{SPACE}" {body}/>'.encode()
+
+
+def ring(height=200, width=400):
+    """A picture whose ends fit together."""
+    angle = 2 * np.pi * (np.arange(width) + 0.5) / width
+    row = 128 + 60 * np.sin(angle) + 30 * np.cos(3 * angle)
+    return np.repeat(np.repeat(row[None, :, None], height, 0), 3, 2).astype(np.uint8)
+
+
+@pytest.mark.parametrize("as_elements", [True, False])
+@pytest.mark.parametrize("prefix", ["GPano", "pano"])
+def test_properties_are_read_in_either_form(prefix, as_elements):
+    said = packet(WHAT_IT_IS, prefix, as_elements)
+    assert xmp.values(said, SPACE.encode()) == {k: str(v) for k, v in WHAT_IT_IS.items()}
+    assert xmp.values(said, b"http://elsewhere/") == {}
+
+
+def test_what_a_file_says_counts():
+    found = panorama_of(np.zeros((60, 200, 3), np.uint8), packet(WHAT_IT_IS))
+    assert found.closed
+    np.testing.assert_allclose(
+        [found.top, found.bottom, found.across], [math.pi / 4, -math.pi * 0.35, 2 * math.pi]
+    )
+    half = WHAT_IT_IS | {"CroppedAreaImageWidthPixels": 1000, "CroppedAreaLeftPixels": 500}
+    found = panorama_of(np.zeros((60, 100, 3), np.uint8), packet(half))
+    assert not found.closed
+    assert found.across == pytest.approx(math.pi)
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"ProjectionType": "cylindrical"},
+        {"FullPanoHeightPixels": 500},  # less than is shown
+        {"CroppedAreaTopPixels": -3},
+        {"CroppedAreaImageHeightPixels": 300},  # of another shape than the picture
+        {"FullPanoWidthPixels": "many"},
+        {"FullPanoWidthPixels": "nan"},
+    ],
+)
+def test_what_does_not_fit_is_not_believed(changed):
+    assert panorama_of(ring(), packet(WHAT_IT_IS | changed)) is None
+
+
+def test_a_file_that_says_panorama_and_no_more_shows_all():
+    said = packet({"ProjectionType": "equirectangular"})
+    assert panorama_of(np.zeros((50, 100, 3), np.uint8), said) == WHOLE
+    assert panorama_of(np.zeros((50, 90, 3), np.uint8), said) is None
+
+
+def test_without_a_word_the_shape_and_the_ends_decide():
+    assert panorama_of(ring()) == WHOLE
+    assert panorama_of(ring().astype(np.uint16) * 257) == WHOLE
+    assert panorama_of(ring() / np.float32(255)) == WHOLE
+    assert panorama_of(ring(199)) is None
+    assert panorama_of(ring(100, 200)) is None  # too small to tell
+    assert panorama_of(np.ascontiguousarray(ring(200, 800)[:, :400])) is None  # half a ring does not close
+
+
+def test_latitudes_are_those_of_the_middles_of_rows():
+    found = Panorama(math.pi / 2, 0, math.pi).latitudes(2)
+    np.testing.assert_allclose(found, [math.pi * 3 / 8, math.pi / 8])
