@@ -25,7 +25,11 @@ def trained(tmp_path_factory):
     (folder / "day1.csv").write_text(toy_csv(500) + "half a line\n")
     (folder / "day2.csv").write_text(toy_csv(200, seed=1, strange=3))
     quick = partial(
-        FlowSettings, BeliefSettings(width=32, updates=200, batch=96), scenes=512, made=60, trial_updates=60
+        FlowSettings,
+        BeliefSettings(width=16, voters=1, updates=200, batch=48),
+        scenes=512,
+        made=60,
+        trial_updates=60,
     )
     command = [
         "flows",
@@ -51,6 +55,7 @@ def test_a_training_says_what_it_read_and_what_came_of_it(trained, capsys):
     assert told["by_time"] is True
     assert told["held_out"]["flows"] == 50
     assert {entry["name"] for entry in told["generated"]} <= {"scan", "leak"}
+    assert set(told["strange"]["before"]) == set(told["strange"]["after"]) <= {"scan", "leak"}
     assert told["settings"]["flows"]["seed"] == 0
     assert main(["flows", "train", str(trained / "day1.csv"), "--out", str(trained / "run")]) == 2
     assert "holds a model already" in capsys.readouterr().err

@@ -27,7 +27,8 @@ class Game:
         self.proc_states = None
 
     def reset(self):
-        self.held = np.zeros(self.num_envs)
+        self.held = self.state = np.zeros(self.num_envs)
+        self.current_decoys = np.full((self.num_envs, 1), 2)
         self.proc_states = self._shown()
         return self.proc_states, {}
 
@@ -38,6 +39,7 @@ class Game:
         return {"Blue": blue, "Red": np.stack([self.held, noise], axis=1)}
 
     def step(self, red_action, blue_action, red_agent=None):
+        self.current_decoys = np.maximum(0, self.current_decoys - (blue_action == 2))
         reward = {"Blue": -0.5 * (blue_action == 1), "Red": np.zeros((self.num_envs, 1))}
         self.held = self.held + red_action[:, 0]
         reward = self._process_reward(self.held, reward, None)
@@ -50,6 +52,11 @@ class Game:
     def _process_reward(self, state, action_reward, impacted):
         action_reward["Blue"] = action_reward["Blue"] - state[:, None]
         return action_reward
+
+
+def check_blue_action(state, decoys):
+    """Action 2 takes a decoy, as long as there are some."""
+    return np.concatenate([np.ones((len(state), 2)), decoys > 0], axis=1)
 
 
 class Counting:
@@ -71,7 +78,7 @@ class Chance:
 @pytest.fixture
 def game(monkeypatch):
     parts = {
-        "minimal": {"SimplifiedCAGE": Game},
+        "minimal": {"SimplifiedCAGE": Game, "check_blue_action": check_blue_action},
         "red_bline_agent": {"B_line_minimal": Counting},
         "test_agent": {"Meander_minimal": Chance},
     }
@@ -103,6 +110,23 @@ def test_all_games_end_together_and_begin_anew(game):
         steps[2].observation[HOSTS][:, :2], first[HOSTS][:, :2]
     )  # nothing of the last episode is left
     assert float(steps[3].reward[0]) == -1.0  # the attacker begins anew too
+
+
+def test_points_are_told_in_units(game):
+    games = MiniCAGEGames("B_line", 2, MiniCAGESettings(unit=10.0))
+    games.reset(torch.Generator().manual_seed(0))
+    assert [round(float(step.reward[0]), 6) for step in play(games, 3)] == [-0.1, -0.3, -0.6]
+    with pytest.raises(SettingsError):
+        MiniCAGESettings(unit=0.0)
+
+
+def test_decoys_are_set_as_long_as_there_are_some(game):
+    games = MiniCAGEGames("B_line", 2, MiniCAGESettings(max_steps=2))
+    games.reset(torch.Generator().manual_seed(0))
+    assert games.action_mask().tolist() == [[True] * 3] * 2
+    steps = [games.step(torch.tensor([2, 0])) for _ in range(2)]
+    assert steps[1].final_action_mask[:, 2].tolist() == [False, True]
+    assert games.action_mask()[:, 2].tolist() == [True, True]  # the next episode has decoys again
 
 
 def test_what_was_shown_stays(game):

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from clairvoy.environments.global_numbers import OwnNumbers
-from clairvoy.errors import SettingsError, WeightsError, at_least
+from clairvoy.errors import SettingsError, WeightsError, above, at_least
 from clairvoy.qlearning.environment import ObservationSpec, Step, check_actions
 from clairvoy.qlearning.transitions import Observation
 
@@ -35,11 +35,15 @@ class MiniCAGESettings:
 
     max_steps: int = 100
     """Length of an episode; the challenge has 30, 50 and 100."""
+    unit: float = 1.0
+    """Points that are a reward of 1. Who is held everywhere loses more than ten in each step: with 10 the returns lie near
+    where networks begin, and errors near where a Huber loss is made for."""
     remove_bugs: bool = False
     """Whether faults of the challenge's own simulator are mended that MiniCAGE copies otherwise."""
 
     def __post_init__(self) -> None:
         at_least(self, 1, "max_steps")
+        above(self, 0, "unit")
 
 
 class MiniCAGEGames:
@@ -47,7 +51,7 @@ class MiniCAGEGames:
 
     Observation: ``hosts`` ``(N, 78)`` float32: four bits for each host (scanned, activity, exploit seen), whether it was
     scanned before (0, 1, 2), how many decoys are left. Actions, 53: sleep; analyse, decoy, remove, restore for each host.
-    Reward: minus the points lost, see the challenge's rules.
+    Reward: minus the points lost, in units of `MiniCAGESettings.unit`; see the challenge's rules.
 
     Two things differ from the game's own `step`. It adds the penalty for hosts that the attacker holds twice, once before
     the defender's move and once after it (commit c343476); here it counts once, after it, as the challenge has it. And it
@@ -76,6 +80,7 @@ class MiniCAGEGames:
         self.red, self.num_envs = red, num_envs
         self.settings = settings or MiniCAGESettings()
         self._make_red = getattr(_part_of_the_game(REDS[red][0]), REDS[red][1])
+        self._allowed = _part_of_the_game("minimal").check_blue_action
         self._numbers = OwnNumbers(0)
         self._generator = torch.Generator()
         with self._numbers.own():
@@ -111,22 +116,29 @@ class MiniCAGEGames:
             self._shown, reward, _, _ = self._game.step(red_action=move, blue_action=chosen[:, None])
         self._steps += 1
         observation = final = self._observation()
+        final_mask = self.action_mask()
         over = self._steps >= self.settings.max_steps
         if over:
             self._begin()
             observation = self._observation()
         return Step(
             observation=observation,
-            reward=torch.from_numpy(np.asarray(reward["Blue"], dtype=np.float32).reshape(-1).copy()),
+            reward=torch.from_numpy(
+                np.asarray(reward["Blue"], dtype=np.float32).reshape(-1) / self.settings.unit
+            ),
             terminated=torch.zeros(self.num_envs, dtype=torch.bool),
             truncated=torch.full((self.num_envs,), over),
             final_observation=final,
-            final_action_mask=self.action_mask(),
+            final_action_mask=final_mask,
         )
 
     def action_mask(self) -> Tensor:
-        """All of them, always: ``(N, A)`` bool. One that cannot be done does nothing."""
-        return torch.ones(self.num_envs, self.num_actions, dtype=torch.bool)
+        """What can be done, ``(N, A)`` bool: decoys where some are left, as is seen; one host cannot be restored.
+
+        Of what cannot be done nothing comes, and the scripts of the game do it now and then: `step` takes it.
+        """
+        allowed = self._allowed(self._game.state, self._game.current_decoys)
+        return torch.from_numpy(np.asarray(allowed) > 0)
 
     def state_dict(self) -> dict[str, Any]:
         """Everything that later steps depend on, as plain values and tensors."""

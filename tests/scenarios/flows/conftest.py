@@ -12,7 +12,7 @@ from clairvoy.scenarios.flows.records.reading import read_flows
 from clairvoy.scenarios.flows.training import FlowSettings, learn_flows
 
 SMALL = FlowSettings(
-    BeliefSettings(width=32, updates=250, batch=96),
+    BeliefSettings(width=16, voters=1, updates=250, batch=48),
     updates=250,
     scenes=512,
     made=60,

@@ -5,6 +5,7 @@ import torch
 
 from clairvoy.generative.rows.data_kinds import table
 from clairvoy.scenarios.flows.beliefs import Beliefs
+from clairvoy.scenarios.flows.steps import steps_of
 from clairvoy.scenarios.flows.triage import ALARM, OPEN, PASS, PERSON, Triage, TriageSettings
 from clairvoy.scenarios.own.scene_environment import SceneEnvironment
 
@@ -23,7 +24,11 @@ class Always(Beliefs):
 @pytest.fixture
 def triage():
     return Triage(
-        table(ROWS, [0, 0, 3]), Always(torch.tensor([0, 1]), 3, 8), 1, torch.tensor([1.0, 3.0]), SETTINGS
+        table(ROWS, [0, 0, 3]),
+        Always(torch.tensor([0, 1]), 3, 1, steps_of(ROWS[:, :2]), 8),
+        1,
+        torch.tensor([1.0, 3.0]),
+        SETTINGS,
     )
 
 

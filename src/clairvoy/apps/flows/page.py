@@ -56,6 +56,7 @@ def page(found: Flags, notes: Mapping[str, Any], figures: Mapping[str, Any] | No
         _figures(notes.get("held_out"), figures),
         "<h2>What generated rows changed</h2>",
         _generated(notes.get("generated", [])),
+        _strange(notes.get("strange", {})),
         "<h2>Flags</h2>",
         _flags(flags[:MOST_ROWS]),
         f"<p>{len(flags) - MOST_ROWS} more are in the CSV.</p>" if len(flags) > MOST_ROWS else "",
@@ -143,6 +144,18 @@ def _generated(helped: Sequence[Mapping[str, Any]]) -> str:
         "generated rows",
         ["class", "rows admitted", "flows held back", "drop of the log loss on them", "used"],
         rows,
+    )
+
+
+def _strange(told: Mapping[str, Any]) -> str:
+    """What rows unlike anything seen changed, where it could be tried."""
+    if not told.get("before"):
+        return ""
+    rows = [[name, _number(before), _number(told["after"][name])] for name, before in told["before"].items()]
+    use = "They are used." if told["helps"] else "They are not used."
+    return (
+        f"<p>Rows unlike anything seen: how much of a class is found that was left out of a trial. {use}</p>"
+        + _table("rows unlike anything seen", ["left out", "without them", "with them"], rows)
     )
 
 

@@ -85,6 +85,7 @@ def run(args: argparse.Namespace) -> int:
             "too_rare": parts.too_rare,
             "few": parts.few,
             "generated": [entry.to_dict() for entry in trained.helped],
+            "strange": trained.strange_help.to_dict(),
             "held_out": held_out,
         }
         trained.model.notes = notes
@@ -97,6 +98,14 @@ def run(args: argparse.Namespace) -> int:
         say(
             f"generated rows of {entry.name}: {used}; drop of the log loss on {entry.held_back} flows held back {gain}"
         )
+    strange = trained.strange_help
+    for name, before in strange.before.items():
+        after = strange.after[name]
+        say(
+            f"left out of a trial, {name} is found to {before:.3f}; with rows unlike anything seen to {after:.3f}"
+        )
+    if strange.before:
+        say(f"rows unlike anything seen: {'used' if strange.helps else 'not used'}")
     told = held_out["looking as far as the agent does"]
     figures = {
         name: told[name] for name in ("macro_f1", "false_alarms", "missed", "calibration_error", "looked")

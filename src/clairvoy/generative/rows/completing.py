@@ -91,9 +91,13 @@ class CompletingVAE(RowAutoencoder):
         features: Tensor = self.networks.features(encoded, torch.ones_like(encoded))
         return features
 
-    def loss(self, encoded: Tensor, noise: torch.Generator) -> Tensor:
-        """Negative evidence lower bound (B,) in nats for each entry not seen; what is seen is drawn anew each time."""
-        seen = self._masks(len(encoded), noise, encoded.device)
+    def loss(self, encoded: Tensor, noise: torch.Generator, seen: Tensor | None = None) -> Tensor:
+        """Negative evidence lower bound (B,) in nats for each entry not seen.
+
+        What is ``seen``, (B, ...) bool, is drawn anew each time where it is not said.
+        """
+        if seen is None:
+            seen = self._masks(len(encoded), noise, encoded.device)
         known = self.kind.by_number(seen)
         posterior = Latent.of(self.networks.posterior(encoded, known))
         prior = Latent.of(self.networks.prior(encoded * known, known))

@@ -1,7 +1,13 @@
 """What a flow is believed to be, from whatever has been looked at of it: p(class | opened groups).
 
-One network for all sets of opened groups: groups that are closed are shown as zeros, and which are open is shown too. A
-second one knows nothing but whole flows; where everything is open, both speak.
+Small perceptrons side by side vote. Each knows all sets of opened groups: groups that are closed are shown as zeros, and
+which are open is shown too. They differ in how much more often a rare class is drawn than it comes, and in whether they see
+a number by its size alone, or also by the steps that it lies above (as trees see it). Whether a flow is an attack is said by
+those that meet classes as often as they come; which attack it is, by all.
+
+They can be taught one class more, "unlike anything seen", by rows that are made up (see `strange`): to be like no flow that
+was learnt speaks for an attack, of whatever kind (Hendrycks, Mazeika and Dietterich, *Deep Anomaly Detection with Outlier
+Exposure*, ICLR 2019).
 """
 
 from __future__ import annotations
@@ -13,21 +19,28 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from clairvoy.errors import above, at_least, between
+from clairvoy.errors import SettingsError, above, at_least, between
 from clairvoy.generative.adversary import moving_average
 from clairvoy.qlearning.policy import linear_schedule
+from clairvoy.scenarios.flows.perceptrons import Perceptrons
+from clairvoy.scenarios.flows.steps import Steps
+
+BALANCES = (0.0, 0.5, 1.0)
+"""How the voters' draws are balanced: a class of n rows is drawn in proportion to ``n ** (1 - balance)``."""
 
 
 @dataclass(frozen=True)
 class BeliefSettings:
     """The size of a `Beliefs`, and how it learns."""
 
-    width: int = 128
-    """Of the hidden layers."""
-    updates: int = 1500
+    width: int = 64
+    """Of the hidden layers of each voter."""
+    voters: int = 2
+    """Of each kind: there are three balances, with steps and without."""
+    updates: int = 700
     """Steps of the optimizer."""
-    batch: int = 256
-    """Rows in each, the same number of each class: a rare class counts as much as a frequent one."""
+    batch: int = 160
+    """Rows in each, for each voter."""
     learning_rate: float = 2e-3
     """Of AdamW at the beginning; it falls to 0."""
     weight_decay: float = 0.01
@@ -36,17 +49,20 @@ class BeliefSettings:
     """Deviation of noise that is added to encoded rows, in units of the data's own: what lies near a rare row counts as
     the same, and no single bit decides."""
     closed: float = 0.5
-    """Part of each batch of which some groups are closed, in [0, 1], for the network that knows all sets of them."""
+    """Part of each batch of which some groups are closed, in [0, 1]."""
+    strange: float = 0.15
+    """Part of each batch that is unlike anything seen, where there are such rows, in [0, 0.5]."""
 
     def __post_init__(self) -> None:
-        at_least(self, 1, "width", "updates", "batch")
+        at_least(self, 1, "width", "voters", "updates", "batch")
         above(self, 0, "learning_rate")
         at_least(self, 0, "weight_decay", "blur")
         between(self, 0, 1, "closed")
+        between(self, 0, 0.5, "strange")
 
 
 class Beliefs(nn.Module):
-    """Logits of the classes (B, C) from encoded rows (B, W) and which groups are open (B, G).
+    """Log-probabilities of the classes (B, C) from encoded rows (B, W) and which groups are open (B, G).
 
     Parameters
     ----------
@@ -54,49 +70,56 @@ class Beliefs(nn.Module):
         The group of each number of an encoded row, (W,) int64 in [0, G).
     classes
         C, at least 2.
-    width
-        Of the hidden layers.
+    benign
+        The first so many are no attack, in [1, C).
+    steps
+        Of the numbers; see `steps.steps_of`.
+    width, voters
+        See `BeliefSettings`.
     """
 
     group_of: Tensor
 
-    def __init__(self, group_of: Tensor, classes: int, width: int = 128) -> None:
+    def __init__(
+        self, group_of: Tensor, classes: int, benign: int, steps: Steps, width: int = 64, voters: int = 2
+    ) -> None:
         super().__init__()
+        if not 1 <= benign < classes:
+            raise SettingsError(f"{benign} of {classes} classes are benign; at least one is, and one is not")
         self.register_buffer("group_of", group_of)
-        self.groups, self.classes = int(group_of.max()) + 1, classes
-        self.layers = _perceptron(len(group_of) + self.groups, width, classes)
-        self.whole = _perceptron(len(group_of), width, classes)
+        self.groups, self.classes, self.benign, self.width = int(group_of.max()) + 1, classes, benign, width
+        self.steps, self.voters = steps, voters
+        inputs = len(group_of) + self.groups + len(steps)
+        # Voters in the order of BALANCES; in each, the first half does not see the steps.
+        sees = torch.ones(len(BALANCES), 2, voters, inputs)
+        sees[:, 0, :, len(group_of) + self.groups :] = 0
+        self.perceptrons = Perceptrons(inputs, width, classes + 1, sees.flatten(0, 2))
 
     def forward(self, encoded: Tensor, opened: Tensor) -> Tensor:
-        """Logits (B, C); where all groups are open the mean of both networks' log-probabilities."""
-        logits = self.of_opened(encoded, opened)
-        complete = opened.bool().all(dim=1, keepdim=True)
-        if not bool(complete.any()):
-            return logits
-        both = (logits.log_softmax(dim=1) + self.of_whole(encoded).log_softmax(dim=1)) / 2
-        return torch.where(complete, both, logits)
+        """Log-probabilities (B, C)."""
+        votes = self.votes(encoded, opened).log_softmax(dim=2).unflatten(0, (len(BALANCES), -1))
+        as_they_come, all_together = votes[0].logsumexp(dim=0), votes.flatten(0, 1).logsumexp(dim=0)
+        known = all_together[:, : self.classes]
+        # What is unlike anything seen, the last class, is an attack of one kind or another.
+        parts = [
+            known[:, part].log_softmax(dim=1) + as_they_come[:, part].logsumexp(dim=1, keepdim=True)
+            for part in (slice(None, self.benign), slice(self.benign, None))
+        ]
+        return torch.cat(parts, dim=1).log_softmax(dim=1)
 
-    def of_opened(self, encoded: Tensor, opened: Tensor) -> Tensor:
-        """Logits (B, C) of the network that knows all sets of groups."""
-        logits: Tensor = self.layers(torch.cat([self.shown(encoded, opened), opened.float()], dim=1))
-        return logits
+    def votes(self, encoded: Tensor, opened: Tensor) -> Tensor:
+        """Logits (K, B, C + 1) of each voter, the last one of what is unlike anything seen.
 
-    def of_whole(self, encoded: Tensor) -> Tensor:
-        """Logits (B, C) of the network that knows whole flows only."""
-        logits: Tensor = self.whole(encoded.clamp(-5, 5))
+        Rows (B, ...) are the same for all, or (K, B, ...) their own.
+        """
+        steps = self.steps(encoded) * opened.float()[..., self.group_of[self.steps.number]]
+        seen = torch.cat([self.shown(encoded, opened), opened.float(), steps], dim=-1)
+        logits: Tensor = self.perceptrons(seen)
         return logits
 
     def shown(self, encoded: Tensor, opened: Tensor) -> Tensor:
-        """Encoded rows (B, W) with closed groups at 0."""
-        return encoded.clamp(-5, 5) * opened.float()[:, self.group_of]
-
-
-def _perceptron(numbers: int, width: int, classes: int) -> nn.Sequential:
-    return nn.Sequential(
-        nn.Linear(numbers, width), nn.LayerNorm(width), nn.SiLU(),
-        nn.Linear(width, width), nn.LayerNorm(width), nn.SiLU(),
-        nn.Linear(width, classes),
-    )  # fmt: skip
+        """Encoded rows (..., W) with closed groups at 0."""
+        return encoded.clamp(-5, 5) * opened.float()[..., self.group_of]
 
 
 Masks = Callable[[int, torch.Generator], Tensor]
@@ -122,7 +145,8 @@ def learn_beliefs(
     *,
     weights: Tensor | None = None,
     masks: Masks | None = None,
-) -> nn.Module:
+    strange: Tensor | None = None,
+) -> Beliefs:
     """Train on rows of known class; gives the average of the weights over the last updates, which is what is used.
 
     Parameters
@@ -141,37 +165,64 @@ def learn_beliefs(
         How often each row is drawn among those of its class, (R,) at or above 0; None: all alike.
     masks
         Which groups are open in the part of a batch that has closed ones; None: `any_masks`.
+    strange
+        Rows unlike anything seen, (S, W); None or no row: that class is not learnt.
     """
     optimizer = torch.optim.AdamW(
         beliefs.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay
     )
     average = moving_average(beliefs, 0.99)
     masks = masks or any_masks(beliefs.groups)
-    places = [(classes == number).nonzero()[:, 0] for number in range(beliefs.classes)]
-    chances = [None if weights is None else weights[place] for place in places]
-    each = -(-settings.batch // beliefs.classes)
+    draws = [Draws(classes, balance, weights) for balance in BALANCES]
     for update in range(settings.updates):
         rate = linear_schedule(settings.learning_rate, 0.0, settings.updates, update)
         for group in optimizer.param_groups:
             group["lr"] = rate
-        drawn = torch.cat(
-            [
-                place[
-                    torch.randint(len(place), (each,), generator=noise)
-                    if chance is None
-                    else torch.multinomial(chance, each, replacement=True, generator=noise)
-                ]
-                for place, chance in zip(places, chances, strict=True)
-            ]
-        )
-        rows = encoded[drawn] + settings.blur * torch.randn(len(drawn), encoded.shape[1], generator=noise)
+        each = 2 * beliefs.voters * settings.batch
+        drawn = torch.cat([draw(each, noise) for draw in draws])
+        rows, truth = encoded[drawn], classes[drawn]
+        if strange is not None and len(strange):
+            made = strange[torch.randint(len(strange), (len(drawn),), generator=noise)]
+            is_made = torch.rand(len(drawn), generator=noise) < settings.strange
+            rows = torch.where(is_made[:, None], made, rows)
+            truth = torch.where(is_made, beliefs.classes, truth)
+        rows = rows + settings.blur * torch.randn(rows.shape, generator=noise)
         some_closed = torch.rand(len(drawn), 1, generator=noise) < settings.closed
         opened = masks(len(drawn), noise) | ~some_closed
-        loss = F.cross_entropy(beliefs.of_opened(rows, opened), classes[drawn])
-        loss = loss + F.cross_entropy(beliefs.of_whole(rows), classes[drawn])
+        voters = (-1, settings.batch)
+        logits = beliefs.votes(rows.unflatten(0, voters), opened.unflatten(0, voters))
+        # Each voter learns for itself: the sum of their mean losses.
+        loss = F.cross_entropy(logits.flatten(0, 1), truth) * len(logits)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         optimizer.step()
         average.update_parameters(beliefs)
-    module: nn.Module = average.module
-    return module.eval()
+    learnt = average.module.eval()
+    assert isinstance(learnt, Beliefs)
+    return learnt
+
+
+class Draws:
+    """Draws rows with replacement, classes as often as `balance` says.
+
+    Parameters
+    ----------
+    classes
+        Of each row, (R,) int64.
+    balance
+        See `BALANCES`.
+    weights
+        Of the rows of a class among each other, (R,), or None. What they sum to does not matter to the class.
+    """
+
+    def __init__(self, classes: Tensor, balance: float, weights: Tensor | None = None) -> None:
+        weight = torch.ones(len(classes), dtype=torch.float64) if weights is None else weights.double()
+        counts = torch.bincount(classes).double()
+        whole = torch.zeros_like(counts).index_add(0, classes, weight)
+        chance = weight / whole[classes] * counts[classes] ** (1 - balance)
+        self.ends = chance.cumsum(dim=0)
+
+    def __call__(self, count: int, noise: torch.Generator) -> Tensor:
+        """Places of rows, (count,) int64."""
+        points = torch.rand(count, generator=noise, dtype=torch.float64) * self.ends[-1]
+        return torch.searchsorted(self.ends, points, right=True).clamp(max=len(self.ends) - 1)

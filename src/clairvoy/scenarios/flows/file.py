@@ -9,19 +9,20 @@ from pathlib import Path
 import torch
 
 from clairvoy.errors import ClairvoyError, WeightsError
+from clairvoy.generative.rows.completing import CompletingVAE
 from clairvoy.generative.rows.data_kinds import table
-from clairvoy.generative.rows.vae import RowVAE
 from clairvoy.qlearning.encoders import network_for
 from clairvoy.scenarios.flows.beliefs import Beliefs
 from clairvoy.scenarios.flows.confidence import Confidence
 from clairvoy.scenarios.flows.model import FlowModel
 from clairvoy.scenarios.flows.records.encoding import encoding_from
 from clairvoy.scenarios.flows.rows import group_of_numbers
+from clairvoy.scenarios.flows.steps import Steps
 from clairvoy.scenarios.flows.triage import TriageSettings
 from clairvoy.scenarios.own.scene_environment import SceneEnvironment
 from clairvoy.storage.weights_file import of_part, read_weights, write_weights
 
-FORMAT = "clairvoy-flows-1"
+FORMAT = "clairvoy-flows-2"
 PARTS = ("kind", "beliefs", "agent", "generator", "confidence", "confidence_of_all")
 
 
@@ -40,7 +41,8 @@ def save_flows(path: Path, model: FlowModel) -> None:
         "encoding": model.encoding.to_dict(),
         "classes": list(model.classes),
         "benign": model.benign,
-        "width": model.beliefs.layers[0].out_features,
+        "width": model.beliefs.width,
+        "voters": model.beliefs.voters,
         "strange_from": model.strange_from,
         "triage": asdict(model.settings),
         "notes": dict(model.notes),
@@ -69,9 +71,16 @@ def load_flows(path: Path) -> FlowModel:
             kind,
             classes,
             benign,
-            Beliefs(group_of_numbers(encoding, kind), len(classes), int(told["width"])),
+            Beliefs(
+                group_of_numbers(encoding, kind),
+                len(classes),
+                benign,
+                Steps(tensors["beliefs.steps.number"], tensors["beliefs.steps.at"]),
+                int(told["width"]),
+                int(told["voters"]),
+            ),
             torch.nn.Identity(),
-            RowVAE(kind),
+            CompletingVAE(kind),
             Confidence(len(classes)),
             Confidence(len(classes)),
             float(told["strange_from"]),

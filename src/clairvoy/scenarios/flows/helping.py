@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -12,6 +13,8 @@ from torch import Tensor
 
 from clairvoy.evaluation.aggregate import Interval, bootstrap
 from clairvoy.scenarios.flows.beliefs import Beliefs, BeliefSettings, learn_beliefs
+
+NewBeliefs = Callable[[BeliefSettings, int], Beliefs]
 
 ENOUGH = 10
 """Flows of a class that must be held back for anything to be said of it: of one alone an interval means nothing."""
@@ -66,7 +69,7 @@ def which_help(
     learnt: tuple[Tensor, Tensor],
     made: tuple[Tensor, Tensor],
     tuning: tuple[Tensor, Tensor],
-    group_of: Tensor,
+    new_beliefs: NewBeliefs,
     settings: BeliefSettings,
     share: float,
     seeds: tuple[int, ...],
@@ -84,8 +87,8 @@ def which_help(
         Of the classes.
     learnt, made, tuning
         Encoded rows (R, W) and classes (R,) of each: to learn from, generated, held back.
-    group_of
-        See `Beliefs`.
+    new_beliefs
+        Untrained beliefs of a size, from a seed.
     settings
         Of the trial, which may be shorter than the training.
     share
@@ -95,14 +98,14 @@ def which_help(
     """
     weight = _class_weights(tuning[1], len(names))
     none = made[0][:0], made[1][:0]
-    without = _logits(learnt, none, tuning, group_of, len(names), settings, share, seeds)
+    without = _logits(learnt, none, tuning, new_beliefs, settings, share, seeds)
     found = []
     for number, name in enumerate(names):
         chosen = made[1] == number
         if not bool(chosen.any()):
             continue
         of_class = made[0][chosen], made[1][chosen]
-        having = _logits(learnt, of_class, tuning, group_of, len(names), settings, share, seeds)
+        having = _logits(learnt, of_class, tuning, new_beliefs, settings, share, seeds)
         before, after = (
             torch.stack([_best_scaled(logits, tuning[1], number, weight) for logits in told]).mean(dim=0)
             for told in (without, having)
@@ -117,8 +120,7 @@ def _logits(
     learnt: tuple[Tensor, Tensor],
     made: tuple[Tensor, Tensor],
     tuning: tuple[Tensor, Tensor],
-    group_of: Tensor,
-    classes: int,
+    new_beliefs: NewBeliefs,
     settings: BeliefSettings,
     share: float,
     seeds: tuple[int, ...],
@@ -127,9 +129,7 @@ def _logits(
     told = []
     rows, known, weights = with_generated(*learnt, *made, share)
     for seed in seeds:
-        with torch.random.fork_rng():
-            torch.manual_seed(seed)
-            beliefs = Beliefs(group_of, classes, settings.width)
+        beliefs = new_beliefs(settings, seed)
         noise = torch.Generator().manual_seed(seed)
         average = learn_beliefs(beliefs, rows, known, settings, noise, weights=weights)
         with torch.no_grad():

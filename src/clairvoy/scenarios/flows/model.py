@@ -9,8 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from clairvoy.generative.rows.completing import CompletingVAE
 from clairvoy.generative.rows.data_kinds import DataKind
-from clairvoy.generative.rows.vae import RowVAE
 from clairvoy.qlearning.policy import greedy
 from clairvoy.scenarios.flows.beliefs import Beliefs
 from clairvoy.scenarios.flows.confidence import Confidence
@@ -80,7 +80,7 @@ class FlowModel:
     benign: int
     beliefs: Beliefs
     agent: nn.Module
-    generator: RowVAE
+    generator: CompletingVAE
     confidence: Confidence
     confidence_of_all: Confidence
     strange_from: float = float("inf")
@@ -133,7 +133,9 @@ class FlowModel:
         """How little the generator understands encoded fields (R, W) taken for the classes ``believed`` (R,)."""
         count = self.kind.choices[-1][1]
         whole = torch.cat([encoded.clamp(-20, 20), nn.functional.one_hot(believed, count).float()], dim=1)
-        loss: Tensor = self.generator.loss(whole, torch.Generator().manual_seed(0))
+        seen = torch.zeros(len(whole), *self.kind.shape, dtype=torch.bool)
+        seen[:, -1] = True
+        loss: Tensor = self.generator.loss(whole, torch.Generator().manual_seed(0), seen)
         return loss
 
     @torch.no_grad()

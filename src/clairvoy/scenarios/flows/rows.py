@@ -5,7 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from clairvoy.generative.rows.completing import Masks
 from clairvoy.generative.rows.data_kinds import DataKind, table
+from clairvoy.generative.rows.given import Given
 from clairvoy.scenarios.flows.records.encoding import Encoding
 
 
@@ -35,6 +37,35 @@ def group_of_numbers(encoding: Encoding, kind: DataKind) -> Tensor:
     place = {group: number for number, group in enumerate(encoding.schema.groups)}
     group = {field.name: place[field.group] for field in encoding.schema.fields}
     return torch.tensor([group[name] for name in field_of_numbers(encoding, kind)])
+
+
+def group_masks(encoding: Encoding, with_class: float = 0.7) -> Masks:
+    """What a generator of labelled rows practises to complete: whole groups are known or not, the class often.
+
+    Parameters
+    ----------
+    encoding
+        Of the flows.
+    with_class
+        Part of the rows of which the class is known.
+    """
+    place = {group: number for number, group in enumerate(encoding.schema.groups)}
+    group = {field.name: place[field.group] for field in encoding.schema.fields}
+    of_columns = torch.tensor([group[name] for name, _ in encoding.columns])
+
+    def draw(count: int, noise: torch.Generator) -> Tensor:
+        chance = torch.rand(count, 1, generator=noise)
+        known = torch.rand(count, len(place), generator=noise) < chance
+        return torch.cat([known[:, of_columns], torch.rand(count, 1, generator=noise) < with_class], dim=1)
+
+    return draw
+
+
+def of_class(kind: DataKind, number: int, count: int) -> Given:
+    """Rows of which the class is known and nothing else, to be made up."""
+    rows, seen = torch.zeros(count, *kind.shape), torch.zeros(count, *kind.shape, dtype=torch.bool)
+    rows[:, -1], seen[:, -1] = number, True
+    return Given(rows, seen)
 
 
 def field_of_numbers(encoding: Encoding, kind: DataKind) -> list[str]:

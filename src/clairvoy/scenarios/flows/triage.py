@@ -35,7 +35,7 @@ class TriageSettings:
     """Price of an alarm about a harmless flow."""
     person: float = 0.5
     """Price of a person's time, who is always right."""
-    looking: float = 0.1
+    looking: float = 0.04
     """Price of looking at everything; a group costs its share."""
 
     def __post_init__(self) -> None:
