@@ -7,16 +7,16 @@ All arms paint the same pictures with triangles of opacity 0.5, and all are meas
 the picture at 128 pixels. Seconds are those of the CPU. Arms:
 
 primitive       Fogleman's program, on one thread, at 128 pixels (its seed is the clock)
-search quick    `clairvoy paint --effort quick`
-search quarter  a search that has a quarter of primitive's seconds on the same picture
-search equal    a search that has as many
+search quick    `clairvoy paint --effort quick --plain`
+search          a search that has `--share` of primitive's seconds on the same picture
+search equal    a search that has as many seconds as primitive
 greedy equal    the same without improving earlier strokes: all seconds go into finding each
-painter         with --painter FILE: agent and generator in the place of the search's new shapes, as long as search quarter
-no generator    the same, shapes drawn around the places that the agent chooses
-no agent        the same, places drawn where the picture is wrong
+painter         with --painter FILE: as long as `search`, with the changes that the generator draws and the agent's stops
+no generator    the same, with changes by chance
+no agent        the same, with a fixed number of rounds
 
-Numba compiles once for a machine; that is done before anything is measured. With --no-primitive the budgets are those of
---seconds for 100 strokes.
+Numba compiles once for a machine; that is done before anything is measured. Where primitive is not run, the budgets are
+`--share` of `--seconds` for 100 strokes.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ import numpy as np
 from PIL import Image
 
 from clairvoy.apps.paint.command import EFFORTS
-from clairvoy.painting.learnt import Learnt
+from clairvoy.painting.learnt import SHIPPED, Learnt
 from clairvoy.painting.painter import Painter, PainterSettings
 from clairvoy.painting.painting import Painting, Stroke, on_paper
 from clairvoy.painting.search import Search
@@ -61,13 +61,18 @@ def main() -> int:
     parser.add_argument(
         "--arms", nargs="+", choices=[*ARMS, *PAINTER_ARMS], help="(default: all that can be)"
     )
-    parser.add_argument("--painter", type=Path, metavar="FILE", help="what `clairvoy train paint` wrote")
+    parser.add_argument(
+        "--painter", type=Path, default=SHIPPED, metavar="FILE", help="(default: that of the package)"
+    )
+    parser.add_argument(
+        "--share", type=float, default=0.05, help="of primitive's seconds, for `search` and painters"
+    )
     parser.add_argument(
         "--seconds", type=float, default=6.5, help="budget for 100 strokes where primitive is not run"
     )
     args = parser.parse_args()
-    args.arms = args.arms or [*ARMS, *(PAINTER_ARMS if args.painter is not None else ())]
-    args.learnt = Learnt.load(args.painter) if args.painter is not None else None
+    args.arms = args.arms or [*ARMS, *PAINTER_ARMS]
+    args.learnt = Learnt.load(args.painter)
     rows = [json.loads(line) for file in args.table for line in file.read_text().splitlines()]
     if args.pictures:
         warm_up(args.pictures[0])
@@ -93,10 +98,11 @@ def measured(picture: Path, seed: int, args: argparse.Namespace) -> Iterator[dic
             yield {"picture": picture.name, "seed": seed, "arm": "primitive", **row}
     for count in args.counts:
         for arm in args.arms:
+            budget = budgets[count] * (1.0 if arm.endswith("equal") else args.share)
             if arm in ARMS:
-                row = by_search(picture, count, budgets[count], seed, ARMS[arm])
+                row = by_search(picture, count, budget, seed, ARMS[arm])
             else:
-                row = by_search(picture, count, budgets[count], seed, quarter, args.learnt, PAINTER_ARMS[arm])
+                row = by_search(picture, count, budget, seed, timed, args.learnt, PAINTER_ARMS[arm])
             yield {"picture": picture.name, "seed": seed, "arm": arm, "strokes": count, **row}
 
 
@@ -116,9 +122,9 @@ def by_search(
     """One painting: reading and reducing the picture is counted, as it is for primitive."""
     began = time.process_time()
     target = target_of(picture, SEARCHED)
-    settings = replace(EFFORTS["normal"], opacity=OPACITY)
+    settings = replace(EFFORTS["quick"], opacity=OPACITY)
     given = target, Painting(target.size, target.mean), settings, np.random.default_rng(seed), (TRIANGLES,)
-    search = Search(*given) if learnt is None else Painter(learnt, looks or PainterSettings(), count, *given)
+    search = Search(*given) if learnt is None else Painter(learnt, looks or PainterSettings(), *given)
     paint(search, count, began + budget)
     seconds = time.process_time() - began
     drawn = on_paper(search.painting.draw(PIXELS))
@@ -126,7 +132,6 @@ def by_search(
 
 
 def quick(search: Search, count: int, until: float) -> None:
-    search.settings = replace(EFFORTS["quick"], opacity=OPACITY)
     _strokes(search, count)
     list(search.sweep())
 
@@ -141,10 +146,6 @@ def timed(search: Search, count: int, until: float) -> None:
                 break
 
 
-def quarter(search: Search, count: int, until: float) -> None:
-    timed(search, count, time.process_time() + (until - time.process_time()) / 4)
-
-
 def greedy(search: Search, count: int, until: float) -> None:
     _greedy(search, count, until)
 
@@ -154,7 +155,6 @@ def _greedy(search: Search, count: int, until: float) -> None:
     for number in range(count):
         part = time.process_time() + (until - time.process_time()) / (count - number)
         residual = search.residual()
-        search.settings = replace(EFFORTS["quick"], opacity=OPACITY)
         best = search.find(residual)
         while time.process_time() < part:
             best = max(best, search.find(residual), key=lambda found: found.gain)
@@ -169,7 +169,7 @@ def _strokes(search: Search, count: int) -> None:
 
 ARMS: dict[str, Callable[[Search, int, float], None]] = {
     "search quick": quick,
-    "search quarter": quarter,
+    "search": timed,
     "search equal": timed,
     "greedy equal": greedy,
 }

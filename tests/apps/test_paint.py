@@ -151,6 +151,12 @@ def test_painting_needs_no_torch():
     subprocess.run([sys.executable, "-c", program], check=True)
 
 
+def test_without_what_was_learnt_the_painting_is_another(photo, tmp_path):
+    for name, options in (("learnt", []), ("plain", ["--plain"])):
+        assert paint(photo, "-o", tmp_path / f"{name}.svg", *options) == 0
+    assert (tmp_path / "learnt.svg").read_bytes() != (tmp_path / "plain.svg").read_bytes()
+
+
 def test_a_painter_that_is_none_is_refused(photo, tmp_path, capsys):
     assert paint(photo, "-o", tmp_path / "x.svg", "--painter", photo) == 2
     assert "give a file that `clairvoy train paint` wrote" in capsys.readouterr().err
@@ -163,7 +169,7 @@ def test_what_was_trained_paints(photo, tmp_path):
     for number in range(3):
         (photos / f"{number}.png").write_bytes(photo.read_bytes())
     run = tmp_path / "run"
-    few = ["--strokes", "2", "--updates", "5", "--steps", "40", "-q"]
+    few = ["--strokes", "3", "--updates", "5", "--agent-updates", "10", "-q"]
     assert main(["train", "paint", str(photos), "--out", str(run), *few]) == 0
     assert (run / "painter.json").exists()
     assert main(["train", "paint", str(photos), "--out", str(run), *few]) == 2

@@ -23,6 +23,7 @@ COMMANDS = {
     "clear": "restore hazy photographs",
     "search": "search a large scene for haze: what was read, what was found, what was restored",
     "paint": "paint a photograph with triangles, ellipses, brush strokes: SVG, PNG of any size, film, page",
+    "imagine": "paint pictures that nobody took, with what has learnt a set of pictures",
     "train": "co-train the generative model and the agent, on your own photographs if you like",
     "own": "train a scenario of your own, play in it, and make rows with its generator",
     "flows": "learn what a network's flows are from labelled logs, and flag those that a person should look at",

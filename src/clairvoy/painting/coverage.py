@@ -59,15 +59,20 @@ def coverage(polygon: np.ndarray, height: int, width: int, sublines: int = SUBLI
     np.ndarray
         (height, width) float64 in [0, 1].
     """
-    _, line, x, sign = crossings(polygon[None], height, sublines)
+    return coverages(polygon[None], height, width, sublines)[0]
+
+
+def coverages(polygons: np.ndarray, height: int, width: int, sublines: int = SUBLINES) -> np.ndarray:
+    """(N, height, width): the same for each of several polygons (N, corners, 2) on a picture of its own."""
+    which, line, x, sign = crossings(polygons, height, sublines)
     row = line // sublines
     x = np.clip(x, 0.0, width)
     cell = np.minimum(x.astype(np.int64), width - 1)
     # An edge at x covers all cells before that of x, and a part of it. Differences, summed up from the right, say so.
     part = x - cell
-    at = row * (width + 1) + cell
-    size = height * (width + 1)
+    at = (which * height + row) * (width + 1) + cell
+    size = len(polygons) * height * (width + 1)
     steps = np.bincount(at + 1, sign * part, size + 1) + np.bincount(at, sign * (1.0 - part), size + 1)
-    steps = steps[:size].reshape(height, width + 1)
-    covered = np.cumsum(steps[:, :0:-1], axis=1)[:, ::-1]
+    steps = steps[:size].reshape(len(polygons), height, width + 1)
+    covered = np.cumsum(steps[:, :, :0:-1], axis=2)[:, :, ::-1]
     return np.minimum(np.abs(covered) / sublines, 1.0)

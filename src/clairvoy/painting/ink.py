@@ -73,7 +73,7 @@ class InkSearch(Search):
                 if other != number:
                     under = with_ink(under, self._covers[other], stroke.colour)
             stroke = self.painting.strokes[number]
-            found = self.improve(self._residual(under), stroke.family, stroke.shape[None])
+            found = self.improve(self._residual(under), stroke.family, stroke.shape[None], redone=True)
             drawn = [(new, with_ink(under, self._cover(new), new.colour)) for new in (found.stroke, stroke)]
             errors = [
                 (self.target.weight[..., None] * (self.target.pixels - seen) ** 2).sum() for _, seen in drawn

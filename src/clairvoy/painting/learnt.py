@@ -1,4 +1,4 @@
-"""What was learnt about strokes, at work in NumPy: a generator that proposes them, a gate, and an agent that looks about.
+"""What was learnt about painting, at work in NumPy: a generator of changes, and an agent that says when it is enough.
 
 The networks are made and trained in `scenarios.painting`; here they are only multiplied out, so that painting needs no
 torch.
@@ -13,39 +13,39 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 
 from clairvoy.errors import WeightsError
+from clairvoy.painting.layers import Layers
 
-FORMAT = "clairvoy-painter-1"
+FORMAT = "clairvoy-painter-2"
+SHIPPED = Path(__file__).with_name("painter.safetensors")
+"""Learnt from openly licensed photographs; docs/painting.md says which, and how well it does."""
 
 
-class Layers:
-    """Linear layers with rectifiers between them.
+class ChangeGenerator:
+    """The decoder of a conditional VAE of changes, for one family of shapes.
 
     Parameters
     ----------
     weights
-        By name; layer k has ``{name}.{2k}.weight`` (out, in) and ``{name}.{2k}.bias``, as `torch.nn.Sequential` counts.
-    name
-        Of the part.
+        ``condition`` (conditions, width), ``latent`` (latents, width), ``bias`` (width,), ``out`` (width, numbers),
+        ``out_bias`` and ``noise`` (numbers,).
     """
 
-    def __init__(self, weights: Mapping[str, np.ndarray], name: str) -> None:
-        count = sum(key.startswith(f"{name}.") and key.endswith(".weight") for key in weights)
-        self._layers = [
-            (weights[f"{name}.{2 * k}.weight"].T.copy(), weights[f"{name}.{2 * k}.bias"])
-            for k in range(count)
-        ]
+    def __init__(self, weights: Mapping[str, np.ndarray]) -> None:
+        self._condition, self._latent, self._bias = weights["condition"], weights["latent"], weights["bias"]
+        self._out, self._out_bias, self._noise = weights["out"], weights["out_bias"], weights["noise"]
 
-    def __call__(self, values: np.ndarray) -> np.ndarray:
-        """(N, in) to (N, out)."""
-        for number, (weight, bias) in enumerate(self._layers):
-            if number:
-                values = np.maximum(values, 0.0)
-            values = values @ weight + bias
-        return values
+    def __call__(self, conditions: np.ndarray, count: int, rng: np.random.Generator) -> np.ndarray:
+        """Draw moves (N, count, numbers), see `moves`, for N climbers in conditions (N, conditions)."""
+        latents = len(self._latent)
+        drawn = rng.standard_normal((len(conditions), count, latents + len(self._noise)), dtype=np.float32)
+        hidden = (conditions.astype(np.float32) @ self._condition + self._bias)[:, None]
+        hidden = np.maximum(hidden + drawn[..., :latents] @ self._latent, 0.0)
+        moves: np.ndarray = hidden @ self._out + self._out_bias + self._noise * drawn[..., latents:]
+        return moves.astype(np.float64)
 
 
 class Learnt:
-    """Generator, discriminator, expected gain and Q-values.
+    """Generators by family, and the values of going on.
 
     Parameters
     ----------
@@ -55,21 +55,23 @@ class Learnt:
 
     def __init__(self, weights: Mapping[str, np.ndarray]) -> None:
         weights = {name: value.astype(np.float32) for name, value in weights.items()}
-        self._see, self._decode = Layers(weights, "see"), Layers(weights, "decode")
-        self._believe, self._expect = Layers(weights, "believe"), Layers(weights, "expect")
-        self._value, self._rest = Layers(weights, "agent.value"), Layers(weights, "agent.rest")
-        self._noise = np.exp(weights["log_noise"])
-        self._gain_scale = weights["gain_scale"]
-        self.latent = int(weights["latent"])
+        parts: dict[str, dict[str, np.ndarray]] = {}
+        for name, value in weights.items():
+            part, _, rest = name.partition(".")
+            parts.setdefault(part, {})[rest] = value
+        del parts["agent"]
+        self._agent = Layers(weights, "agent")
+        self._slope, self._offset = weights["agent.calibration"]
+        self.generators = {family: ChangeGenerator(part) for family, part in parts.items()}
 
     @classmethod
     def load(cls, path: Path) -> Learnt:
-        """Read a file of `scenarios.painting.training.save_painter`.
+        """Read what `clairvoy train paint` wrote.
 
         Raises
         ------
         WeightsError
-            No such file, or of another kind.
+            The file is not there, damaged, or of another kind.
         """
         remedy = "give a file that `clairvoy train paint` wrote"
         try:
@@ -81,39 +83,13 @@ class Learnt:
             raise WeightsError(f"{path}: cannot be read ({error}); {remedy}") from error
         raise WeightsError(f"{path}: of format {kind!r}, not {FORMAT!r}; {remedy}")
 
-    def features(self, view: np.ndarray, family: int) -> np.ndarray:
-        """(features,) of what is seen in a region, and which family is asked for."""
-        asked = np.zeros(len(self._noise), np.float32)
-        asked[family] = 1.0
-        return np.concatenate([np.maximum(self._see(view.reshape(1, -1))[0], 0.0), asked])
-
-    def propose(self, features: np.ndarray, family: int, count: int, rng: np.random.Generator) -> np.ndarray:
-        """Shapes (count, NUMBERS) in the region's measures, drawn from the generator."""
-        noise = rng.standard_normal((count, self.latent)).astype(np.float32)
-        rows = self._decode(np.concatenate([np.repeat(features[None], count, axis=0), noise], axis=1))
-        return rows + self._noise[family] * rng.standard_normal(rows.shape)
-
-    def belief(self, features: np.ndarray, rows: np.ndarray) -> np.ndarray:
-        """(N,) in [0, 1], whether the search would have kept such strokes."""
-        seen = np.concatenate([np.repeat(features[None], len(rows), axis=0), rows.astype(np.float32)], axis=1)
-        return 1.0 / (1.0 + np.exp(-self._believe(seen)[:, 0]))
-
-    def expected_gain(self, features: np.ndarray) -> float:
-        """Tau: the gain that a stroke here is expected to have, in squared error over the number of pixels."""
-        slope, offset = self._gain_scale
-        return float(np.exp(slope * self._expect(features[None])[0, 0] + offset))
-
-    def q_values(self, regions: np.ndarray, whole: np.ndarray) -> np.ndarray:
-        """Q-values (K + 2,): a stroke in each region, improving strokes that are there, stopping.
+    def expected_gain(self, state: np.ndarray) -> float:
+        """Tau: by how many dB going on is expected to be worth more than stopping, its price taken off.
 
         Parameters
         ----------
-        regions
-            (K, features) of `Looking.describe`.
-        whole
-            (features,) of the whole canvas.
+        state
+            (STATE,) of `painter.climb_state`. The price is in it.
         """
-        both = np.concatenate([regions, np.repeat(whole[None], len(regions), axis=0)], axis=1).astype(
-            np.float32
-        )
-        return np.concatenate([self._value(both)[:, 0], self._rest(whole[None].astype(np.float32))[0]])
+        going_on = self._agent(state.astype(np.float32))[0]
+        return float(self._slope * going_on + self._offset)

@@ -1,123 +1,217 @@
-"""The agent that paints: it decides where, how large and with which shapes; the generator proposes; the score decides."""
+"""The search with what was learnt: a generator draws the changes that are tried, an agent says when it is enough."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from clairvoy.errors import at_least, between
-from clairvoy.painting.learnt import Learnt
-from clairvoy.painting.looking import SIDES, Looking, whole_canvas
-from clairvoy.painting.proposals import new_shapes, places
-from clairvoy.painting.regions import from_region, view
+from clairvoy.errors import above, at_least
+from clairvoy.painting.climbing import Climb, RandomClimb
+from clairvoy.painting.learnt import ChangeGenerator, Learnt
+from clairvoy.painting.moves import log_size, moved
 from clairvoy.painting.scoring import Scorer
-from clairvoy.painting.search import Found, Search
-from clairvoy.painting.shapes import FAMILIES, Family
+from clairvoy.painting.search import Search
+from clairvoy.painting.shapes import Family
+
+LOOK_EVERY = 3
+"""Rounds from one decision of the agent to the next."""
+STATE = 7
+_LEAST_SHARE = 1e-8
 
 
 @dataclass(frozen=True)
 class PainterSettings:
     """What the learnt parts do; each may be left out, to see what it is good for."""
 
-    choices: int = 16
-    """Regions that the agent chooses from."""
-    regions: int = 2
-    """Regions that it looks at for each stroke."""
-    proposals: int = 32
-    """Strokes that are proposed in each."""
     generator: bool = True
-    """Proposals come from the generator; else they are drawn around the region's centre."""
+    """Changes are drawn by the generator; else by chance."""
     agent: bool = True
-    """Regions of the highest Q-values; else the first that were drawn."""
-    gate: float = 0.0
-    """Proposals that the discriminator believes in less are not scored; 0 scores all."""
+    """The agent says when a climb ends; else it has the rounds of the search's settings."""
+    price: float = 4e-4
+    """Of a round of climbing [dB]: what it must be expected to gain when 100 strokes are there, see `worth`."""
+    longest: int = 36
+    """Rounds that the agent may have at most."""
 
     def __post_init__(self) -> None:
-        at_least(self, 1, "choices", "regions", "proposals")
-        between(self, 0.0, 1.0, "gate")
-
-
-@dataclass
-class Regions:
-    """Places to look at: (K, 2) centres, (K,) sides and (K,) numbers of `FAMILIES`."""
-
-    centres: np.ndarray
-    sides: np.ndarray
-    families: np.ndarray
+        above(self, 0.0, "price")
+        at_least(self, 1, "longest")
 
 
 class Painter(Search):
-    """A `Search` whose new strokes are proposed where an agent looks.
+    """A `Search` that climbs as was learnt.
 
     Parameters
     ----------
     learnt
-        Generator, discriminator, agent.
+        Generators and agent. Families that it holds no generator of are painted as `Search` paints them.
     looks
         See `PainterSettings`.
-    strokes
-        How many there will be; the agent is told.
-    search
+    search, named
         Arguments of `Search`.
     """
 
-    def __init__(
-        self, learnt: Learnt, looks: PainterSettings, strokes: int, *search: Any, **named: Any
-    ) -> None:
+    def __init__(self, learnt: Learnt, looks: PainterSettings, *search: Any, **named: Any) -> None:
         super().__init__(*search, **named)
-        self.learnt, self.looks, self.strokes = learnt, looks, strokes
-        names = list(FAMILIES)
-        self._numbers = np.array([names.index(family.name) for family in self.families])
-        self._all = tuple(FAMILIES.values())
+        self.learnt, self.looks = learnt, looks
 
-    def find(self, residual: Scorer) -> Found:
-        """The best stroke among what is proposed in the regions that the agent looks at."""
-        regions = self.drawn_regions(residual.error)
-        return self.find_in(residual, regions, self.chosen(regions))
-
-    def drawn_regions(self, error: np.ndarray) -> Regions:
-        """Regions to choose from: where the picture is wrong, of any size and family."""
-        count = self.looks.choices
-        low, high = np.log(SIDES)
-        return Regions(
-            places(error, count, self.rng),
-            np.exp(self.rng.uniform(low, high, count)),
-            self.rng.choice(self._numbers, count),
-        )
-
-    def chosen(self, regions: Regions) -> np.ndarray:
-        """Numbers of the regions that are looked at."""
-        if not self.looks.agent:
-            return np.arange(min(self.looks.regions, len(regions.sides)))
-        looking = Looking(self.target.pixels, self.canvas, self.target.weight)
-        described = looking.describe(regions.centres, regions.sides, regions.families)
-        whole = whole_canvas(self.error, len(self.painting.strokes), self.strokes)
-        q = self.learnt.q_values(described, whole)[: len(regions.sides)]
-        return np.argsort(-q, kind="stable")[: self.looks.regions]
-
-    def find_in(self, residual: Scorer, regions: Regions, chosen: np.ndarray) -> Found:
-        """The best stroke among what is proposed in some of the regions."""
-        starts = [self.proposed(regions, int(number)) for number in chosen]
-        return self.best_of(residual, starts)
-
-    def proposed(self, regions: Regions, number: int) -> tuple[Family, np.ndarray]:
-        """A family, and shapes of it for one region."""
-        centre, side = regions.centres[number], float(regions.sides[number])
-        which, count = int(regions.families[number]), self.looks.proposals
-        family = self._all[which]
+    def climb(self, residual: Scorer, family: Family, redone: bool) -> Climb:
+        """By generator and agent, as far as they are asked for and there."""
+        generator = self.learnt.generators.get(family.name)
+        if generator is None or not (self.looks.generator or self.looks.agent):
+            return super().climb(residual, family, redone)
         if not self.looks.generator:
-            around = np.repeat(centre[None], count, axis=0)
-            return family, new_shapes(family, around, self.rng, (0.15 * side, 0.6 * side))
-        features = self.learnt.features(view(self.target.pixels, self.canvas, centre, side), which)
-        rows = self.learnt.propose(features, which, count, self.rng)
-        if self.looks.gate > 0.0:
-            belief = self.learnt.belief(features, rows)
-            rows = rows[(belief >= self.looks.gate) | (belief == belief.max())]
-        return family, from_region(family, rows, centre, side)
+            generator = None
+        return LearntClimb(self, float(residual.error.sum()), family, redone, generator)
+
+    def expected_gain(self, state: np.ndarray) -> float:
+        """See `Learnt.expected_gain`."""
+        return self.learnt.expected_gain(state)
 
 
-def without(looks: PainterSettings, part: str) -> PainterSettings:
-    """The same settings with one part, ``generator`` or ``agent``, left out."""
-    return replace(looks, **{part: False})
+class LearntClimb:
+    """A climb of a `Painter`.
+
+    Parameters
+    ----------
+    painter
+        Whose settings and randomness are used.
+    error
+        Squared error that there is, summed up.
+    family
+        Of the shapes.
+    redone
+        Whether the shape is a stroke that is there already.
+    generator
+        Of changes; None for changes by chance.
+    """
+
+    def __init__(
+        self, painter: Painter, error: float, family: Family, redone: bool, generator: ChangeGenerator | None
+    ) -> None:
+        self.painter, self.error, self.family, self.redone = painter, error, family, redone
+        self.generator = generator
+        self.chance = RandomClimb(family, painter.settings.rounds, painter.rng)
+        self.rounds = 0
+        self.gained_before = 0.0
+        self.last = self.slope = self.drawn = np.zeros((0, 0))
+
+    def goes_on(self, shapes: np.ndarray, gains: np.ndarray) -> bool:
+        """The agent is asked every few rounds: as long as tau, the expected gain, is above nothing."""
+        looks, best = self.painter.looks, float(gains.max())
+        goes = self.rounds < (looks.longest if looks.agent else self.painter.settings.rounds)
+        if goes and looks.agent and self.rounds % LOOK_EVERY == 0:
+            if self.rounds:
+                state = climb_state(
+                    self.redone, self.rounds, (best - self.gained_before) / self.error, best / self.error,
+                    float(log_size(self.family, shapes[[int(gains.argmax())]])[0]),
+                    len(self.painter.painting.strokes), looks.price,
+                )  # fmt: skip
+                goes = self.painter.expected_gain(state) > 0.0
+            self.gained_before = best
+        self.rounds += 1
+        return goes
+
+    def tries(self, shapes: np.ndarray, count: int) -> np.ndarray:
+        """Changes from the generator, or by chance."""
+        if self.generator is None:
+            return self.chance.tries(shapes, count)
+        if not len(self.last):
+            self.last, self.slope = np.zeros(shapes.shape), np.zeros(shapes.shape)
+        known = conditions(self.rounds - 1, self.redone, log_size(self.family, shapes), self.last, self.slope)
+        self.drawn = self.generator(known, count, self.painter.rng)
+        return moved(self.family, shapes, self.drawn)
+
+    def told(self, gains: np.ndarray, tried: np.ndarray, better: np.ndarray) -> None:
+        """Remember the last move that helped, and which way was uphill."""
+        if self.generator is not None:
+            self.last, self.slope = remembered(self.last, self.slope, self.drawn, gains, tried, better)
+
+
+def conditions(
+    number: int, redone: bool, sizes: np.ndarray, last: np.ndarray, slope: np.ndarray
+) -> np.ndarray:
+    """What a generator of changes is told of N climbers, (N, 4 + 2 numbers).
+
+    Parameters
+    ----------
+    number
+        Of the round, from 0.
+    redone
+        Whether a stroke that is there is improved.
+    sizes
+        (N,), see `moves.log_size`.
+    last
+        (N, numbers), the last move that helped; 0 where none has yet.
+    slope
+        (N, numbers), see `remembered`.
+    """
+    told = np.empty((len(sizes), 4))
+    told[:, 0], told[:, 1], told[:, 2] = min(number, 16) / 8.0, redone, sizes
+    told[:, 3] = last.any(axis=1)
+    return np.concatenate([told, last, slope], axis=1)
+
+
+def remembered(
+    last: np.ndarray,
+    slope: np.ndarray,
+    moves: np.ndarray,
+    gains: np.ndarray,
+    tried: np.ndarray,
+    better: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Last helpful move and slope after a round of N climbers with `count` tries each.
+
+    The slope is the mean of the moves, each weighted by the root of what it won or lost, as evolution strategies estimate
+    one; half of the slope before is kept.
+
+    Parameters
+    ----------
+    last, slope
+        (N, numbers) before.
+    moves
+        (N, count, numbers), what was tried.
+    gains, tried, better
+        See `Climb.told`.
+    """
+    won = tried - gains[:, None]
+    won = np.sign(won) * np.sqrt(np.abs(won))
+    won /= np.maximum(np.abs(won).max(axis=1, keepdims=True), 1e-12)
+    best = moves[np.arange(len(moves)), tried.argmax(axis=1)]
+    return (
+        np.where(better[:, None], best, last),
+        0.5 * slope + (won[:, None, :] @ moves)[:, 0] / moves.shape[1],
+    )
+
+
+def worth(painted: int) -> float:
+    """What a dB counts when so many strokes are there: the n-th gains about 1/n, so early ones are dear for nothing."""
+    return (painted + 1) / 100.0
+
+
+def climb_state(
+    redone: bool, rounds: int, just_won: float, won: float, size: float, painted: int, price: float
+) -> np.ndarray:
+    """(STATE,), what the agent is shown: where a climb stands.
+
+    Parameters
+    ----------
+    redone, rounds
+        Whether a stroke that is there is improved; rounds so far.
+    just_won, won
+        Gain since the last look and in all, over the whole error.
+    size
+        See `moves.log_size`.
+    painted
+        Strokes that are there.
+    price
+        See `PainterSettings.price`.
+    """
+    return np.array(
+        [
+            float(redone), rounds / 12.0, np.log10(max(just_won, 0.0) + _LEAST_SHARE) / 2.0 + 2.0,
+            np.log10(max(won, 0.0) + _LEAST_SHARE) / 2.0 + 2.0, size / 2.0 + 1.0, np.log1p(painted) / 5.0,
+            np.log10(price) + 3.0,
+        ]
+    )  # fmt: skip

@@ -45,25 +45,26 @@ def new_shapes(
     return held(family, shapes)
 
 
-def changed(family: Family, shapes: np.ndarray, rng: np.random.Generator, gentle: float = 1.0) -> np.ndarray:
-    """Each shape with some of its numbers moved, by steps from hardly any to large ones (times `gentle`)."""
+def changed(family: Family, shapes: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Each shape with some of its numbers moved, by steps from hardly any to large ones."""
     low, high = np.log(_LEAST_STEP), np.log(_MOST_STEP)
-    step = gentle * np.exp(rng.uniform(low, high, (len(shapes), 1)))
+    step = np.exp(rng.uniform(low, high, (len(shapes), 1)))
     moves = step * rng.standard_normal(shapes.shape)
     moves *= rng.random(shapes.shape) < 0.5
-    moves[:, family.columns("angle")] *= (
-        6.0  # a third of a turn does to a shape what a third of its length does
-    )
-    sizes = family.columns("length", "width")
+    # A third of a turn does to a shape what a third of its length does.
+    moves[:, family.columns("angle")] *= 6.0
     moved = shapes + moves
-    # Lengths by a factor: a thin shape must be able to become a little less thin.
-    moved[:, sizes] = shapes[:, sizes] * np.exp(6.0 * moves[:, sizes])
+    sizes = family.columns("length", "width")
+    if sizes.any():
+        # Lengths by a factor: a thin shape must be able to become a little less thin.
+        moved[:, sizes] = shapes[:, sizes] * np.exp(6.0 * moves[:, sizes])
     return held(family, moved)
 
 
 def held(family: Family, shapes: np.ndarray) -> np.ndarray:
     """The shapes with their lengths and widths inside bounds; changed in place."""
     lengths, widths = family.columns("length"), family.columns("width")
-    shapes[:, lengths] = np.clip(shapes[:, lengths], LEAST_LENGTH, 1.0)
-    shapes[:, widths] = np.clip(shapes[:, widths], LEAST_WIDTH, MOST_WIDTH)
+    for columns, least, most in ((lengths, LEAST_LENGTH, 1.0), (widths, LEAST_WIDTH, MOST_WIDTH)):
+        if columns.any():
+            shapes[:, columns] = np.clip(shapes[:, columns], least, most)
     return shapes

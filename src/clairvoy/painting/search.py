@@ -12,9 +12,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from clairvoy.errors import at_least, between
+from clairvoy.painting.climbing import Climb, RandomClimb
 from clairvoy.painting.coverage import coverage
 from clairvoy.painting.painting import PAPER, Painting, Stroke
-from clairvoy.painting.proposals import changed, new_shapes, places
+from clairvoy.painting.proposals import new_shapes, places
 from clairvoy.painting.scoring import Residual, Scorer
 from clairvoy.painting.shapes import FAMILIES, Family
 from clairvoy.painting.target import Target
@@ -144,23 +145,20 @@ class Search:
             key=lambda found: found.gain,
         )
 
-    def improve(
-        self,
-        residual: Scorer,
-        family: Family,
-        shapes: np.ndarray,
-        rounds: int | None = None,
-        gentle: float = 1.0,
-    ) -> Found:
-        """Climb from each of the shapes (N, numbers) by small changes, and give the best that was reached."""
+    def improve(self, residual: Scorer, family: Family, shapes: np.ndarray, *, redone: bool = False) -> Found:
+        """Climb from each of the shapes (N, numbers) by small changes, and give the best that was reached.
+
+        `redone` says that the shape is a stroke that is there already.
+        """
         gains, colours = self.score(residual, family, shapes)
-        several = np.arange(len(shapes))
-        changes = self.settings.changes
-        for _ in range(self.settings.rounds if rounds is None else rounds):
-            tries = changed(family, shapes.repeat(changes, axis=0), self.rng, gentle)
+        several, changes = np.arange(len(shapes)), self.settings.changes
+        climb = self.climb(residual, family, redone)
+        while climb.goes_on(shapes, gains):
+            tries = climb.tries(shapes, changes)
             tried_gains, tried_colours = self.score(residual, family, tries)
             best = tried_gains.reshape(-1, changes).argmax(axis=1) + several * changes
             better = tried_gains[best] > gains
+            climb.told(gains, tried_gains.reshape(-1, changes), better)
             chosen = best[better]
             shapes, gains, colours = shapes.copy(), gains.copy(), colours.copy()
             shapes[better], gains[better], colours[better] = (
@@ -170,6 +168,10 @@ class Search:
             )
         top = int(gains.argmax())
         return Found(Stroke(family, shapes[top], colours[top], self.settings.opacity), float(gains[top]))
+
+    def climb(self, residual: Scorer, family: Family, redone: bool) -> Climb:
+        """How shapes are changed, and for how long: by chance, for the rounds of the settings."""
+        return RandomClimb(family, self.settings.rounds, self.rng)
 
     def score(self, residual: Scorer, family: Family, shapes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Gains (N,) and colours (N, 3) of shapes; see `Residual.score`."""
@@ -207,7 +209,7 @@ class Search:
             self.target.pixels, under, stroke.opacity,
             weight=self.target.weight, through=through, over=over, palette=self.palette,
         )  # fmt: skip
-        found = self.improve(residual, stroke.family, stroke.shape[None])
+        found = self.improve(residual, stroke.family, stroke.shape[None], redone=True)
         return self._really_better(found.stroke, stroke, under, through, over)
 
     def _really_better(

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from typing import Literal
 
 import numpy as np
@@ -15,6 +16,7 @@ from clairvoy.errors import SettingsError
 
 Meaning = Literal["x", "y", "length", "width", "angle"]
 Outline = Callable[[np.ndarray, int], np.ndarray]
+Axes = Callable[[np.ndarray], np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -30,19 +32,51 @@ class Family:
     outline
         Makes of shapes (N, numbers) their polygons (N, corners, 2). The second argument says how many points stand for a
         round part; straight ones need no more than their corners.
+    axes
+        Makes of shapes (N, numbers) the frame that each has of its own: (N, 2, 2), two vectors as columns, as long as the
+        shape is along them.
     """
 
     name: str
     meanings: tuple[Meaning, ...]
     outline: Outline
+    axes: Axes
 
     def columns(self, *meanings: Meaning) -> np.ndarray:
         """(numbers,) bool, which numbers have one of these meanings."""
-        return np.array([meaning in meanings for meaning in self.meanings])
+        return _columns(self.meanings, meanings)
+
+
+@cache
+def _columns(of: tuple[Meaning, ...], wanted: tuple[Meaning, ...]) -> np.ndarray:
+    """Asked in every round of a climb, and always the same; cannot be written to."""
+    columns = np.array([meaning in wanted for meaning in of])
+    columns.flags.writeable = False
+    return columns
 
 
 def _triangle(shapes: np.ndarray, points: int) -> np.ndarray:
     return shapes.reshape(-1, 3, 2)
+
+
+def _two_sides(shapes: np.ndarray) -> np.ndarray:
+    return np.stack([shapes[:, 2:4] - shapes[:, 0:2], shapes[:, 4:6] - shapes[:, 0:2]], axis=2)
+
+
+def _half_axes(shapes: np.ndarray) -> np.ndarray:
+    a, b, angle = shapes[:, 2], shapes[:, 3], shapes[:, 4]
+    cos, sin = np.cos(angle), np.sin(angle)
+    return np.stack([np.stack([a * cos, a * sin], axis=1), np.stack([-b * sin, b * cos], axis=1)], axis=2)
+
+
+def _along(end: int) -> Axes:
+    """From the first point to the one at `end`, and as long at a right angle to it."""
+
+    def axes(shapes: np.ndarray) -> np.ndarray:
+        way = shapes[:, end : end + 2] - shapes[:, 0:2]
+        return np.stack([way, np.stack([-way[:, 1], way[:, 0]], axis=1)], axis=2)
+
+    return axes
 
 
 def _turned(shapes: np.ndarray, across: np.ndarray, down: np.ndarray) -> np.ndarray:
@@ -92,11 +126,11 @@ def _normal(heading: np.ndarray) -> np.ndarray:
 FAMILIES: dict[str, Family] = {
     family.name: family
     for family in (
-        Family("triangles", ("x", "y", "x", "y", "x", "y"), _triangle),
-        Family("ellipses", ("x", "y", "length", "length", "angle"), _ellipse),
-        Family("rectangles", ("x", "y", "length", "length", "angle"), _rectangle),
-        Family("brush", ("x", "y", "x", "y", "x", "y", "width", "width", "width"), _brush),
-        Family("lines", ("x", "y", "x", "y", "width"), _line),
+        Family("triangles", ("x", "y", "x", "y", "x", "y"), _triangle, _two_sides),
+        Family("ellipses", ("x", "y", "length", "length", "angle"), _ellipse, _half_axes),
+        Family("rectangles", ("x", "y", "length", "length", "angle"), _rectangle, _half_axes),
+        Family("brush", ("x", "y", "x", "y", "x", "y", "width", "width", "width"), _brush, _along(4)),
+        Family("lines", ("x", "y", "x", "y", "width"), _line, _along(2)),
     )
 }
 

@@ -42,7 +42,7 @@ def inside(painting: Painting) -> str:
     if painting.ground is not None:
         lines.append(f'{box} fill="{hex_of(painting.ground)}"/>')
     lines.append('<g id="strokes">')
-    lines += [_element(stroke, _INK if painting.ink else "") for stroke in painting.strokes]
+    lines += [element(stroke, _INK if painting.ink else "") for stroke in painting.strokes]
     return "\n".join([*lines, "</g>", "</g>"]) + "\n"
 
 
@@ -51,7 +51,8 @@ def hex_of(colour: np.ndarray) -> str:
     return "#" + "".join(f"{round(float(part) * 255):02x}" for part in colour)
 
 
-def _element(stroke: Stroke, how: str) -> str:
+def element(stroke: Stroke, how: str = "") -> str:
+    """One stroke as an SVG element; `how` are further attributes."""
     paint = f'fill="{hex_of(stroke.colour)}" fill-opacity="{_number(stroke.opacity)}"{how}'
     if stroke.family.name == "ellipses":
         x, y, a, b = (_number(value * UNITS) for value in stroke.shape[:4])

@@ -3,27 +3,28 @@ import pytest
 import torch
 
 from clairvoy.errors import InputError, WeightsError
-from clairvoy.painting.learnt import Learnt
-from clairvoy.painting.looking import REGION_NUMBERS, WHOLE_NUMBERS
-from clairvoy.painting.painter import Painter, PainterSettings, without
+from clairvoy.painting.learnt import ChangeGenerator, Learnt
+from clairvoy.painting.moves import moved
+from clairvoy.painting.painter import STATE, Painter, PainterSettings, climb_state, conditions, remembered
 from clairvoy.painting.painting import Painting
-from clairvoy.painting.regions import CHANNELS, NUMBERS, SIDE
-from clairvoy.painting.search import SearchSettings
+from clairvoy.painting.search import Search, SearchSettings
 from clairvoy.painting.shapes import FAMILIES
 from clairvoy.painting.target import Target
-from clairvoy.scenarios.painting.environment import GameSettings, PaintingGame
-from clairvoy.scenarios.painting.kept_strokes import NEGATIVES, KeptStrokes, strokes_of
-from clairvoy.scenarios.painting.stroke_vae import StrokeVAE, learn_strokes, tensors_of
+from clairvoy.scenarios.painting.change_vae import ChangeVAE, learn_changes
+from clairvoy.scenarios.painting.kept_changes import Climbs, KeptChanges, paint_and_record
 from clairvoy.scenarios.painting.training import (
+    GO_ON,
+    STOP,
     PainterTraining,
-    RegionQNetwork,
     calibrated,
-    exported,
+    learn_to_stop,
     save_painter,
     train_painter,
 )
 
-FEW = SearchSettings(candidates=32, climbers=1, rounds=2, changes=4, sweeps=0)
+FEW = SearchSettings(candidates=32, climbers=2, rounds=4, changes=8, sweeps=0)
+TRIANGLES = FAMILIES["triangles"]
+CONDITIONS = 4 + 2 * 6
 
 
 def targets(count=3):
@@ -35,181 +36,178 @@ def targets(count=3):
 
 
 @pytest.fixture(scope="module")
-def models():
+def vae():
     torch.manual_seed(0)
-    return StrokeVAE(), RegionQNetwork()
+    return ChangeVAE(torch.randn(CONDITIONS), torch.rand(CONDITIONS) + 0.5, 6)
 
 
-@pytest.fixture(scope="module")
-def learnt(models):
-    weights = exported(models[0], np.array([1.0, 0.5]), models[1])
-    return Learnt({name: value.numpy() for name, value in weights.items()})
+def learnt_of(vae, offset=0.0):
+    parts = {f"triangles.{name}": value.numpy() for name, value in vae.exported().items()}
+    agent = {"agent.0.weight": np.zeros((4, STATE)), "agent.0.bias": np.ones(4)}
+    agent |= {"agent.2.weight": np.zeros((1, 4)), "agent.2.bias": np.array([0.3])}
+    return Learnt(parts | agent | {"agent.calibration": np.array([2.0, offset])})
 
 
-def painter_of(learnt, looks, families=(FAMILIES["triangles"],)):
+def painter_of(learnt, **looks):
     target = targets(1)[0]
     painting = Painting(target.size, target.mean)
-    return Painter(learnt, looks, 10, target, painting, FEW, np.random.default_rng(0), families)
+    return Painter(learnt, PainterSettings(**looks), target, painting, FEW, np.random.default_rng(0))
 
 
-def test_numpy_computes_what_torch_does(models, learnt):
-    vae, agent = models
-    rng = np.random.default_rng(0)
-    seen = rng.normal(size=(SIDE, SIDE, CHANNELS)).astype(np.float32)
-    rows = rng.normal(size=(6, NUMBERS)).astype(np.float32)
-    regions, whole = rng.normal(size=(4, REGION_NUMBERS)), rng.normal(size=WHOLE_NUMBERS)
-    features = learnt.features(seen, 3)
-    shown = {"regions": torch.as_tensor(regions)[None].float(), "whole": torch.as_tensor(whole)[None].float()}
+def test_numpy_draws_what_torch_decodes(vae):
+    generator = ChangeGenerator({name: value.numpy() for name, value in vae.exported().items()})
+    told = np.random.default_rng(1).normal(size=(3, CONDITIONS))
+    drawn = generator(told, 5, np.random.default_rng(2))
+    noise = np.random.default_rng(2).standard_normal((3, 5, 6 + 6), dtype=np.float32)
     with torch.no_grad():
-        asked = vae.features(torch.as_tensor(seen)[None], torch.tensor([3]))
-        believed = vae.believe(torch.cat([asked.expand(6, -1), torch.as_tensor(rows)], dim=1))[:, 0].sigmoid()
-        q = agent(shown)[0]
-        expected = float((vae.expect(asked)[0, 0] + 0.5).exp())
-    # Weights are kept in half precision.
-    np.testing.assert_allclose(features, asked[0], atol=5e-3)
-    np.testing.assert_allclose(learnt.belief(features, rows), believed, atol=5e-3)
-    np.testing.assert_allclose(learnt.q_values(regions, whole), q, atol=5e-3)
-    assert learnt.expected_gain(features) == pytest.approx(expected, rel=0.02)
+        z = torch.as_tensor(noise[..., :6]).reshape(15, 6)
+        mean = vae.decode(torch.as_tensor(told).float().repeat_interleave(5, dim=0), z)
+        wanted = mean.reshape(3, 5, 6) + vae.log_noise.exp() * torch.as_tensor(noise[..., 6:])
+    np.testing.assert_allclose(drawn, wanted, atol=1e-4)
 
 
-def test_a_painter_makes_the_picture_better_with_and_without_its_parts(learnt):
-    looks = PainterSettings(choices=6, regions=2, proposals=8)
-    for settings in (looks, without(looks, "agent"), without(looks, "generator")):
-        painter = painter_of(learnt, settings, (FAMILIES["triangles"], FAMILIES["brush"]))
-        before = painter.error
-        for _ in range(10):
-            painter.add()
-        assert painter.error < 0.9 * before
-        assert {stroke.family.name for stroke in painter.painting.strokes} <= {"triangles", "brush"}
-
-
-def test_the_agent_looks_where_q_is_highest(learnt, monkeypatch):
-    painter = painter_of(learnt, PainterSettings(choices=5, regions=2))
-    monkeypatch.setattr(
-        learnt, "q_values", lambda regions, whole: np.array([0.1, 0.9, 0.3, 0.8, 0.2, 9.0, 9.0])
-    )
-    regions = painter.drawn_regions(painter.residual().error)
-    assert painter.chosen(regions).tolist() == [1, 3]
-
-
-def test_the_gate_scores_only_what_is_believed(learnt, monkeypatch):
-    painter = painter_of(learnt, PainterSettings(proposals=4, gate=0.5))
-    regions = painter.drawn_regions(painter.residual().error)
-    monkeypatch.setattr(learnt, "belief", lambda features, rows: np.array([0.2, 0.6, 0.7, 0.1]))
-    assert len(painter.proposed(regions, 0)[1]) == 2
-    monkeypatch.setattr(learnt, "belief", lambda features, rows: np.array([0.2, 0.3, 0.1, 0.1]))
-    assert len(painter.proposed(regions, 0)[1]) == 1
-
-
-def game(learnt, **settings):
-    looks = PainterSettings(choices=3, proposals=4)
-    return PaintingGame(
-        targets(), learnt, 2, looks=looks, search=FEW, settings=GameSettings((4, 6), redone=2, **settings)
+def test_the_expected_gain_is_the_calibrated_q_value(vae):
+    assert learnt_of(vae, offset=-0.25).expected_gain(np.zeros(STATE)) == pytest.approx(
+        2 * 0.3 - 0.25, abs=1e-6
     )
 
 
-def test_the_reward_is_the_drop_in_db_less_the_cost(learnt):
-    played = game(learnt, stroke_cost=0.25, redo_cost=0.5)
-    played.reset(torch.Generator().manual_seed(0))
-    assert played.action_mask()[0].tolist() == [True] * 3 + [False, True]
-    for actions, cost in (([0, 1], 0.25), ([0, 0], 0.25), ([3, 3], 0.5)):
-        before = [painter.error for painter in played.painters]
-        step = played.step(torch.tensor(actions))
-        drops = [
-            10 * np.log10(old / painter.error) for old, painter in zip(before, played.painters, strict=True)
-        ]
-        np.testing.assert_allclose(step.reward, np.array(drops) - cost, atol=1e-5)
-        assert (np.array(drops) >= 0).all()
+def test_the_agent_ends_a_climb_where_nothing_is_expected(vae):
+    for offset, rounds in ((1.0, 9), (-1.0, 3)):
+        painter = painter_of(learnt_of(vae, offset), longest=9)
+        before = painter.tried
+        painter.improve(painter.residual(), TRIANGLES, np.array([[0.1, 0.1, 0.5, 0.2, 0.3, 0.6]]))
+        assert painter.tried - before == 1 + rounds * FEW.changes
 
 
-def test_stopping_ends_an_episode_and_the_next_begins(learnt):
-    played = game(learnt)
-    played.reset(torch.Generator().manual_seed(0))
-    played.step(torch.tensor([0, 0]))
-    first = played.painters[0].painting
-    step = played.step(torch.tensor([4, 0]))
-    assert step.terminated.tolist() == [True, False]
-    assert step.reward[0] == 0
-    assert played.kept[0][1] is first
-    assert not played.painters[0].painting.strokes
-    assert not torch.equal(step.observation["whole"][0], step.final_observation["whole"][0])
-    assert torch.equal(step.observation["whole"][1], step.final_observation["whole"][1])
+def test_a_painter_makes_the_picture_better_with_and_without_its_parts(vae):
+    errors = {}
+    for generator in (False, True):
+        for agent in (False, True):
+            painter = painter_of(learnt_of(vae, 1.0), generator=generator, agent=agent)
+            before = painter.error
+            for _ in range(8):
+                painter.add()
+            list(painter.sweep())
+            assert painter.error < 0.9 * before
+            errors[generator, agent] = painter.error
+    target = targets(1)[0]
+    plain = Search(target, Painting(target.size, target.mean), FEW, np.random.default_rng(0))
+    for _ in range(8):
+        plain.add()
+    list(plain.sweep())
+    assert errors[False, False] == plain.error
+    assert len(set(errors.values())) == 4
 
 
-def test_no_more_strokes_than_there_may_be(learnt):
-    played = game(learnt)
-    played.reset(torch.Generator().manual_seed(1))
-    painter = played.painters[0]
-    for _ in range(60):
-        if len(painter.painting.strokes) == painter.strokes:
-            break
-        played.step(torch.tensor([0, 0]))
-    assert played.action_mask()[0].tolist() == [False] * 3 + [True, True]
+def test_families_without_a_generator_are_painted_as_the_search_does(vae):
+    target, brush = targets(1)[0], (FAMILIES["brush"],)
+    paintings = [Painting(target.size, target.mean) for _ in range(2)]
+    painter = Painter(
+        learnt_of(vae), PainterSettings(), target, paintings[0], FEW, np.random.default_rng(0), brush
+    )
+    search = Search(target, paintings[1], FEW, np.random.default_rng(0), brush)
+    for _ in range(4):
+        painter.add()
+        search.add()
+    assert [stroke.shape.tolist() for stroke in paintings[0].strokes] == [
+        stroke.shape.tolist() for stroke in paintings[1].strokes
+    ]
 
 
-def test_the_same_seed_is_the_same_game(learnt):
-    rewards = []
-    for _ in range(2):
-        played = game(learnt)
-        played.reset(torch.Generator().manual_seed(7))
-        rewards.append([played.step(torch.tensor([k % 3, 0])).reward.tolist() for k in range(4)])
-    assert rewards[0] == rewards[1]
-
-
-def toy(count=600):
-    """Lines along what is wrong: across in a region that is too dark, down in one that is too bright."""
+def test_the_slope_points_uphill():
     rng = np.random.default_rng(0)
-    sign = rng.choice([-1.0, 1.0], count)
-    views = np.zeros((count, SIDE, SIDE, CHANNELS), np.float16)
-    views[..., :3] = 0.3 * sign[:, None, None, None]
-    rows, others = np.zeros((count, NUMBERS)), rng.normal(size=(count, NEGATIVES, NUMBERS))
-    rows[:, :4] = np.where(sign[:, None] > 0, [-0.4, 0, 0.4, 0], [0, -0.4, 0, 0.4])
-    rows[:, :4] += 0.02 * rng.normal(size=(count, 4))
-    rows[:, 4] = -3.0
-    gains = np.where(sign > 0, 0.01, 0.001)
-    return KeptStrokes(views, np.full(count, 4), rows, others, np.zeros((count, NEGATIVES)), gains)
+    moves = rng.normal(size=(2, 400, 3))
+    tried = 5.0 + moves @ np.array([1.0, 0.0, -1.0])
+    last, slope = remembered(
+        np.zeros((2, 3)), np.full((2, 3), 0.2), moves, np.full(2, 5.0), tried, np.array([True, False])
+    )
+    np.testing.assert_array_equal(last[0], moves[0, tried[0].argmax()])
+    np.testing.assert_array_equal(last[1], 0)
+    slope -= 0.1
+    assert (slope[:, 0] > 0.1).all()
+    assert (slope[:, 2] < -0.1).all()
+    assert (np.abs(slope[:, 1]) < 0.05).all()
+
+
+def test_what_is_told_of_a_climb():
+    told = conditions(20, True, np.array([-1.0, -2.0]), np.array([[0.0, 0.0], [1.0, 0.0]]), np.ones((2, 2)))
+    np.testing.assert_allclose(told, [[2, 1, -1, 0, 0, 0, 1, 1], [2, 1, -2, 1, 1, 0, 1, 1]])
+    state = climb_state(True, 12, 1e-4, 1e-2, -2.0, 0, 1e-3)
+    np.testing.assert_allclose(state, [1, 1, 0, 1, 0, 0, 0], atol=1e-3)
 
 
 @pytest.mark.slow
-def test_strokes_are_learnt_from_a_toy():
-    data = toy()
-    model = learn_strokes(data, 400, seed=0)
-    weights = exported(model, calibrated(model, data), RegionQNetwork())
-    learnt = Learnt({name: value.numpy() for name, value in weights.items()})
+def test_changes_are_learnt_from_a_toy():
+    """Moves go on in the direction of the last one, shorter if the shape is large."""
     rng = np.random.default_rng(0)
-    for sign, expected, gain in ((1.0, [-0.4, 0, 0.4, 0, -3], 0.01), (-1.0, [0, -0.4, 0, 0.4, -3], 0.001)):
-        seen = np.zeros((SIDE, SIDE, CHANNELS), np.float32)
-        seen[..., :3] = 0.3 * sign
-        features = learnt.features(seen, 4)
-        rows = learnt.propose(features, 4, 200, rng)
-        np.testing.assert_allclose(rows.mean(axis=0)[:5], expected, atol=0.12)
-        assert learnt.belief(features, np.array([[*expected, 0, 0, 0, 0, 0]]))[0] > 0.8
-        assert learnt.belief(features, rng.normal(size=(50, NUMBERS))).mean() < 0.3
-        assert learnt.expected_gain(features) == pytest.approx(gain, rel=0.3)
+    told = rng.normal(size=(3000, CONDITIONS))
+    moves = 0.1 * rng.normal(size=(3000, 6)) + np.where(told[:, 2:3] > 0, 0.5, 1.5) * told[:, 4:10]
+    model = learn_changes(KeptChanges(told, moves, np.ones(3000)), 600, seed=0)
+    generator = ChangeGenerator({name: value.numpy() for name, value in model.exported().items()})
+    ask = np.zeros((2, CONDITIONS))
+    ask[:, 4], ask[:, 2] = 1.0, [1.0, -1.0]
+    drawn = generator(ask, 500, rng)
+    np.testing.assert_allclose(drawn.mean(axis=1)[:, 0], [0.5, 1.5], atol=0.25)
+    np.testing.assert_allclose(drawn.mean(axis=1)[:, 1:], 0, atol=0.2)
+    assert drawn.std(axis=1).max() < 0.75  # of all moves it is 1.2
 
 
-def test_strokes_that_the_search_kept():
-    kept = strokes_of(targets(2), 3, np.random.default_rng(0))
-    assert kept.views.shape == (12, SIDE, SIDE, CHANNELS)
-    assert (kept.gains > 0).all()
-    assert (kept.shares <= 1).all()
-    assert len(set(kept.families.tolist())) >= 2
-    counts = tensors_of(kept)["counts"].sum(dim=1)
-    numbers = [len(family.meanings) + ("angle" in family.meanings) for family in FAMILIES.values()]
-    assert counts.tolist() == [numbers[family] for family in kept.families]
+def test_hardly_any_changes_are_refused():
+    with pytest.raises(InputError, match="only 3 changes"):
+        learn_changes(KeptChanges(np.zeros((3, CONDITIONS)), np.zeros((3, 6)), np.ones(3)), 1, seed=0)
+
+
+@pytest.mark.parametrize("name", list(FAMILIES))
+def test_what_is_recorded_is_what_was_kept(name):
+    record = paint_and_record(targets(1), FAMILIES[name], 2, None, np.random.default_rng(0))
+    kept, climbs = record.kept_changes(), record.all_climbs()
+    assert np.isfinite(kept.conditions).all()
+    assert np.isfinite(kept.moves).all()
+    assert ((kept.shares > 0) & (kept.shares <= 1)).all()
+    # Looks at rounds 3 to 24 of each climb: seven steps from one to the next, the last of which ends it.
+    assert climbs.last.sum() * 7 == len(climbs.won)
+    assert (climbs.won >= -1e-9).all()
+    assert (climbs.next_states[:, 1] > climbs.states[:, 1]).all()
+    assert len(moved(FAMILIES[name], np.full((1, kept.moves.shape[1]), 0.3), kept.moves[None, :4])) == 4
+
+
+@pytest.mark.slow
+def test_the_agent_learns_when_to_stop_from_history():
+    """Climbs that won something go on winning 0.01 dB a look; those that did not win nothing any more."""
+    rng = np.random.default_rng(0)
+    going = rng.random(4000) < 0.5
+    states = np.zeros((4000, STATE))
+    states[:, 2] = going
+    then = states.copy()
+    then[:, 1] = 1.0
+    climbs = Climbs(states, np.where(going, 0.01, 0.0), then, np.ones(4000, bool))
+    agent = learn_to_stop(climbs, 1500, seed=0)
+    for won, price, worth_it in ((1.0, 1e-3, True), (1.0, 9e-3, False), (0.0, 3e-3, False)):
+        state = torch.tensor([[0.0, 0.0, won, 0.0, 0.0, 0.0, np.log10(price) + 3.0]]).float()
+        q = agent({"climb": state})[0]
+        assert bool(q[GO_ON] > q[STOP]) is worth_it
+    slope, offset, rank = calibrated(agent, climbs, seed=0)
+    assert slope == pytest.approx(0.01, rel=0.2)
+    assert abs(offset) < 2e-3
+    assert rank > 0.8
 
 
 @pytest.mark.slow
 def test_training_makes_a_file_that_paints(tmp_path):
-    settings = PainterTraining(strokes=3, updates=20, steps=1100, environments=4)
+    settings = PainterTraining(strokes=3, generations=2, updates=20, agent_updates=20)
     lines: list[str] = []
-    save_painter(tmp_path / "p.safetensors", train_painter(targets(4), settings, lines.append))
-    assert (tmp_path / "p.safetensors").stat().st_size < 2_000_000
+    save_painter(
+        tmp_path / "p.safetensors",
+        train_painter(targets(4), tuple(FAMILIES.values()), settings, lines.append),
+    )
+    assert (tmp_path / "p.safetensors").stat().st_size < 100_000
     learnt = Learnt.load(tmp_path / "p.safetensors")
-    assert np.isfinite(learnt.q_values(np.zeros((2, REGION_NUMBERS)), np.zeros(WHOLE_NUMBERS))).all()
-    assert lines[0].endswith("to calibrate by")
+    assert set(learnt.generators) == set(FAMILIES)
+    assert np.isfinite(learnt.expected_gain(np.zeros(STATE)))
+    assert lines[-1].endswith("on 1 held out")
     with pytest.raises(InputError, match="give at least 2"):
-        train_painter(targets(1), settings, lines.append)
+        train_painter(targets(1), (TRIANGLES,), settings, lines.append)
 
 
 def test_another_file_is_refused(tmp_path):

@@ -19,7 +19,7 @@ from clairvoy.errors import FileError, SettingsError
 from clairvoy.imaging.files import read
 from clairvoy.imaging.video.reading import video_library
 from clairvoy.painting.ink import InkSearch
-from clairvoy.painting.learnt import Learnt
+from clairvoy.painting.learnt import SHIPPED, Learnt
 from clairvoy.painting.painter import Painter, PainterSettings
 from clairvoy.painting.painting import PAPER, Painting
 from clairvoy.painting.palette import colour_of, colours_of, fitted_palette
@@ -29,11 +29,13 @@ from clairvoy.painting.shapes import FAMILIES, families_of
 from clairvoy.painting.target import target_of
 
 EFFORTS = {
-    "quick": SearchSettings(candidates=128, climbers=2, rounds=12, sweeps=1),
-    "normal": SearchSettings(sweeps=2),
-    "long": SearchSettings(candidates=1024, climbers=12, rounds=48, sweeps=6),
+    "quick": SearchSettings(candidates=128, climbers=2, rounds=12, changes=32, sweeps=1),
+    "normal": SearchSettings(changes=32, sweeps=2),
+    "long": SearchSettings(candidates=1024, climbers=12, rounds=48, changes=32, sweeps=6),
 }
 """How hard is looked, by name."""
+PRICES = {"quick": 4e-4, "normal": 1e-4, "long": 2e-5}
+"""Of a round of climbing, where an agent says when it is enough; see `PainterSettings.price`."""
 _MOST_PNG = 16_384
 _TRIES = 4
 """Searches without a result that end a painting early."""
@@ -85,11 +87,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="PIXELS",
         help="longer side of what the search looks at, 16 to 512 (default: 64 for 100 strokes, more for more)",
     )
-    add(
+    learnt = parser.add_mutually_exclusive_group()
+    learnt.add_argument(
         "--painter",
         type=Path,
         metavar="FILE",
-        help="let an agent decide where, and a generator propose strokes: what `clairvoy train paint` wrote",
+        help="what `clairvoy train paint` wrote (default: the package's)",
+    )
+    learnt.add_argument(
+        "--plain", action="store_true", help="nothing learnt: strokes are changed by chance, for a fixed time"
     )
     add(
         "--seed",
@@ -240,12 +246,11 @@ def _search(args: argparse.Namespace, picture: object) -> Search:
     rng, families = np.random.default_rng(args.seed), families_of(args.shape)
     if painting.ink:
         return InkSearch(target, painting, settings, rng, families, palette)
-    if args.painter is None:
-        return Search(target, painting, settings, rng, families, palette)
-    learnt = Learnt.load(args.painter)
-    return Painter(
-        learnt, PainterSettings(), args.strokes, target, painting, settings, rng, families, palette
-    )
+    given = target, painting, settings, rng, families, palette
+    if args.plain:
+        return Search(*given)
+    looks = PainterSettings(price=PRICES[args.effort])
+    return Painter(Learnt.load(args.painter or SHIPPED), looks, *given)
 
 
 def _paint(search: Search, strokes: int, progress: Progress, preview: Preview | None) -> None:

@@ -10,7 +10,8 @@ from clairvoy.apps.doors import add_doors, run_behind
 SCENARIOS = {
     "haze": "generator, discriminator and agent of the dehazer together",
     "search": "the search agent of --start alone",
-    "paint": "what proposes strokes of a painting, and the agent that decides where",
+    "paint": "what proposes changes of strokes, and the agent that says when it is enough",
+    "imagine": "what paints pictures of a set with no target: generator, discriminator, agent",
     "world": "an environment or a game: an agent that also learns in what a generator makes up",
 }
 

@@ -1,10 +1,10 @@
-"""`clairvoy train paint`: generator, discriminator and agent of the painter, from photographs of your own."""
+"""`clairvoy train paint`: generators and agent of the painter, from photographs of your own."""
 
 from __future__ import annotations
 
 import argparse
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from pathlib import Path
 
 from clairvoy.apps.argument_types import count
@@ -14,6 +14,7 @@ from clairvoy.apps.train.folder import alone_in, keep_result
 from clairvoy.apps.train.record import describe
 from clairvoy.errors import FileError
 from clairvoy.imaging.files import find_photographs, read
+from clairvoy.painting.shapes import FAMILIES, families_of
 from clairvoy.painting.target import Target, target_of
 from clairvoy.scenarios.painting.training import PainterTraining, save_painter, train_painter
 
@@ -32,18 +33,28 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--out", type=Path, required=True, metavar="RUN", help="folder for the weights and their record"
     )
     parser.add_argument(
-        "--most", type=count, default=300, metavar="N", help="photographs taken (default: %(default)s)"
+        "--most", type=count, default=60, metavar="N", help="photographs taken (default: %(default)s)"
     )
     parser.add_argument(
         "--leave-out", type=Path, metavar="FILE", help="names of photographs that are not taken, one a line"
     )
+    parser.add_argument(
+        "--shape",
+        default="triangles",
+        metavar="NAMES",
+        help=f"{', '.join(FAMILIES)}, several joined by commas, or mixed; others are changed by chance "
+        "(default: %(default)s)",
+    )
     for name, what in (
-        ("strokes", "painted in each photograph"),
-        ("updates", "of generator and discriminator"),
-        ("steps", "of the agent"),
+        ("strokes", "painted in each photograph with each family of shapes"),
+        ("generations", "of generators, each learning from what the one before drew"),
+        ("updates", "of each generator"),
+        ("agent_updates", "of the agent"),
     ):
         default = getattr(defaults, name)
-        parser.add_argument(f"--{name}", type=count, default=default, help=f"{what} (default: {default})")
+        parser.add_argument(
+            f"--{name.replace('_', '-')}", type=count, default=default, help=f"{what} (default: {default})"
+        )
     parser.add_argument("--seed", type=int, default=0, help="of all randomness (default: %(default)s)")
     parser.add_argument("-q", "--quiet", action="store_true", help="say nothing but errors")
 
@@ -55,11 +66,17 @@ def run(args: argparse.Namespace) -> int:
         raise FileError(f"{args.out}: holds a painter already; name another folder")
     check_writable([weights, record])
     paths = _chosen(args)
-    settings = PainterTraining(strokes=args.strokes, updates=args.updates, steps=args.steps, seed=args.seed)
+    names = [field.name for field in fields(PainterTraining)]
+    settings = PainterTraining(**{name: getattr(args, name) for name in names})
+    families = families_of(args.shape)
     with alone_in(args.out):
-        trained = train_painter(_targets(paths, args.quiet), settings, lambda line: _say(line, args.quiet))
+        targets = _targets(paths, args.quiet)
+        trained = train_painter(targets, families, settings, lambda line: _say(line, args.quiet))
         keep_result(weights, lambda path: save_painter(path, trained))
-        write_bytes(record, to_json(describe({"painter": asdict(settings)}, {"photographs": paths})))
+        write_bytes(
+            record,
+            to_json(describe({"painter": asdict(settings) | {"shape": args.shape}}, {"photographs": paths})),
+        )
     _say(f"trained: {weights}", args.quiet)
     return 0
 
