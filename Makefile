@@ -15,7 +15,7 @@ API := clairvoy $(addprefix clairvoy.,storage imaging generative qlearning searc
 	cotraining evaluation releasing drawing scenarios errors)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test quick lint format bench weights docs clean
+.PHONY: help run test quick lint format bench weights docs site release clean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -53,6 +53,20 @@ weights: $(INSTALLED)  ## train the released weights again: make weights CLEAR=D
 
 docs: $(INSTALLED)  ## write the API reference to out/docs/index.html
 	$(BIN)/python -m pdoc --docformat numpy --output-directory "$(OUT)/docs" $(API)
+
+site: .venv/.made  ## build docs/ as a site in out/site
+	$(BIN)/python -m pip install --quiet 'zensical>=0.0.30'
+	$(BIN)/zensical build --clean
+
+# What a release consists of, in dist/: packages, completions for shells, the page, and what the packages bring along.
+release: $(INSTALLED)  ## build all files of a release into dist/
+	rm -rf dist out/released && mkdir -p dist
+	$(BIN)/python -m pip install --quiet build cyclonedx-bom
+	$(BIN)/python -m build --outdir dist .
+	for shell in bash zsh fish powershell; do $(BIN)/clairvoy completion $$shell > dist/clairvoy.$$shell || exit 1; done
+	$(BIN)/clairvoy page --overwrite -o out/page && $(BIN)/python -m zipfile -c dist/clairvoy-page.zip out/page/.
+	$(PYTHON) -m venv out/released && out/released/bin/python -m pip install --quiet dist/*.whl
+	$(BIN)/cyclonedx-py environment --output-file dist/clairvoy.cdx.json out/released/bin/python
 
 clean:  ## remove the environment and everything generated
 	rm -rf .venv out build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -7,6 +7,7 @@ import re
 import shlex
 import subprocess
 import sys
+import tomllib
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -26,6 +27,37 @@ def test_every_link_leads_to_a_file(document):
     links = re.findall(r"\]\(([^)#\s]+)[^)]*\)", document.read_text())
     missing = [link for link in links if "://" not in link and not (document.parent / link).exists()]
     assert not missing
+
+
+def anchors_of(document):
+    """What the headings of a document are called in links: in small letters, with lines between the words."""
+    text = re.sub(r"^```.*?^```", "", document.read_text(), flags=re.MULTILINE | re.DOTALL)
+    headings = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).strip().replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_every_link_into_a_page_leads_to_a_heading(document):
+    links = re.findall(r"\]\(([^)#\s:]*)#([^)\s]+)\)", document.read_text())
+    missing = [
+        f"{page}#{anchor}"
+        for page, anchor in links
+        if anchor not in anchors_of(document.parent / page if page else document)
+    ]
+    assert not missing
+
+
+def test_the_site_has_every_page():
+    pages = tomllib.loads((ROOT / "zensical.toml").read_text())["project"]["nav"]
+    named = re.findall(r"[\w-]+\.md", str(pages))
+    assert sorted(named) == sorted(path.name for path in (ROOT / "docs").glob("*.md"))
+    # A page may be read where there is no tree around it.
+    outside = [path.name for path in (ROOT / "docs").glob("*.md") if "](../" in path.read_text()]
+    assert not outside
+
+
+def test_what_is_cited_is_the_version():
+    assert f"\nversion: {clairvoy.__version__}\n" in (ROOT / "CITATION.cff").read_text()
 
 
 def test_the_map_names_files_that_exist():

@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from importlib import import_module
 
 from clairvoy import __version__
+from clairvoy.apps.doors import open_doors
 from clairvoy.errors import ClairvoyError
 
 # Each name is a module of this package with `add_arguments(parser)` and `run(args) -> int`.
@@ -33,6 +34,7 @@ COMMANDS = {
     "export": "write what was learnt as an ONNX file for other programs",
     "serve": "restore photographs over HTTP, with limits on what is taken",
     "page": "write a page that restores pictures in the browser, with no server behind it",
+    "completion": "write what lets a shell complete the words of clairvoy",
     "doctor": "say what is installed, what computes, how fast, and what to install for what",
 }
 _VERBOSE = {"-v", "--verbose"}
@@ -91,7 +93,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 2
 
 
-def _parser(argv: Sequence[str]) -> argparse.ArgumentParser:
+def whole_parser() -> argparse.ArgumentParser:
+    """The command line with the options of every command; of commands within commands those that are installed."""
+    return _parser([], whole=True)
+
+
+def _parser(argv: Sequence[str], *, whole: bool = False) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="clairvoy",
         description="See through haze: restores hazy photographs, and says how far to trust the result.",
@@ -104,10 +111,12 @@ def _parser(argv: Sequence[str]) -> argparse.ArgumentParser:
     chosen = next((argument for argument in argv if not argument.startswith("-")), None)
     for name, summary in COMMANDS.items():
         command = commands.add_parser(name, help=summary, description=f"{summary[0].upper()}{summary[1:]}.")
-        if name == chosen:
+        if whole or name == chosen:
             module = import_module(f"clairvoy.apps.{name}")
             module.add_arguments(command)
             command.set_defaults(run=module.run)
+            if whole:
+                open_doors(command)
     return parser
 
 

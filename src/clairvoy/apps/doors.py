@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from importlib import import_module
 from typing import Any
 
@@ -13,12 +14,16 @@ class _DoorParser(argparse.ArgumentParser):
 
     module: str | None = None
 
-    def parse_known_args(  # type: ignore[override]
-        self, args: Sequence[str] | None = None, namespace: argparse.Namespace | None = None
-    ) -> tuple[Any, list[str]]:
+    def load(self) -> None:
+        """Declare the options, once."""
         if self.module is not None:
             import_module(self.module).add_arguments(self)
             self.module = None
+
+    def parse_known_args(  # type: ignore[override]
+        self, args: Sequence[str] | None = None, namespace: argparse.Namespace | None = None
+    ) -> tuple[Any, list[str]]:
+        self.load()
         return super().parse_known_args(args, namespace)
 
 
@@ -39,6 +44,17 @@ def add_doors(parser: argparse.ArgumentParser, dest: str, doors: Mapping[str, st
     commands = parser.add_subparsers(dest=dest, metavar=dest.upper(), required=True, parser_class=_DoorParser)
     for name, summary in doors.items():
         commands.add_parser(name, help=summary).module = f"{package}.{name}"
+
+
+def open_doors(parser: argparse.ArgumentParser) -> None:
+    """Load the options of all commands within a command, but of those that lack something that is not installed."""
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for inner in action.choices.values():
+                if isinstance(inner, _DoorParser):
+                    with suppress(ModuleNotFoundError):
+                        inner.load()
+                open_doors(inner)
 
 
 def run_behind(name: str, args: argparse.Namespace, package: str) -> int:
