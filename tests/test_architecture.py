@@ -20,7 +20,7 @@ MODULES = {
 }
 FLOORS: tuple[tuple[str, ...], ...] = (
     ("errors",),
-    ("storage",),
+    ("storage", "processes"),
     ("imaging", "generative", "qlearning"),
     ("searching", "environments", "painting"),
     ("restoring", "cotraining"),

@@ -37,6 +37,10 @@ class SettingsError(ClairvoyError):
     """A setting outside its range, or settings that contradict one another."""
 
 
+class ProcessError(ClairvoyError):
+    """Another process of the same run that is gone, or does not answer."""
+
+
 def at_least(settings: object, least: float, *names: str) -> None:
     """Refuse attributes of `settings` that are below `least`, or are no numbers.
 

@@ -20,6 +20,7 @@ import torch
 from torch import Tensor
 
 from clairvoy.errors import SettingsError, above, at_least, between
+from clairvoy.processes.ranks import ALONE, Ranks
 from clairvoy.qlearning.dqn import DQN, Replay, learn_from_history
 from clairvoy.qlearning.environment import Step
 from clairvoy.qlearning.policy import linear_schedule
@@ -151,6 +152,7 @@ def cotrain(
     report: Report | None = None,
     deadline: float | None = None,
     pause: Callable[[], None] | None = None,
+    ranks: Ranks = ALONE,
 ) -> Run:
     """Train all parts of a scenario together.
 
@@ -170,6 +172,8 @@ def cotrain(
         `time.monotonic()` at which to stop as if interrupted.
     pause
         Called before every update; it may raise KeyboardInterrupt, which stops as Ctrl-C does.
+    ranks
+        Those that train together, each with a scenario of its own; see `run_rounds`.
 
     Returns
     -------
@@ -185,6 +189,7 @@ def cotrain(
         resume=resume,
         report=report,
         save_seconds=settings.save_seconds,
+        ranks=ranks,
     )
     metrics = loop.metrics | scenario.finish() if finished else loop.metrics
     return Run(scenario, loop.update, metrics, not finished)

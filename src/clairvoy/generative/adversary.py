@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from clairvoy.generative.losses import discriminator_loss, r1_penalty, weighted_mean
+from clairvoy.processes.ranks import ALONE, Ranks
 
 Weights = tuple[Tensor, ...] | list[Tensor]
 
@@ -71,6 +72,7 @@ def discriminator_step(
     fake: Tensor,
     r1: float,
     weight: Tensor | None = None,
+    ranks: Ranks = ALONE,
 ) -> DiscriminatorStep:
     """Let a discriminator learn once to tell real samples from generated ones.
 
@@ -87,6 +89,8 @@ def discriminator_step(
         logits is penalised, so that the number of patches does not count.
     weight
         How much each generated sample counts, (F,) at least 0 and not all 0; all alike if not given.
+    ranks
+        Those that learn together, each from its part of the samples.
     """
     real = real.detach().requires_grad_(bool(r1))
     of_real, of_fake = logits_of(real), logits_of(fake.detach())
@@ -97,6 +101,7 @@ def discriminator_step(
         total, terms["r1"] = loss + r1 * penalty, penalty.detach()
     optimizer.zero_grad(set_to_none=True)
     total.backward()
+    ranks.average_gradients(p for group in optimizer.param_groups for p in group["params"])
     optimizer.step()
     refused = weighted_mean((of_fake < 0).float(), weight)
     terms["discriminator_accuracy"] = ((of_real > 0).float().mean() + refused) / 2

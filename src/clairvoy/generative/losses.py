@@ -5,6 +5,7 @@ All take pictures in [0, 1] as (B, 3, H, W), optical depth (B, 1, H, W) and give
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -157,12 +158,19 @@ def r1_penalty(real_logits: Tensor, real_input: Tensor) -> Tensor:
     return 0.5 * gradient.square().flatten(1).sum(dim=1).mean()
 
 
-def gradient_correction(main: Tensor, adversarial: Tensor, last_layer: Tensor, limit: float = 1e3) -> Tensor:
+def gradient_correction(
+    main: Tensor,
+    adversarial: Tensor,
+    last_layer: Tensor,
+    limit: float = 1e3,
+    mean: Callable[[Tensor], Tensor] = lambda gradient: gradient,
+) -> Tensor:
     """Ratio of gradient norms |d main| / |d adversarial| at the decoder's last layer, detached, in [0, limit].
 
     Multiplied with it the adversarial term pulls exactly as hard as the main one, whatever their scales (Esser,
-    Rombach and Ommer 2021, eq. 7).
+    Rombach and Ommer 2021, eq. 7). `mean` gives the gradient of a batch that several processes share.
     """
     (main_gradient,) = torch.autograd.grad(main, last_layer, retain_graph=True)
     (adversarial_gradient,) = torch.autograd.grad(adversarial, last_layer, retain_graph=True)
-    return (main_gradient.norm() / (adversarial_gradient.norm() + 1e-8)).clamp(max=limit).detach()
+    ratio = mean(main_gradient).norm() / (mean(adversarial_gradient).norm() + 1e-8)
+    return ratio.clamp(max=limit).detach()

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from clairvoy.errors import InputError, SettingsError, above, at_least, between
+from clairvoy.processes.ranks import ALONE, Ranks
 from clairvoy.qlearning.agent import Agent
 from clairvoy.qlearning.following import Following
 from clairvoy.qlearning.n_step import n_step_return
@@ -110,6 +111,8 @@ class DQN(Agent):
         See `DQNSettings`.
     device
         Where both networks lie; observations are moved there.
+    ranks
+        Those that learn together, each from its part of every batch.
 
     Attributes
     ----------
@@ -120,9 +123,14 @@ class DQN(Agent):
     """
 
     def __init__(
-        self, network: nn.Module, settings: DQNSettings | None = None, device: str | torch.device = "cpu"
+        self,
+        network: nn.Module,
+        settings: DQNSettings | None = None,
+        device: str | torch.device = "cpu",
+        ranks: Ranks = ALONE,
     ) -> None:
         super().__init__(network, device)
+        self.ranks = ranks
         self.settings = settings or DQNSettings()
         self.target = copy.deepcopy(self.network).requires_grad_(False)
         self.parameters = [p for p in self.network.parameters() if p.requires_grad]
@@ -190,6 +198,7 @@ class DQN(Agent):
             parameter.grad = None
         # The loss is a closed form of the Q-values, and so is its gradient: only the network is left to autograd.
         q.backward(gradient)
+        self.ranks.average_gradients(self.parameters)
         grad_norm = clip_gradients(self.parameters, self.settings.max_grad_norm)
         self.optimizer.step()
         self.updates += 1

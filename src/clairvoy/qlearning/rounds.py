@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from clairvoy.errors import SettingsError, WeightsError
+from clairvoy.processes.ranks import ALONE, Ranks
 from clairvoy.storage.run_file import Checkpoint, load_run
 
 Report = Callable[[int, dict[str, float]], bool | None]
@@ -87,6 +88,7 @@ def run_rounds(
     resume: bool = False,
     report: Report | None = None,
     save_seconds: float = 180.0,
+    ranks: Ranks = ALONE,
 ) -> bool:
     """Go round after round until all is done or something ends it.
 
@@ -104,6 +106,9 @@ def run_rounds(
         See `Report`.
     save_seconds
         Time between two checkpoints.
+    ranks
+        Those that train together: they stop and save after the same round. The first writes the states of all to its
+        `checkpoint`, and leaves it to the others to give none; to resume, each names it.
 
     Returns
     -------
@@ -113,7 +118,7 @@ def run_rounds(
     Raises
     ------
     SettingsError
-        ``resume`` without ``checkpoint``, or other settings than the saved run had.
+        ``resume`` without ``checkpoint``, with other settings than the saved run had, or with another number of processes.
     WeightsError
         There is no checkpoint to resume from, or it is of another kind of training.
     FileError
@@ -121,29 +126,55 @@ def run_rounds(
     """
     limits = limits or Limits()
     if resume:
-        _resume(rounds, checkpoint)
-    interrupted, file = False, Checkpoint(checkpoint, save_seconds)
+        _resume(rounds, checkpoint, ranks)
+    interrupted, file = False, Checkpoint(checkpoint if ranks.first else None, save_seconds)
     try:
         while not rounds.over:
-            limits.check()
-            metrics = rounds.round()
-            if report is not None and report(rounds.count, metrics) is False:
+            if ranks.size > 1 and ranks.any(_asks_to_stop(limits)):
                 interrupted = True
                 break
-            file.now_and_then(rounds.state_dict)
+            limits.check()
+            metrics = rounds.round()
+            if ranks.any(report is not None and report(rounds.count, metrics) is False):
+                interrupted = True
+                break
+            if ranks.any(file.due):
+                file.now_and_then(_state_of_all(rounds, ranks))
     except (KeyboardInterrupt, OutOfTimeError):
         interrupted = True
     # An interrupt inside a round leaves it half done; what was saved before it still counts.
     finished = rounds.over and not interrupted
     if rounds.whole:
-        file.at_the_end(rounds.state_dict, finished)
+        file.at_the_end(_state_of_all(rounds, ranks), finished)
     return finished
 
 
-def _resume(rounds: Rounds, checkpoint: Path | None) -> None:
+def _asks_to_stop(limits: Limits) -> bool:
+    try:
+        limits.check()
+    except (KeyboardInterrupt, OutOfTimeError):
+        return True
+    return False
+
+
+def _state_of_all(rounds: Rounds, ranks: Ranks) -> Callable[[], dict[str, Any]]:
+    """What gives the state to save. Of several processes all states are brought together here, where all are at once."""
+    if ranks.size == 1:
+        return rounds.state_dict
+    states = ranks.gather(rounds.state_dict())
+    return lambda: {"ranks": states}
+
+
+def _resume(rounds: Rounds, checkpoint: Path | None, ranks: Ranks) -> None:
     if checkpoint is None:
         raise SettingsError("resume needs a checkpoint; name the file to continue from")
     state = load_run(checkpoint)
+    states = state.get("ranks", [state])
+    if len(states) != ranks.size:
+        raise SettingsError(
+            f"{checkpoint}: saved by {len(states)} processes, and this is a run of {ranks.size}; start as many as before"
+        )
+    state = states[ranks.rank]
     try:
         rounds.load_state_dict(state)
     except (KeyError, TypeError) as error:

@@ -79,9 +79,14 @@ class Checkpoint:
     def __init__(self, path: Path | None, seconds: float) -> None:
         self.path, self.seconds, self.saved = path, seconds, time.monotonic()
 
+    @property
+    def due(self) -> bool:
+        """Whether it is time to save."""
+        return self.path is not None and time.monotonic() - self.saved > self.seconds
+
     def now_and_then(self, state: Callable[[], Mapping[str, Any]]) -> None:
         """Save what `state` gives, if it is time."""
-        if self.path is not None and time.monotonic() - self.saved > self.seconds:
+        if self.due:
             self._try(state)
             self.saved = time.monotonic()
 

@@ -10,7 +10,7 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from clairvoy.apps.clear.jobs import Job
 from clairvoy.apps.clear.restore_job import FAILED, LoadRestorer, Outcome, Settings
 from clairvoy.apps.clear.workers import Outcomes, Started
 from clairvoy.apps.cluster import Cluster, Lost, connected
+from clairvoy.storage.atomic import remove_abandoned_parts
 from clairvoy.storage.remote import is_remote
 
 AHEAD = 3
@@ -116,11 +117,20 @@ def restore_on_worker(job: Job, settings: Settings, load: LoadRestorer, folder: 
     def absolute(path: Path | None) -> Path | None:
         return path if path is None or is_remote(path) else here / path
 
+    for path in (job.target, job.haze_map, job.tau_map, job.comparison):
+        if path is not None and not is_remote(path):
+            _tidy(here / path.parent)
     there = Job(
         absolute(job.source), absolute(job.target), absolute(job.haze_map), absolute(job.tau_map), absolute(job.comparison)
     )  # fmt: skip
     outcome: Outcome = _restorer(load, settings)(there)
     return replace(outcome, entry={**outcome.entry, "source": job.name, "output": str(job.target)})
+
+
+@lru_cache(maxsize=64)
+def _tidy(folder: Path) -> None:
+    """Take away what workers of this machine left unfinished when they were killed."""
+    remove_abandoned_parts([folder])
 
 
 @cache

@@ -248,6 +248,7 @@ class Run:
             # Also after Ctrl-C: --skip-existing continues from this report.
             self.progress.close()
             self.report.write()
+            self._tidy()
         if self.many:
             self.progress.say(self._summary())
         return 2 if self.count[FAILED] else 0
@@ -264,7 +265,7 @@ class Run:
         )  # fmt: skip
         extras = any((args.haze_map, args.tau_map, args.comparison))
         check_raster_options(settings, jobs, args.mosaic, extras)
-        remove_abandoned_parts({path.parent for job in jobs for path in job.outputs if not is_remote(path)})
+        self._tidy()
         work = sum(not job.done and job.fault is None for job in jobs)
         if args.mosaic and work:
             settings = replace(settings, mosaic=shared_look(jobs, settings))
@@ -277,6 +278,11 @@ class Run:
         if count > 1:
             return in_workers(jobs, settings, self.load, started, count)
         return in_this_process(jobs, settings, self.load, started)
+
+    def _tidy(self) -> None:
+        """Take away what killed processes of this machine left unfinished, of an earlier run or of this one."""
+        outputs = (path for job in self.plan.jobs for path in job.outputs if not is_remote(path))
+        remove_abandoned_parts({path.parent for path in outputs})
 
     def _note(self, number: int, outcome: Outcome) -> None:
         job, entry = self.plan.jobs[number], outcome.entry

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 
 from clairvoy.apps.doors import add_doors, run_behind
+from clairvoy.errors import SettingsError
 
 # Each name is a module of this package with `add_arguments(parser)` and `run(args) -> int`.
 SCENARIOS = {
@@ -15,6 +16,9 @@ SCENARIOS = {
     "world": "an environment or a game: an agent that also learns in what a generator makes up",
 }
 
+TOGETHER = ("haze",)
+"""Those that several processes can train together."""
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Define the command line: a scenario, and its own options."""
@@ -23,4 +27,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Train; 0 when the budget is spent, 130 after Ctrl-C."""
+    if args.scenario not in TOGETHER:
+        from clairvoy.processes.launch import launched
+
+        if launched() > 1:
+            raise SettingsError(
+                f"train {args.scenario} runs in one process, and {launched()} were started; leave torchrun out"
+            )
     return run_behind(args.scenario, args, __name__)

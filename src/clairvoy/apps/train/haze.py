@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 import sys
 import unicodedata
-from dataclasses import asdict
+from contextlib import ExitStack
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,8 @@ from clairvoy.imaging.files import find_photographs, read
 from clairvoy.imaging.synthesis.depth import DepthFiles, DepthSource, ProceduralDepth
 from clairvoy.imaging.synthesis.depth_model import DepthMixture, DepthModel
 from clairvoy.imaging.synthesis.views import Photographs, ViewMaker, ViewPool
+from clairvoy.processes.launch import joined
+from clairvoy.processes.ranks import ALONE, Ranks
 from clairvoy.releasing.parts import Parts, load_weights
 from clairvoy.releasing.save import save_weights
 from clairvoy.restoring.released import WEIGHTS_FOLDER
@@ -39,6 +42,8 @@ PROCEDURAL = 0.25
 PATHS = ("agent_to_generator", "generated_scenes", "beliefs", "gate")
 TRIAL: dict[str, Any] = {"pool": 6, "held_out": 6, "scenes": 6, "searches": 6, "calibration": 6}
 """Sizes of `--trial`."""
+SHARED = ("pool", "scenes", "searches")
+"""Sizes of which each of several processes has a part."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -143,17 +148,23 @@ def run(args: argparse.Namespace) -> int:
         )
     if args.learning_rate is not None and not 0 < args.learning_rate < 1:
         raise SettingsError(f"--learning-rate is {args.learning_rate}; it must lie between 0 and 1")
+    deadline = deadline_of(args)
+    device = choose_device(args.device)
+    with ExitStack() as stack:
+        ranks, device = stack.enter_context(joined(device))
+        ranks.by_first(lambda: _check_folder(args, checkpoint))
+        scenario = _scenario(args, device, ranks)
+        ranks.by_first(lambda: stack.enter_context(alone_in(args.out)))
+        if args.updates == 0:
+            return _calibrate(args, scenario, weights) if ranks.first else 0
+        return _train(args, scenario, weights, deadline, ranks)
+
+
+def _check_folder(args: argparse.Namespace, checkpoint: Path) -> None:
     refuse_a_second_run(args.out, args.resume, checkpoint)
     check_writable([checkpoint])
-    deadline = deadline_of(args)
     if args.resume:
         refuse_another_run(args.out, asked(args, SAME), _files(args))
-    device = choose_device(args.device)
-    scenario = _scenario(args, device)
-    with alone_in(args.out):
-        if args.updates == 0:
-            return _calibrate(args, scenario, weights)
-        return _train(args, scenario, weights, deadline)
 
 
 def _calibrate(args: argparse.Namespace, scenario: HazeScenario, weights: Path) -> int:
@@ -164,15 +175,18 @@ def _calibrate(args: argparse.Namespace, scenario: HazeScenario, weights: Path) 
     return 0
 
 
-def _train(args: argparse.Namespace, scenario: HazeScenario, weights: Path, deadline: float | None) -> int:
+def _train(
+    args: argparse.Namespace, scenario: HazeScenario, weights: Path, deadline: float | None, ranks: Ranks
+) -> int:
     checkpoint = args.out / "checkpoint.pt"
-    refuse_a_second_run(args.out, args.resume, checkpoint)  # another run may have begun meanwhile
     settings = CotrainSettings(
-        budget=args.updates, seed=args.seed, feedback=Feedback(**dict.fromkeys(args.without, False))
+        budget=args.updates,
+        agent_batch=ranks.share("agent_batch", CotrainSettings.agent_batch),
+        seed=ranks.seed(args.seed),
+        feedback=Feedback(**dict.fromkeys(args.without, False)),
     )
-    if not args.resume:
-        write_record(args.out, asked(args, SAME), _settings(scenario, settings), _files(args))
-    log = RunLog(args.out, args.updates, args.quiet, lambda: pictures(scenario))
+    ranks.by_first(lambda: _begin(args, checkpoint, _settings(scenario, settings)))
+    log = RunLog(args.out, args.updates, args.quiet, lambda: pictures(scenario)) if ranks.first else None
     with interrupts_between_rounds() as interrupts:
         done = cotrain(
             scenario,
@@ -182,7 +196,10 @@ def _train(args: argparse.Namespace, scenario: HazeScenario, weights: Path, dead
             report=log,
             deadline=deadline,
             pause=interrupts.check,
+            ranks=ranks,
         )
+    if log is None:
+        return 0
     log.close()
     if done.interrupted:
         return say_stopped(
@@ -192,6 +209,12 @@ def _train(args: argparse.Namespace, scenario: HazeScenario, weights: Path, dead
     keep_result(weights, lambda path: save_weights(path, scenario.parts, notes))
     print(f"trained: {weights}", file=sys.stderr)
     return 0
+
+
+def _begin(args: argparse.Namespace, checkpoint: Path, settings: dict[str, Any]) -> None:
+    refuse_a_second_run(args.out, args.resume, checkpoint)  # another run may have begun meanwhile
+    if not args.resume:
+        write_record(args.out, asked(args, SAME), settings, _files(args))
 
 
 SAME = (
@@ -240,7 +263,7 @@ def _files(args: argparse.Namespace) -> dict[str, list[Path]]:
     return files
 
 
-def _scenario(args: argparse.Namespace, device: torch.device) -> HazeScenario:
+def _scenario(args: argparse.Namespace, device: torch.device, ranks: Ranks = ALONE) -> HazeScenario:
     paths = _photographs(args)
     if len(paths) < 2:
         raise FileError(
@@ -254,21 +277,27 @@ def _scenario(args: argparse.Namespace, device: torch.device) -> HazeScenario:
     shares = {"rooms": args.rooms, "outdoors": args.outdoors}
     gpu = device.type == "cuda"
     rate = args.learning_rate or (4e-4 if args.start else 8e-4)
+    batch = ranks.share("--batch", args.batch or (128 if gpu else 16))
     settings = HazeScenarioSettings(
         updates=args.updates,
-        batch=args.batch or (128 if gpu else 16),
-        from_agent=(args.batch or (128 if gpu else 16)) // 4,
+        batch=batch,
+        from_agent=batch // 4,
         seed=args.seed,
-        learner=LearnerSettings(learning_rate=rate, bf16=gpu or args.bf16, judged=32 if gpu else 6),
+        learner=LearnerSettings(
+            learning_rate=rate, bf16=gpu or args.bf16, judged=-(-(32 if gpu else 6) // ranks.size)
+        ),
         **(TRIAL if args.trial else {}),
     )
+    settings = replace(settings, **{name: -(-getattr(settings, name) // ranks.size) for name in SHARED})
     kept = settings.pool if args.updates else min(settings.pool, 16)  # a calibration learns from no scene
-    pool = ViewPool(ViewMaker(Photographs(learnt), depth, seed=args.seed, **shares), kept)
+    pool = ViewPool(
+        ViewMaker(Photographs(learnt), depth, seed=args.seed, **shares), kept, ranks.rank, ranks.size
+    )
     held_out = ViewPool(
         ViewMaker(Photographs(held), depth, seed=args.seed + 1000, **shares), settings.held_out
     )
     pairs = _pairs(*args.pairs) if args.pairs else None
-    return HazeScenario(pool, held_out, settings, _parts(args), device=device, pairs=pairs)
+    return HazeScenario(pool, held_out, settings, _parts(args), device, pairs, ranks)
 
 
 def _photographs(args: argparse.Namespace) -> list[Path]:

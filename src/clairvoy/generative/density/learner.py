@@ -7,7 +7,9 @@ resolution, and reading it is what costs.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 import torch.nn.functional as F
@@ -24,6 +26,7 @@ from clairvoy.generative.density.bilateral_grid import slice_grid
 from clairvoy.generative.density.discriminator import CLEAR, HAZY, Discriminator
 from clairvoy.generative.density.vae import DensityVAE, Field, density_of
 from clairvoy.generative.perceptual import SqueezeFeatures, perceptual_loss
+from clairvoy.processes.ranks import ALONE, Ranks
 
 
 @dataclass(frozen=True)
@@ -91,6 +94,8 @@ class GeneratorLearner(AveragedLearner):
         SqueezeNet features, or None: then the perceptual term is off.
     seed
         For the noise in z.
+    ranks
+        Those that learn together, each from its part of every batch; the seed is the same for all.
     """
 
     def __init__(
@@ -103,13 +108,14 @@ class GeneratorLearner(AveragedLearner):
         settings: LearnerSettings | None = None,
         perceptual: SqueezeFeatures | None = None,
         seed: int = 0,
+        ranks: Ranks = ALONE,
     ) -> None:
         self.generator: DensityVAE = generator
         self.discriminator, self.perceptual = discriminator, perceptual
         self.weights = weights or losses.LossWeights()
         self.settings = settings or LearnerSettings()
         self.updates, self.update_count = updates, 0
-        self.noise = torch.Generator().manual_seed(seed)
+        self.noise, self.ranks = torch.Generator().manual_seed(seed), ranks
         backbone = generator.trunk.backbone
         for parameter in backbone.frozen_parameters():
             parameter.requires_grad_(False)
@@ -147,6 +153,7 @@ class GeneratorLearner(AveragedLearner):
             terms, total, judged = self._objective(pairs)
         self.optimizer.zero_grad(set_to_none=True)
         total.backward()
+        self.ranks.average_gradients(self.generator.parameters())
         norm = nn.utils.clip_grad_norm_(self.generator.parameters(), self.settings.gradient_clip)
         if torch.isfinite(norm):
             self.optimizer.step()
@@ -164,7 +171,8 @@ class GeneratorLearner(AveragedLearner):
         features = generator.trunk(torch.cat([pairs.hazy, pairs.clear[:some]]))
         posterior = generator.posterior(features[:count], pairs.hazy)
         # The field is drawn; density and airlight are taken at their means: their deviations learn from their errors.
-        draw = posterior.most_likely._replace(z=posterior.sample(self.noise).z)
+        likes = (posterior.mean, posterior.density, posterior.airlight_deviation)
+        draw = posterior.most_likely._replace(z=posterior.moved(*map(self._normal, likes)).z)
         decoded = generator.decoder.features(draw.z)
         grid = generator.grid(generator.decoder(decoded), draw.density)
 
@@ -236,7 +244,8 @@ class GeneratorLearner(AveragedLearner):
         wide = F.interpolate(od[:some], scale_factor=2.0, mode="bilinear", align_corners=False)
         a = airlight[:some]
         restored = ((pairs.hazy[:some] - a) * torch.exp(wide) + a).clamp(0, 1)
-        z = generator.prior(clear_features[:some], mean_od[:some]).sample(self.noise)
+        prior = generator.prior(clear_features[:some], mean_od[:some])
+        z = prior.mean + torch.exp(0.5 * prior.log_variance) * self._normal(prior.mean)
         simulated_od = F.interpolate(
             slice_grid(
                 generator.decode(z, density_of(mean_od[:some])), generator.guide(clear_half[:some]).float()
@@ -259,7 +268,7 @@ class GeneratorLearner(AveragedLearner):
         main = weights.reconstruction * terms["reconstruction"] + weights.transmission * terms["transmission"]
         last = generator.decoder.last.weight
         ratio = (
-            losses.gradient_correction(main, adversarial, last)
+            losses.gradient_correction(main, adversarial, last, mean=self.ranks.mean)
             if main.requires_grad
             else torch.ones_like(adversarial)
         )
@@ -270,14 +279,22 @@ class GeneratorLearner(AveragedLearner):
             wrong = generator.last_features(self._misjudged(pairs, some))
         return extra, (real.float(), fake.detach().float(), wrong.float())
 
+    def _normal(self, like: Tensor) -> Tensor:
+        """Noise N(0, 1) of the shape of a tensor (B, ...)."""
+        return self._drawn(partial(torch.randn, dtype=like.dtype), *like.shape).to(like)
+
+    def _drawn(self, draw: Callable[..., Tensor], count: int, *shape: int) -> Tensor:
+        """What this process needs of the noise that is drawn for the whole batch: (count, ...)."""
+        return self.ranks.part(draw(self.ranks.size * count, *shape, generator=self.noise))
+
     def _misjudged(self, pairs: HazyPairs, some: int) -> Tensor:
         """The first pictures, their true haze taken away too much or too little, in [0, 1].
 
         All is right with them but the density, which is what the sampler asks the discriminator about. A picture whose
         haze is not known, or that has none, is given some.
         """
-        factor = torch.rand(some, 1, 1, 1, generator=self.noise) * 0.9 + 0.1
-        sign = torch.where(torch.rand(some, 1, 1, 1, generator=self.noise) < 0.5, -1.0, 1.0)
+        factor = self._drawn(torch.rand, some, 1, 1, 1) * 0.9 + 0.1
+        sign = torch.where(self._drawn(torch.rand, some, 1, 1, 1) < 0.5, -1.0, 1.0)
         factor, sign = factor.to(pairs.clear.device), sign.to(pairs.clear.device)
         od = torch.where(pairs.known[:some, None, None, None], pairs.optical_depth[:some], 0.0).clamp(min=0.2)
         light = torch.where(pairs.known[:some, None, None, None], pairs.airlight[:some], 0.9)
@@ -297,7 +314,13 @@ class GeneratorLearner(AveragedLearner):
         # Restored and misjudged pictures count together as much as simulated ones.
         weight = torch.tensor([1 - part, 1.0, part], device=real.device).repeat_interleave(some)
         step = discriminator_step(
-            self.discriminator_optimizer, logits_of, real, torch.cat([fake, wrong]), self.weights.r1, weight
+            self.discriminator_optimizer,
+            logits_of,
+            real,
+            torch.cat([fake, wrong]),
+            self.weights.r1,
+            weight,
+            self.ranks,
         )
         caught = (step.of_fake[2 * some :] < 0).float().mean()
         return step.terms | {"misjudged_caught": caught}

@@ -164,10 +164,20 @@ class ViewMaker:
 
 
 class ViewPool:
-    """The latest of an endless row of views: `size` of them, the oldest giving way to the next."""
+    """The latest of an endless row of views: `size` of them, the oldest giving way to the next.
 
-    def __init__(self, maker: ViewMaker, size: int) -> None:
-        self.maker, self.made = maker, 0
+    Parameters
+    ----------
+    maker
+        Makes them.
+    size
+        How many are held.
+    first, step
+        View `first` and every `step`-th after it: processes that learn together have none twice.
+    """
+
+    def __init__(self, maker: ViewMaker, size: int, first: int = 0, step: int = 1) -> None:
+        self.maker, self.made, self.first, self.step = maker, 0, first, step
         side = maker.size
         self.clear = torch.zeros(size, 3, side, side, dtype=torch.uint8)
         self.depth = torch.zeros(size, 1, side, side, dtype=torch.float16)
@@ -179,7 +189,7 @@ class ViewPool:
         """Make the next `count` views."""
         for _ in range(count):
             slot = self.made % len(self.clear)
-            rgb, depth = self.maker(self.made)
+            rgb, depth = self.maker(self.first + self.step * self.made)
             self.clear[slot] = torch.from_numpy(rgb).permute(2, 0, 1)
             self.depth[slot, 0] = torch.from_numpy(depth / depth.mean()).to(torch.float16)
             self.made += 1

@@ -27,6 +27,7 @@ from clairvoy.generative.losses import LossWeights
 from clairvoy.generative.perceptual import SqueezeFeatures
 from clairvoy.imaging.haze import HazeSettings
 from clairvoy.imaging.synthesis.views import SyntheticPairs, ViewPool, haze_views
+from clairvoy.processes.ranks import ALONE, Ranks
 from clairvoy.qlearning.dqn import DQN, DQNSettings
 from clairvoy.qlearning.environment import Step
 from clairvoy.qlearning.history import History, HistorySettings
@@ -103,6 +104,9 @@ class HazeScenario:
         Where the networks compute.
     pairs
         Real hazy and clear pictures (P, 3, S, S) uint8 each, to learn from as well; their haze is not known.
+    ranks
+        Those that train together. The sizes in the settings are then those of this process's part, and each has scenes,
+        environments and a history of its own.
     """
 
     def __init__(
@@ -113,10 +117,11 @@ class HazeScenario:
         parts: Parts | None = None,
         device: str | torch.device = "cpu",
         pairs: tuple[Tensor, Tensor] | None = None,
+        ranks: Ranks = ALONE,
     ) -> None:
         self.settings = settings or HazeScenarioSettings()
         self.pool, self.held_out, self.pairs = pool, held_out, pairs
-        self.device = torch.device(device)
+        self.device, self.ranks = torch.device(device), ranks
         with torch.random.fork_rng():
             torch.manual_seed(self.settings.seed)
             self.parts = (parts or Parts.new()).to(self.device)
@@ -132,12 +137,13 @@ class HazeScenario:
         self.learner = GeneratorLearner(
             self.parts.generator, self.parts.discriminator, self.settings.updates,
             weights=self.settings.losses, settings=self.settings.learner, perceptual=perceptual, seed=self.settings.seed,
+            ranks=ranks,
         )  # fmt: skip
-        seed = self.settings.seed
+        seed = ranks.seed(self.settings.seed)
         self.rng = torch.Generator().manual_seed(seed + 2)
         self.rng_met = torch.Generator().manual_seed(seed + 5)
         self.rng_noise = torch.Generator().manual_seed(seed + 6)
-        self.agent = DQN(self.parts.agent, self.settings.agent, self.device)
+        self.agent = DQN(self.parts.agent, self.settings.agent, self.device, ranks)
         self.history = History(
             self.settings.history, self.settings.searches, 5, torch.Generator().manual_seed(seed + 3)
         )
@@ -214,7 +220,7 @@ class HazeScenario:
         """
         self.parts.generator.load_state_dict(self.learner.averaged.state_dict())
         self.parts.agent.load_state_dict(self.agent.target.state_dict())
-        if not self.settings.calibration:
+        if not self.settings.calibration or not self.ranks.first:  # which is the one that writes
             return {}
         self.held_out.extend(max(0, len(self.held_out.clear) - len(self.held_out)))
         count = min(self.settings.calibration, 3 * len(self.held_out))
@@ -270,9 +276,10 @@ class HazeScenario:
         db = to_db(squared_error.mean(dim=(1, 2, 3)))
         tau, predicted = (x.cpu() for x in self.parts.calibration.of_picture(signs.to(self.device)))
         self.measured = [*self.measured, (signs, squared_error)][-self.settings.remembered :]
-        if sum(len(part) for part, _ in self.measured) > 2 * len(SIGNS):
+        measured = [sets for held in self.ranks.gather(self.measured) for sets in held]
+        if sum(len(part) for part, _ in measured) > 2 * len(SIGNS):
             calibration = self.parts.calibration.cpu()
-            all_signs, all_errors = (torch.cat(part) for part in zip(*self.measured, strict=True))
+            all_signs, all_errors = (torch.cat(part) for part in zip(*measured, strict=True))
             calibration.fit(all_signs, all_errors)
             calibration.to(self.device)
         if not len(db):
