@@ -275,10 +275,16 @@ def test_a_clear_picture_is_left_as_it_is(opened):
 
 
 def test_what_is_no_picture_is_refused_with_a_remedy(opened):
+    opened.choose(file_of(hazy()))
     opened.drop(b"words", "words.txt", "text/plain")
     assert "JPEG, PNG, WebP or AVIF" in opened.text("#fault")
     opened.drop(file_of(hazy())[:500], "broken.png", "image/png")
     opened.says("#fault", "broken.png cannot be opened")
+    # The picture before is still there, and still followed.
+    whole = opened.shown()
+    assert (opened.change("#strength", "30") != whole).any()
+    np.testing.assert_array_equal(opened.change("#strength", "100"), whole)
+    assert opened.page.is_enabled("#save")
     opened.choose(file_of(hazy()))
     assert opened.text("#fault") == ""
 

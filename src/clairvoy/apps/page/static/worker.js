@@ -35,9 +35,8 @@ async function start(_, tell) {
   await engine;
 }
 
-/** Read a file and look at it; gives its size, what was found, and the picture to show. */
+/** Read a file and look at it; gives its size, what was found, and the picture to show. Until then the one before stays. */
 async function open({ file }, tell) {
-  opened = null;
   const bytes = new Uint8Array(await file.arrayBuffer());
   const { exif, icc } = await metadataOf(bytes);
   const picture = await decoded(file);

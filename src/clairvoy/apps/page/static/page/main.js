@@ -89,8 +89,9 @@ function tellStrength() {
 }
 
 async function save() {
+  const button = element("save"), focused = document.activeElement === button;
   element("fault").textContent = "";
-  element("save").disabled = true;
+  button.disabled = true;
   try {
     tell(() => say("saving"), 0);
     const format = element("format").value;
@@ -103,7 +104,8 @@ async function save() {
   } catch (error) {
     fail(error);
   } finally {
-    element("save").disabled = false;
+    button.disabled = false;
+    if (focused) button.focus(); // a button that is disabled loses the focus
   }
 }
 
