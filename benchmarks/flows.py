@@ -57,8 +57,8 @@ DAY_TWO, MALWARE = (
     "zeek/001-zeek-scenario-malicious_labeled-conn.log.gz",
 )
 GENERATED, PLAIN = "generated where it helps", "nothing generated"
-SHORT = FlowSettings(BeliefSettings(updates=500), updates=300, trials=1)
-"""Of a training with an attack left out: there are up to ten of them, twice, for each seed."""
+SHORT = FlowSettings(BeliefSettings(updates=400), updates=200, agent_updates=1, trial_updates=100)
+"""Of a training with an attack left out: there are up to ten of them for each seed."""
 
 
 def main() -> int:

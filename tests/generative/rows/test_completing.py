@@ -104,6 +104,20 @@ def test_entries_count_by_their_weight():
     torch.testing.assert_close(*losses)
 
 
+def test_what_is_seen_can_be_said_instead_of_drawn():
+    real = torch.randn(10, 2, generator=torch.Generator().manual_seed(0))
+    torch.manual_seed(0)
+    half = torch.tensor([[True, False]]).expand(10, 2)
+    vae = CompletingVAE(
+        vectors(real), CompletingSettings(width=8, unseen=0.0), lambda count, noise: half[:count]
+    )
+    noise = torch.Generator().manual_seed(1)
+    torch.rand(10, generator=noise)  # whether all of a row is hidden is drawn first
+    drawn = vae.loss(real, torch.Generator().manual_seed(1))
+    torch.testing.assert_close(vae.loss(real, noise, half), drawn)
+    assert not torch.allclose(vae.loss(real, torch.Generator().manual_seed(1), ~half), drawn)
+
+
 def test_masks_have_the_shape_of_rows_and_all_sizes():
     noise = torch.Generator().manual_seed(0)
     entries = any_entries((6,))(500, noise)

@@ -1,15 +1,19 @@
 """Parts and rows: what is held out, what is too rare, and how a flow becomes numbers."""
 
+import itertools
 import json
 
 import numpy as np
 import pytest
+import torch
 from logs import toy_csv, zeek_flow, zeek_text
 
 from clairvoy.errors import InputError
+from clairvoy.generative.rows.data_kinds import table
 from clairvoy.scenarios.flows.records.encoding import encoding_from, encoding_of
 from clairvoy.scenarios.flows.records.parting import class_numbers, part
 from clairvoy.scenarios.flows.records.reading import read_flows
+from clairvoy.scenarios.flows.rows import group_masks, of_class
 
 
 def zeek_table(tmp_path, flows):
@@ -75,6 +79,24 @@ def test_rows_of_numbers(tmp_path):
     assert rows[:, gone].tolist() == [float(n == 3) for n in range(13)]
     assert rows[2, size].item() == pytest.approx(np.log(21))
     assert rows[3, size].item() == pytest.approx(np.median(np.log1p([0, 10, 20, 40, 50, 60, 70, 80])))
+
+
+def test_groups_are_known_as_a_whole_and_the_class_often(tmp_path):
+    encoding = encoding_of(
+        zeek_table(tmp_path, [zeek_flow(ts=n, orig_bytes="-" if n == 3 else n) for n in range(9)])
+    )
+    known = group_masks(encoding, 0.8)(4000, torch.Generator().manual_seed(0))
+    group = {field.name: field.group for field in encoding.schema.fields}
+    names = [name for name, _ in encoding.columns]
+    assert known.shape == (4000, len(names) + 1)
+    for one, other in itertools.combinations(range(len(names)), 2):
+        same = torch.equal(known[:, one], known[:, other])
+        assert same == (group[names[one]] == group[names[other]]), (names[one], names[other])
+    assert known[:, :-1].float().mean() == pytest.approx(0.5, abs=0.03)
+    assert known[:, -1].float().mean() == pytest.approx(0.8, abs=0.02)
+    asked = of_class(table(torch.zeros(2, 3), [0, 0, 4]), 2, 5)
+    assert asked.rows[:, -1].tolist() == [2.0] * 5
+    assert asked.seen.tolist() == [[False, False, True]] * 5
 
 
 def test_an_encoding_survives_json(tmp_path):
