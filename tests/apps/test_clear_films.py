@@ -7,12 +7,14 @@ import av
 import fsspec
 import numpy as np
 import pytest
+from stream_server import COUNT, Server, transport_stream
 
 from clairvoy.apps.argument_types import seconds
 from clairvoy.apps.clear import command
 from clairvoy.apps.clear.films import target_of
 from clairvoy.apps.cli import main
 from clairvoy.errors import SettingsError
+from clairvoy.imaging.video import reading
 from clairvoy.imaging.video.reading import Film, Shown
 
 
@@ -167,3 +169,56 @@ def test_a_film_of_a_bucket_goes_to_a_bucket(make_film, tmp_path, darker):
     assert [frame.time for frame in here] == [frame.time for frame in there]
     apart = [np.abs(a.pixels.astype(int) - b.pixels).mean() for a, b in zip(here, there, strict=True)]
     assert max(apart) < 2  # x264 on several threads does not repeat to the bit
+
+
+@pytest.fixture
+def camera(monkeypatch):
+    """FFmpeg's own test picture, ten a second without end, stands for a camera."""
+    monkeypatch.setattr(reading, "_of_this_machine", lambda name: ("testsrc=size=64x48:rate=10", "lavfi"))
+
+
+def test_a_camera_is_recorded_until_a_time(camera, tmp_path, darker):
+    out, report = tmp_path / "out.mkv", tmp_path / "report.json"
+    assert main(["clear", "camera", "-o", str(out), "--to", "1", "--report", str(report), "-q"]) == 0
+    assert len(frames(out)) == 10
+    assert json.loads(report.read_text())["status"] == "restored"
+
+
+def test_ctrl_c_ends_a_stream_and_keeps_what_was_there(camera, tmp_path, monkeypatch):
+    def restorer():
+        seen = []
+
+        def restore(pixels, time):
+            seen.append(time)
+            if len(seen) == 6:
+                raise KeyboardInterrupt
+            return pixels
+
+        return restore
+
+    monkeypatch.setattr(command, "load_film_restorer", lambda args: restorer)
+    assert main(["clear", "camera", "-o", str(tmp_path / "out.mkv"), "-q"]) == 0
+    assert len(frames(tmp_path / "out.mkv")) == 5
+
+
+def test_a_preview_is_drawn_in_a_terminal_and_refused_elsewhere(
+    camera, tmp_path, darker, monkeypatch, capsys
+):
+    call = ["clear", "camera", "-o", str(tmp_path / "out.mkv"), "--to", "1", "--preview"]
+    assert main(call) == 2
+    assert "--preview draws in a terminal, and there is none" in capsys.readouterr().err
+    assert not (tmp_path / "out.mkv").exists()
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
+    assert main([*call, "-q"]) == 0
+    assert "\u2584" in capsys.readouterr().err
+
+
+def test_a_stream_that_comes_back_is_one_film_and_said(tmp_path, darker, capsys):
+    data = transport_stream()
+    address = Server(data[: len(data) // 2], data).address
+    report = tmp_path / "report.json"
+    call = ["clear", address, "-o", str(tmp_path / "out.mkv"), "--reconnect", "1", "--report", str(report)]
+    assert main(call) == 0
+    assert json.loads(report.read_text())["reconnections"] == 1
+    assert "broke off and was opened again 1 times" in capsys.readouterr().err
+    assert len(frames(tmp_path / "out.mkv")) > COUNT

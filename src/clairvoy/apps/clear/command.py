@@ -23,6 +23,7 @@ from clairvoy.apps.clear.workers import Outcomes, default_workers, in_this_proce
 from clairvoy.apps.own_stderr import own_stderr
 from clairvoy.apps.progress import Progress
 from clairvoy.errors import SettingsError
+from clairvoy.imaging.video.streams import PATIENCE
 from clairvoy.restoring.sessions import DEVICES
 from clairvoy.storage.atomic import remove_abandoned_parts
 from clairvoy.storage.remote import is_remote
@@ -130,6 +131,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
     add_raster_arguments(parser)
+    add(
+        "--reconnect",
+        type=seconds,
+        default=PATIENCE,
+        metavar="SECONDS",
+        help="open a stream that breaks off again, until it is silent for so long (default: 30; 0: not at all)",
+    )
+    add("--preview", action="store_true", help="draw the restored film in the terminal while it is written")
+
     add = parser.add_argument_group("how it is restored").add_argument
     add(
         "--strength",

@@ -9,21 +9,27 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from clairvoy.apps.clear.output_names import PIPE
 from clairvoy.apps.outputs import to_json, write_bytes
 from clairvoy.apps.progress import Progress
 from clairvoy.errors import ClairvoyError, SettingsError
-from clairvoy.imaging.video.reading import Film, Shown, is_film, is_stream
+from clairvoy.imaging.video.reading import Shown, is_film, is_stream
+from clairvoy.imaging.video.streams import PATIENCE, LiveStream, open_film
 from clairvoy.imaging.video.writing import CONTAINERS, FilmWriter
 from clairvoy.storage.atomic import replacing
 from clairvoy.storage.remote import is_folder, is_remote, place, present, sent_to
 
+if TYPE_CHECKING:
+    from clairvoy.apps.paint.preview import Preview
+
 RestoreFrame = Callable[[Any, float], Any]
 """Restores the pixels (H, W, 3) of a frame that is shown at a time in seconds."""
 _OF_RASTERS = ("mosaic", "search", "bands", "range")
-_SPOKEN_EVERY = 5.0
+_SPOKEN_EVERY, _DRAWN_EVERY = 5.0, 0.2
 _KEPT_CONTAINER = ".mkv"
 
 
@@ -56,6 +62,8 @@ def films_among(args: argparse.Namespace) -> list[str]:
             raise SettingsError(
                 "--from and --to are for films; name a film, or for a film from a pipe add --film"
             )
+        if args.preview:
+            raise SettingsError("--preview is for films; name a film, a stream or camera")
         return []
     if len(found) < len(args.inputs):
         others = next(name for name in args.inputs if name not in found)
@@ -108,6 +116,18 @@ def _is_there(target: Path) -> bool:
     return bool(present([target])) if is_remote(target) else target.exists()
 
 
+def _preview(args: argparse.Namespace) -> Preview | None:
+    if not args.preview:
+        return None
+    from clairvoy.apps.paint.preview import Preview
+
+    if not sys.stderr.isatty():
+        raise SettingsError(
+            "--preview draws in a terminal, and there is none; to look in a window: clairvoy clear IN -o - | ffplay -"
+        )
+    return Preview()
+
+
 def load_film_restorer(args: argparse.Namespace) -> Callable[[], RestoreFrame]:
     """Load the weights that `args` names; gives what makes a restorer for each film."""
     from clairvoy.restoring.dehazer import Dehazer
@@ -143,7 +163,7 @@ def run_films(
     if len({str(target) for target in targets}) < len(targets):
         raise SettingsError("two films would be written to one file; restore them in calls of their own")
     progress, entries, failed = Progress(len(names), quiet=args.quiet), [], False
-    restorers = None
+    restorers, preview = None, _preview(args)
     for name, target in zip(names, targets, strict=True):
         progress.start(name)
         entry: dict[str, Any] = {"source": name, "output": str(target or PIPE)}
@@ -155,7 +175,9 @@ def run_films(
         else:
             try:
                 restorers = restorers or load(args)
-                entry |= restore_film(name, target, restorers(), span, progress)
+                entry |= restore_film(
+                    name, target, restorers(), span, progress, patience=args.reconnect, preview=preview
+                )
             except (ClairvoyError, OSError) as error:
                 if isinstance(error, BrokenPipeError):
                     raise
@@ -171,7 +193,14 @@ def run_films(
 
 
 def restore_film(
-    name: str, target: Path | None, restore: RestoreFrame, span: Span, progress: Progress | None = None
+    name: str,
+    target: Path | None,
+    restore: RestoreFrame,
+    span: Span,
+    progress: Progress | None = None,
+    *,
+    patience: float = PATIENCE,
+    preview: Preview | None = None,
 ) -> dict[str, Any]:
     """Restore one film; gives its entry of the report.
 
@@ -181,8 +210,9 @@ def restore_film(
         It cannot be read, or has no picture in the part asked for; nothing is written then.
     """
     began = spoken = time.monotonic()
+    drawn = -_DRAWN_EVERY
     frames, last = 0, 0.0
-    with Film(name) as film, _output(target) as (place, container):
+    with open_film(name, patience) as film, _output(target) as (place, container):
         writer = FilmWriter(place, film, container, span.begin)
         length = (span.end or film.seconds or 0.0) - span.begin
         try:
@@ -190,15 +220,23 @@ def restore_film(
                 if not isinstance(part, Shown):
                     writer.copy(part)
                     continue
-                writer.write(part, restore(part.pixels, part.time))
+                pixels = restore(part.pixels, part.time)
+                writer.write(part, pixels)
                 frames, last = frames + 1, part.time
                 now = time.monotonic()
+                if preview is not None and now - drawn >= _DRAWN_EVERY:
+                    drawn = now
+                    preview.show(pixels / np.float32(np.iinfo(pixels.dtype).max))
                 if progress is not None and now - spoken >= _SPOKEN_EVERY:
                     spoken = now
                     share = f" of {length:.0f} s" if length > 0 else " s"
                     progress.say(
                         f"{name}: {last - span.begin:.0f}{share}, {frames / (now - began):.1f} frames/s"
                     )
+        except KeyboardInterrupt:
+            # A stream has no end of its own: this is how somebody ends it.
+            if not is_stream(name) or not frames:
+                raise
         finally:
             writer.close()
         lost = film.losses
@@ -208,6 +246,8 @@ def restore_film(
         "seconds_of_film": round(last - span.begin, 3),
         "seconds": round(time.monotonic() - began, 2),
     }
+    if isinstance(film, LiveStream) and film.reconnections:
+        entry["reconnections"] = film.reconnections
     if lost.frames:
         entry["frames_lost"] = lost.frames
     if lost.ended:
@@ -250,6 +290,8 @@ def _speak(progress: Progress, entry: dict[str, Any]) -> None:
     )
     if "frames_lost" in entry:
         progress.say(f"{entry['source']}: {entry['frames_lost']} frames could not be read and are left out")
+    if "reconnections" in entry:
+        progress.say(f"{entry['source']}: broke off and was opened again {entry['reconnections']} times")
     if "left_out" in entry:
         progress.say(f"{entry['source']}: the output cannot hold {', '.join(entry['left_out'])}; try .mkv")
     if "ended" in entry:

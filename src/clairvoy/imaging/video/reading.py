@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import suppress
@@ -27,6 +28,8 @@ STREAMS = frozenset({"rtsp", "rtsps", "rtmp", "rtmps", "rtp", "srt", "tcp", "udp
 ENDED_EARLY = 0.5
 """Seconds that may be missing from what a film says of its own length."""
 _NEARLY_ALL = 0.98
+RUBBISH_IN_A_ROW = 20
+"""Times that what should be a packet may be none, one after another, before a film counts as broken."""
 
 
 def video_library() -> Any:
@@ -52,8 +55,15 @@ def is_film(name: str) -> bool:
     return is_stream(name) or Path(name).suffix.lower() in SUFFIXES
 
 
+def is_camera(name: str) -> bool:
+    """Whether a name is that of a camera of this machine: ``camera``, ``camera:1``."""
+    return re.fullmatch(r"camera(:\S+)?", name) is not None and not Path(name).exists()
+
+
 def is_stream(name: str) -> bool:
-    """Whether a name is the address of a stream and not a file."""
+    """Whether a name is a camera, or the address of a stream, and not a file."""
+    if is_camera(name):
+        return True
     kind, separator, rest = name.partition("://")
     if kind.lower() in ("http", "https"):  # of a camera, unless it is the address of a photograph
         return PurePosixPath(rest.partition("?")[0]).suffix.lower() not in READ_SUFFIXES
@@ -90,7 +100,7 @@ class Film:
     Parameters
     ----------
     name
-        A file, "-" for standard input, or the address of a stream.
+        A file, "-" for standard input, the address of a stream, or a camera: "camera", "camera:1".
 
     Raises
     ------
@@ -103,16 +113,23 @@ class Film:
     def __init__(self, name: str) -> None:
         self._av = video_library()
         self.name, self.losses = name, Losses()
-        # What a network or a pipe takes to say nothing may be long; a camera that is gone must not hang a run for ever.
+        self._open()
+        self._unit = self.video.time_base
+
+    def _open(self) -> None:
+        name = self.name
         options = {"rtsp_transport": "tcp"} if name.startswith("rtsp") else {}
         source: Any = sys.stdin.buffer if name == "-" else name
-        if is_remote(name) and not is_stream(name):
+        format = None
+        if is_camera(name):
+            source, format = _of_this_machine(name)
+        elif is_remote(name) and not is_stream(name):
             source = opened(place(name))
+        # What a network or a pipe takes to say nothing may be long; a camera that is gone must not hang a run for ever.
+        timeout = (20.0, 20.0) if is_stream(name) else None
         try:
-            self.container = self._av.open(
-                source, options=options, timeout=(20.0, 20.0) if is_stream(name) else None
-            )
-        except self._av.error.FFmpegError as error:
+            self.container = self._av.open(source, format=format, options=options, timeout=timeout)
+        except (self._av.error.FFmpegError, ValueError) as error:
             raise FileError(_not_opened(name, error)) from error
         if not self.container.streams.video:
             self.container.close()
@@ -177,10 +194,31 @@ class Film:
     def _packets(self) -> Iterator[Any]:
         """All packets, the last ones empty; a film that breaks off just ends, and its decoder gives what it holds."""
         try:
-            yield from self.container.demux()
+            yield from self._demuxed()
         except self._av.error.FFmpegError as error:
             self.losses.ended = str(error)
-            yield self._av.Packet(0)
+            yield self._last_packet()
+
+    def _demuxed(self) -> Iterator[Any]:
+        """The packets of the container, as far as it can be read; what is no packet in between is passed over."""
+        rubbish = 0
+        while True:
+            try:
+                for packet in self.container.demux():
+                    rubbish = 0
+                    yield packet
+                return
+            except self._av.error.InvalidDataError:
+                rubbish += 1
+                self.losses.frames += 1
+                if rubbish == RUBBISH_IN_A_ROW:
+                    raise
+
+    def _last_packet(self) -> Any:
+        """What lets the decoder give what it holds."""
+        packet = self._av.Packet(0)
+        packet.stream = self.video
+        return packet
 
     def _decoded(self, packet: Any, start: float) -> Iterator[Shown]:
         try:
@@ -198,13 +236,22 @@ class Film:
                 continue
             if frame.time_base is None:
                 frame.time_base = self.video.time_base
+            if frame.time_base != self._unit:  # of a stream that was opened again
+                frame.pts = round(frame.pts * frame.time_base / self._unit)
+                frame.time_base = self._unit
             yield Shown(
                 upright(to_rgb(frame), frame.rotation), float(frame.pts * frame.time_base) - start, frame
             )
 
     def _note_the_end(self, last: float, end: float | None) -> None:
+        if self.losses.ended:
+            return
+        if is_stream(self.name):
+            if end is not None and last + ENDED_EARLY < end:
+                self.losses.ended = f"it fell silent after {last:.1f} s"
+            return
         told = self.seconds
-        if self.losses.ended or told is None or is_stream(self.name) or (end is not None and end <= told):
+        if told is None or (end is not None and end <= told):
             return
         of_video = float(self.video.duration * self.video.time_base) if self.video.duration else told
         if last + ENDED_EARLY < _NEARLY_ALL * min(told, of_video):
@@ -221,7 +268,22 @@ def as_stored(pixels: npt.NDArray[Any], degrees: int) -> npt.NDArray[Any]:
     return upright(pixels, -degrees)
 
 
+def _of_this_machine(name: str) -> tuple[str, str]:
+    """What FFmpeg calls a camera, and the way to it on this system."""
+    number = name.partition(":")[2] or "0"
+    if sys.platform == "darwin":
+        return number, "avfoundation"
+    if sys.platform == "win32":
+        return f"video={number}", "dshow"
+    return f"/dev/video{number}", "v4l2"
+
+
 def _not_opened(name: str, error: Exception) -> str:
+    if is_camera(name):
+        return (
+            f"{name}: there is no such camera, or it is not for this program ({error}); camera:1 is the second one, on "
+            "Windows camera:NAME"
+        )
     if name == "-":
         return f"standard input: not a film that can be read ({error}); send one in Matroska, MPEG-TS or WebM"
     if not is_stream(name) and not Path(name).exists():
