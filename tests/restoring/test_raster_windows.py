@@ -219,3 +219,9 @@ def test_reduced_copies_are_the_thumbnail_of_a_search(tmp_path):
                 assert not raster.touched.any()
                 assert thumbnail.dtype == np.uint8
                 assert abs(thumbnail.mean() - scene.window(0, 0, 512, 512).mean() / 257) < 2
+
+
+@pytest.mark.parametrize(("overviews", "grid"), [((), (4, 8)), ((2,), (12, 24))])
+def test_windows_of_a_search_are_about_square(tmp_path, dehazer, overviews, grid):
+    with RasterFile(write_raster(tmp_path / "a.tif", hazy(192, 384), overviews=overviews)) as raster:
+        assert search_raster(dehazer.engine, raster, budget=0.01).found.search.visited.shape == grid

@@ -32,6 +32,7 @@ class Extra(NamedTuple):
 EXTRAS = (
     Extra("speed", "numba", "numba", "large photographs several times faster"),
     Extra("heic", "pi_heif", "pi-heif", "reading HEIC"),
+    Extra("geo", "rasterio", "rasterio", "restoring GeoTIFF, COG and TIFFs larger than memory"),
     Extra("raw", "rawpy", "rawpy", "reading camera raw"),
     Extra("jxl", "pylibjxl", "pylibjxl", "reading JPEG XL"),
     Extra("serve", "fastapi", "fastapi", "a server"),

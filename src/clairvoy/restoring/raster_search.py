@@ -16,10 +16,12 @@ from clairvoy.imaging.rasters.levels import Levels, levels_of
 from clairvoy.imaging.rasters.raster_file import Part, RasterFile
 from clairvoy.restoring.engine import Engine
 from clairvoy.restoring.raster import as_pixels, native_values
-from clairvoy.restoring.scene import SceneSearcher, SearchedScene, WindowRestorer, choose_grid, sampled
+from clairvoy.restoring.scene import SceneSearcher, SearchedScene, WindowRestorer, sampled
 
 WINDOW_PIXELS = 500_000
 """Of a window that is restored, about: small, so that little beside the recognised haze is read."""
+WINDOWS = {True: 24, False: 8}
+"""Along the longer side, with a thumbnail and without: blind, the agent gives up early among more than it learnt with."""
 _THUMBNAIL = 1600
 
 
@@ -119,9 +121,16 @@ def search_raster(
     levels
         See `RasterScene`.
     grid
-        Rows and columns of windows; by default `choose_grid`.
+        Rows and columns of windows; by default `WINDOWS` along the longer side, and about square.
     """
     scene = RasterScene(raster, levels)
-    rows, columns = grid or choose_grid(raster.height, raster.width)
+    rows, columns = grid or _grid(raster)
     found = SceneSearcher(engine, scene, rows, columns).run(budget)
     return FoundHaze(scene, found, WindowRestorer(engine, found, strength))
+
+
+def _grid(raster: RasterFile) -> tuple[int, int]:
+    longest = max(raster.height, raster.width)
+    along = min(WINDOWS[raster.has_overviews], longest)
+    rows, columns = (max(1, round(along * side / longest)) for side in (raster.height, raster.width))
+    return rows, columns
