@@ -7,7 +7,8 @@ python benchmarks/imagination.py RUN/imagination.safetensors --sheet sheet.png
 The set: handwritten digits (UCI, CC BY 4.0; they come with scikit-learn). Every second one is learnt from. Of the others
 one half trains the judges, and the other half is what paintings are compared with. Judges:
 
-told apart   a network learns to tell paintings from pictures of the set; its AUROC on others, 0.5 is as good as the set
+told apart   a network learns to tell paintings from those that the search made of pictures of the set; its AUROC on others,
+             0.5 is as good. (From the pictures themselves it tells every painting: no stroke has a soft edge.)
 distance     Frechet distance between the features of a classifier of digits, on paintings and on pictures; less is better
 sure         how sure that classifier is which digit it sees, in the mean; and over how many digits they spread
 """
@@ -66,8 +67,9 @@ def main() -> int:
         classifier = classifier_of(small(pictures[judging]), labels[judging], seed)
         made = arms(imagination, pictures[judging], seed)
         real = small(pictures[compared])
+        of_real = drawn(searched(imagination, pictures[compared], seed + 200))
         for name, canvases in [("set", small(pictures[judging][:COUNT])), *made.items()]:
-            rows.append((name, told_apart(canvases, real, seed), *described(classifier, canvases, real)))
+            rows.append((name, told_apart(canvases, of_real, seed), *described(classifier, canvases, real)))
     for name in dict.fromkeys(row[0] for row in rows):
         mine = np.array([row[1:] for row in rows if row[0] == name])
         mean, low, high = mine.mean(axis=0), mine.min(axis=0), mine.max(axis=0)
@@ -101,23 +103,28 @@ def small(pictures: np.ndarray) -> np.ndarray:
 def arms(imagination: Imagination, pictures: np.ndarray, seed: int) -> dict[str, np.ndarray]:
     """Canvases (N, PIXELS, PIXELS) of every way to paint."""
     rng = np.random.default_rng(seed + 100)
-    targets = [target_of(np.repeat(one[..., None], 3, axis=2), PIXELS) for one in pictures[:COUNT]]
-    searched = paint_set(targets, imagination.strokes, imagination.ground, rng)
-    mixed = searched.rows.copy()
-    for number in range(imagination.strokes):
-        mixed[:, number] = rng.permutation(mixed[:, number])
+    of_set = searched(imagination, pictures[:COUNT], seed + 100)
+    mixed = [list(column) for column in zip(*(painting.strokes for painting in of_set), strict=True)]
+    for column in mixed:
+        rng.shuffle(column)
+    shuffled = [
+        Painting((256, 256), imagination.ground, list(strokes)) for strokes in zip(*mixed, strict=True)
+    ]
     ways: dict[str, Callable[[], list[Painting]]] = {
-        "search, a target": lambda: [painted(imagination, rows) for rows in searched.rows],
+        "search, a target": lambda: of_set,
         "agent + generator": lambda: imagination.imagine(COUNT, rng),
         "generator alone": lambda: imagination.imagine(COUNT, rng, agent=False),
-        "strokes shuffled": lambda: [painted(imagination, rows) for rows in mixed],
+        "strokes shuffled": lambda: shuffled,
         "random strokes": lambda: [at_random(imagination, rng) for _ in range(COUNT)],
     }
     return {name: drawn(way()) for name, way in ways.items()}
 
 
-def painted(imagination: Imagination, rows: np.ndarray) -> Painting:
-    return Painting((256, 256), imagination.ground, [stroke_of(row) for row in rows])
+def searched(imagination: Imagination, pictures: np.ndarray, seed: int) -> list[Painting]:
+    """What the search makes of pictures, with as many strokes."""
+    targets = [target_of(np.repeat(one[..., None], 3, axis=2), PIXELS) for one in pictures]
+    rows = paint_set(targets, imagination.strokes, imagination.ground, np.random.default_rng(seed)).rows
+    return [Painting((256, 256), imagination.ground, [stroke_of(row) for row in strokes]) for strokes in rows]
 
 
 def at_random(imagination: Imagination, rng: np.random.Generator) -> Painting:

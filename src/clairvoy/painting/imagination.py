@@ -75,7 +75,7 @@ class Imagination:
         drawn = rng.standard_normal((len(canvases), count, self._latents + NUMBERS), dtype=np.float32)
         known = np.repeat(seen[:, None], count, axis=1)
         rows = self._decode(np.concatenate([known, drawn[..., : self._latents]], axis=2))
-        return (rows + self._noise * drawn[..., self._latents :]).astype(np.float64)
+        return (rows + drawn[..., self._latents :] @ self._noise).astype(np.float64)
 
     def values(self, canvases: np.ndarray, painted: int) -> np.ndarray:
         """(N,), the belief that canvases with so many strokes are expected to earn when they are finished."""

@@ -20,10 +20,17 @@ from clairvoy.scenarios.painting.imagination_game import ImaginationGame
 from clairvoy.scenarios.painting.imagination_training import (
     AfterstateNetwork,
     ImaginationTraining,
+    border_colour,
     imagination_of,
     train_imagination,
 )
-from clairvoy.scenarios.painting.set_strokes import StrokeVAE, learn_set_strokes, paint_set, replayed
+from clairvoy.scenarios.painting.set_strokes import (
+    TEMPERATURE,
+    StrokeVAE,
+    learn_set_strokes,
+    paint_set,
+    replayed,
+)
 
 PIXELS, STROKES = 8, 3
 GROUND = np.zeros(3)
@@ -47,7 +54,8 @@ def bars(count, rng):
 def parts():
     torch.manual_seed(0)
     features = PIXELS * PIXELS * 3 + 1
-    return StrokeVAE(features), AfterstateNetwork(features)
+    rows = np.random.default_rng(0).normal(size=(50, NUMBERS)) @ np.diag(np.linspace(0.1, 2, NUMBERS))
+    return StrokeVAE(features, rows), AfterstateNetwork(features)
 
 
 @pytest.fixture
@@ -63,10 +71,12 @@ def test_numpy_values_and_proposals_are_those_of_torch(parts, imagination):
         wanted = network.value(shown)[:, 0]
         noise = np.random.default_rng(1).standard_normal((2, 4, 8 + NUMBERS), dtype=np.float32)
         seen = vae.see(shown).relu()[:, None].expand(-1, 4, -1)
-        rows = vae.decode(torch.cat([seen, torch.as_tensor(noise[..., :8])], dim=2))
+        units = vae.decode(torch.cat([seen, torch.as_tensor(noise[..., :8])], dim=2))
+        units += TEMPERATURE * np.exp(-1) * torch.as_tensor(noise[..., 8:])
+        rows = vae.mean + torch.linalg.solve(vae.to_units.T, units[..., None])[..., 0]
     np.testing.assert_allclose(imagination.values(canvases, 2), wanted.numpy(), atol=1e-5)
     drawn = imagination.propose(canvases, 2, 4, np.random.default_rng(1))
-    np.testing.assert_allclose(drawn, rows.numpy() + np.exp(-1) * noise[..., 8:], atol=1e-4)
+    np.testing.assert_allclose(drawn, rows.numpy(), atol=1e-4)
 
 
 def test_a_canvas_with_a_stroke_is_what_a_painting_draws():
@@ -124,7 +134,7 @@ def test_the_generator_learns_the_strokes_of_a_set():
     upright = np.array([0.5, 0.1, 0.5, 0.5, 0.5, 0.9, -3.0, -3.0, -3.0, 1, 1, 1])
     rows = np.repeat(upright[None, None], 200, axis=0) + 0.02 * rng.normal(size=(200, 1, NUMBERS))
     torch.manual_seed(0)
-    model = StrokeVAE(PIXELS * PIXELS * 3 + 1)
+    model = StrokeVAE(PIXELS * PIXELS * 3 + 1, rows)
     learn_set_strokes(model, replayed(rows, GROUND, PIXELS), GROUND, 400, torch.Generator().manual_seed(0))
     network = AfterstateNetwork(PIXELS * PIXELS * 3 + 1)
     drawn = imagination_of(model, network, PIXELS, 1, GROUND).propose(np.zeros((1, 8, 8, 3)), 0, 200, rng)
@@ -156,6 +166,13 @@ def test_a_set_is_learnt_and_imagined_by_the_commands(tmp_path, capsys):
     ):
         assert main(["imagine", weights, *options]) == 2
         assert message in capsys.readouterr().err
+
+
+def test_the_ground_is_the_colour_of_the_borders():
+    targets = bars(8, np.random.default_rng(0))
+    for target in targets:
+        target.pixels[[0, -1]] = target.pixels[:, [0, -1]] = [1.0, 0.2, 0.0]
+    np.testing.assert_allclose(border_colour(targets), [1.0, 0.2, 0.0])
 
 
 def test_too_few_pictures_and_pictures_that_are_not_square_are_refused():

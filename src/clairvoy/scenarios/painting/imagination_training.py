@@ -42,8 +42,8 @@ class ImaginationTraining:
 
     strokes: int = 6
     """Of each painting."""
-    updates: int = 3000
-    """Of the generator from the search's paintings; half as many again after the feedback."""
+    updates: int = 6000
+    """Of the generator from the search's paintings; a third as many again after the feedback."""
     steps: int = 24_000
     """Of the agent, in all its paintings together."""
     environments: int = 32
@@ -151,7 +151,7 @@ def train_imagination(
     shapes = {target.weight.shape for target in targets}
     if len(shapes) > 1 or len(set(next(iter(shapes)))) > 1:
         raise InputError(f"pictures of {sorted(shapes)} pixels; give square ones of one size")
-    ground = np.round(np.median([target.pixels for target in targets], axis=(0, 1, 2)) * 255.0) / 255.0
+    ground = border_colour(targets)
     strokes = paint_set(targets, settings.strokes, ground, np.random.default_rng(settings.seed))
     wrong = np.mean(
         [
@@ -165,7 +165,7 @@ def train_imagination(
     generator = torch.Generator().manual_seed(settings.seed)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(settings.seed)
-        model, critic = StrokeVAE(features), Critic(strokes.finished, generator)
+        model, critic = StrokeVAE(features, strokes.rows), Critic(strokes.finished, generator)
         network = AfterstateNetwork(features)
     learn_set_strokes(model, strokes, ground, settings.updates, generator)
     initialise(network, torch.Generator().manual_seed(settings.seed + 1))
@@ -202,12 +202,21 @@ def train_imagination(
             if len(kept):
                 both = np.concatenate([strokes.rows, kept])
                 learn_set_strokes(
-                    model, replayed(both, ground, pixels), ground, settings.updates // 2, generator
+                    model, replayed(both, ground, pixels), ground, max(1, settings.updates // 3), generator
                 )
                 game.imagination = imagination_of(model, network, pixels, settings.strokes, ground)
     acting = agent.acting
     assert isinstance(acting, AfterstateNetwork)
     return exported(model, acting, pixels, settings.strokes, ground)
+
+
+def border_colour(targets: Sequence[Target]) -> np.ndarray:
+    """(3,), the median of what lies along the border of the pictures, in steps of 1/255."""
+    pixels = np.array([target.pixels for target in targets])
+    border = np.ones(pixels.shape[1:3], bool)
+    border[1:-1, 1:-1] = False
+    median: np.ndarray = np.median(pixels[:, border], axis=(0, 1))
+    return np.round(median * 255.0) / 255.0
 
 
 def accepted(finished: Sequence[Finished], critic: Critic, generator: torch.Generator) -> np.ndarray:
@@ -228,13 +237,11 @@ def exported(
     model: StrokeVAE, network: AfterstateNetwork, pixels: int, strokes: int, ground: np.ndarray
 ) -> dict[str, Tensor]:
     """What `Imagination` needs."""
-    parts = {
-        name: value.detach().clone()
-        for name, value in [*model.state_dict().items(), *network.state_dict().items()]
-        if name.startswith(("see.", "decode.", "value."))
+    values = {
+        name: value.clone() for name, value in network.state_dict().items() if name.startswith("value.")
     }
-    return parts | {
-        "noise": model.log_noise.detach().clamp(min=-4.0).exp(),
+    return {
+        **model.exported(), **values,
         "latents": torch.tensor(float(LATENTS)), "pixels": torch.tensor(float(pixels)),
         "strokes": torch.tensor(float(strokes)), "ground": torch.as_tensor(ground).float(),
     }  # fmt: skip

@@ -18,6 +18,10 @@ from clairvoy.painting.target import Target
 
 SEARCH = SearchSettings(candidates=96, climbers=2, rounds=10, changes=24, opacity=1.0, sweeps=1)
 LATENTS, SEEN, WIDTH = 8, 64, 128
+TEMPERATURE = 0.5
+"""Of the noise of a drawn stroke, in parts of what was learnt: what z does not explain is mostly error."""
+_LEAST_DEVIATION = 0.02
+_LEAST_LOG_NOISE = -4.0
 
 
 @dataclass
@@ -70,10 +74,31 @@ def replayed(rows: np.ndarray, ground: np.ndarray, pixels: int) -> SetStrokes:
 
 
 class StrokeVAE(nn.Module):
-    """A conditional VAE: from a canvas, how many strokes are there, and noise to the next stroke."""
+    """A conditional VAE: from a canvas, how many strokes are there, and noise to the next stroke.
 
-    def __init__(self, features: int) -> None:
+    Rows are learnt in units in which they are uncorrelated: else the noise of red, green and blue would be one of its own
+    each, and grey pictures would be painted in colours.
+
+    Parameters
+    ----------
+    features
+        Of what is shown, see `Imagination.shown`.
+    rows
+        (N, NUMBERS), from which the units are taken.
+    """
+
+    mean: Tensor
+    to_units: Tensor
+    from_units: Tensor
+
+    def __init__(self, features: int, rows: np.ndarray) -> None:
         super().__init__()
+        flat = rows.reshape(-1, NUMBERS)
+        variances, directions = np.linalg.eigh(np.cov(flat.T))
+        deviations = np.maximum(np.sqrt(np.maximum(variances, 0.0)), _LEAST_DEVIATION)
+        self.register_buffer("mean", torch.as_tensor(flat.mean(axis=0)).float())
+        self.register_buffer("to_units", torch.as_tensor(directions / deviations).float())
+        self.register_buffer("from_units", torch.as_tensor((directions * deviations).T.copy()).float())
         self.see = nn.Sequential(nn.Linear(features, WIDTH), nn.ReLU(), nn.Linear(WIDTH, SEEN))
         self.encoder = nn.Sequential(
             nn.Linear(SEEN + NUMBERS, WIDTH), nn.ReLU(), nn.Linear(WIDTH, 2 * LATENTS)
@@ -86,14 +111,27 @@ class StrokeVAE(nn.Module):
 
     def loss(self, shown: Tensor, rows: Tensor, generator: torch.Generator) -> Tensor:
         """Negative evidence lower bound, mean over a batch."""
-        seen = self.see(shown).relu()
-        mean, log_variance = self.encoder(torch.cat([seen, rows], dim=1)).chunk(2, dim=1)
+        seen, wanted = self.see(shown).relu(), (rows - self.mean) @ self.to_units
+        mean, log_variance = self.encoder(torch.cat([seen, wanted], dim=1)).chunk(2, dim=1)
         z = mean + torch.randn(mean.shape, generator=generator) * (0.5 * log_variance).exp()
-        log_noise = self.log_noise.clamp(min=-4.0)
-        wrong = (rows - self.decode(torch.cat([seen, z], dim=1))) * (-log_noise).exp()
+        log_noise = self.log_noise.clamp(min=_LEAST_LOG_NOISE)
+        wrong = (wanted - self.decode(torch.cat([seen, z], dim=1))) * (-log_noise).exp()
         prior = Latent(torch.zeros_like(mean), torch.zeros_like(mean))
         kl = kl_divergence(Latent(mean, log_variance), prior).mean()
         return (0.5 * wrong**2 + log_noise).sum(dim=1).mean() + kl
+
+    @torch.no_grad()
+    def exported(self) -> dict[str, Tensor]:
+        """What `Imagination` needs of the generator, units multiplied in."""
+        parts = {
+            name: value.clone()
+            for name, value in self.state_dict().items()
+            if name.startswith(("see.", "decode."))
+        }
+        parts["decode.4.weight"] = self.from_units.T @ parts["decode.4.weight"]
+        parts["decode.4.bias"] = parts["decode.4.bias"] @ self.from_units + self.mean
+        noise = self.log_noise.clamp(min=_LEAST_LOG_NOISE).exp()
+        return parts | {"noise": TEMPERATURE * noise[:, None] * self.from_units}
 
 
 def learn_set_strokes(
