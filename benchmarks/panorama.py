@@ -21,8 +21,6 @@ from torch import Tensor
 
 from clairvoy.cotraining.loop import CotrainSettings, Feedback, cotrain
 from clairvoy.imaging.synthesis.panoramas import render_panorama
-from clairvoy.scenarios.own.file import load_scenario, save_scenario
-from clairvoy.scenarios.own.scenario import Scenario
 from clairvoy.scenarios.panorama.baselines import (
     along_the_equator,
     best_list,
@@ -34,7 +32,7 @@ from clairvoy.scenarios.panorama.baselines import (
 )
 from clairvoy.scenarios.panorama.completion import learn_completion
 from clairvoy.scenarios.panorama.looking import Looking
-from clairvoy.scenarios.panorama.training import by_agent, looking_scenario
+from clairvoy.scenarios.panorama.training import by_agent, load_looking, looking_scenario, save_looking
 
 HEIGHT = 32
 HELD_OUT, LIST_FROM = 10_000_000, 20_000_000
@@ -93,24 +91,12 @@ def _train_one(args: argparse.Namespace, seed: int, real: Tensor) -> None:
     settings = CotrainSettings(seed=seed, feedback=Feedback(beliefs=False, generated_scenes=False))
     trained = cotrain(scenario, settings, budget=args.looks, report=say)
     args.out.mkdir(parents=True, exist_ok=True)
-    notes = {"glimpses": args.glimpses, "width": args.width, "metrics": trained.metrics}
-    save_scenario(args.out / f"seed{seed}.safetensors", scenario, notes)
+    save_looking(args.out / f"seed{seed}.safetensors", scenario, looking, {"metrics": trained.metrics})
     print(f"seed {seed} done after {time.monotonic() - begun:.0f} s: {trained.metrics}", flush=True)
 
 
-def _loaded(path: Path, device: str, width: int, glimpses: int) -> tuple[Scenario, Looking]:
-    looking, few = (
-        Looking(HEIGHT, glimpses),
-        torch.randint(256, (64, 3, HEIGHT, 2 * HEIGHT), dtype=torch.uint8),
-    )
-    learner = learn_completion(few, looking.views, updates=1, batch=2, width=width, device=device)
-    scenario = looking_scenario(few, learner, looking, num_envs=2, device=device)
-    load_scenario(path, scenario)
-    return scenario, looking
-
-
 def _measure_one(path: Path, shown: Tensor, of_list: Tensor, device: str) -> dict[str, list[float]]:
-    scenario, looking = _loaded(path, device, 128, 4)
+    scenario, looking = load_looking(path, device)
     snapshot, k = scenario.snapshot, looking.glimpses
     ways = {
         "by chance": by_chance(len(shown), k, torch.Generator().manual_seed(0)),

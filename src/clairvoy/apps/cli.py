@@ -23,6 +23,7 @@ from clairvoy.errors import ClairvoyError
 COMMANDS = {
     "clear": "restore hazy photographs",
     "search": "search a large scene for haze: what was read, what was found, what was restored",
+    "look": "look around in a panorama, before and after, on a page of its own",
     "paint": "paint a photograph with triangles, ellipses, brush strokes: SVG, PNG of any size, film, page",
     "imagine": "paint pictures that nobody took, with what has learnt a set of pictures",
     "train": "co-train the generative model and the agent, on your own photographs if you like",

@@ -76,6 +76,19 @@ def load_scenario(path: str | Path, scenario: Scenario) -> dict[str, Any]:
     return notes
 
 
+def scenario_notes(path: str | Path) -> dict[str, Any]:
+    """The notes of a file of `save_scenario`, for whoever has to know them before the scenario can be made.
+
+    Raises
+    ------
+    WeightsError
+        No such file, or not of this kind.
+    """
+    header, _ = read_weights(Path(path), FORMAT, "give a file of save_scenario")
+    notes: dict[str, Any] = json.loads(header["notes"])
+    return notes
+
+
 def _parts(scenario: Scenario) -> dict[str, dict[str, Tensor]]:
     """The tensors of each part, as they lie there: writing to them changes the part."""
     learner = scenario.learner

@@ -36,6 +36,18 @@ def completion(real: Tensor, of_views: Tensor, width: int = 128) -> CompletingVA
     return CompletingVAE(images(real), settings, glimpse_masks(of_views), solid_angles(real.shape[2]))
 
 
+def new_learner(
+    real: Tensor, of_views: Tensor, width: int = 128, seed: int = 0, device: str = "cpu"
+) -> RowLearner:
+    """A completion and its discriminator that have learnt nothing yet; parameters as of `learn_completion`."""
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        generator = completion(real, of_views, width).to(device)
+        discriminator = RowDiscriminator(width).to(device)
+    settings = RowLearnerSettings(learning_rate=1e-3, adversarial=0.0, judge_every=4, average=0.995)
+    return RowLearner(generator, discriminator, settings, seed)
+
+
 def learn_completion(
     real: Tensor,
     of_views: Tensor,
@@ -66,16 +78,11 @@ def learn_completion(
     say
         Is told of each update.
     """
-    with torch.random.fork_rng():
-        torch.manual_seed(seed)
-        generator = completion(real, of_views, width).to(device)
-        discriminator = RowDiscriminator(width).to(device)
-    settings = RowLearnerSettings(learning_rate=1e-3, adversarial=0.0, judge_every=4, average=0.995)
-    learner = RowLearner(generator, discriminator, settings, seed)
+    learner = new_learner(real, of_views, width, seed, device)
     draws = torch.Generator().manual_seed(seed)
     for update in range(updates):
         for group in learner.optimizer.param_groups:
-            group["lr"] = linear_schedule(settings.learning_rate, 0.0, updates, update)
+            group["lr"] = linear_schedule(learner.settings.learning_rate, 0.0, updates, update)
         rows = real[torch.randint(len(real), (batch,), generator=draws)]
         turn = int(torch.randint(real.shape[3], (1,), generator=draws))
         rows = rows.roll(turn, dims=3)

@@ -49,6 +49,13 @@ def views(height: int, field_of_view: float = 70.0) -> Tensor:
     return torch.stack([seen.roll(turn * step, dims=1) for seen in ahead for turn in range(AROUND)])
 
 
+def looks_at(direction: int) -> tuple[float, float]:
+    """Longitude from the middle of the panorama, to the right, and latitude, in radians."""
+    longitude = 2 * np.pi * (direction % AROUND) / AROUND
+    latitude = np.radians(ELEVATIONS[direction // AROUND])
+    return float((longitude + np.pi) % (2 * np.pi) - np.pi), float(latitude)
+
+
 def seen_from(of_views: Tensor, taken: Tensor) -> Tensor:
     """What the glimpses ``taken`` (B, DIRECTIONS) bool show together, (B, height, 2 height) bool."""
     flat = taken.float() @ of_views.flatten(1).float().to(taken.device)

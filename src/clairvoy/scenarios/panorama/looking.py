@@ -52,7 +52,7 @@ class Looking:
             raise SettingsError(
                 f"height is {height} and glimpses {glimpses}; give a multiple of 8, and 1 to {DIRECTIONS} glimpses"
             )
-        self.glimpses = glimpses
+        self.height, self.glimpses = height, glimpses
         self.views, self.weights = views(height, field_of_view), solid_angles(height)
 
     @property

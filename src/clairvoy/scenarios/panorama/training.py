@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
 
+from clairvoy.errors import WeightsError
+from clairvoy.generative.rows.completing import CompletingVAE
 from clairvoy.generative.rows.learner import RowLearner
 from clairvoy.generative.rows.snapshot import Snapshot
 from clairvoy.qlearning.dqn import DQNSettings
+from clairvoy.scenarios.own.file import load_scenario, save_scenario, scenario_notes
 from clairvoy.scenarios.own.scenario import Scenario, ScenarioSettings
 from clairvoy.scenarios.own.scene_environment import SceneEnvironment
+from clairvoy.scenarios.panorama.completion import new_learner
 from clairvoy.scenarios.panorama.directions import DIRECTIONS
 from clairvoy.scenarios.panorama.looking import STAY, Looking
 
@@ -41,6 +48,35 @@ def looking_scenario(
         environment, real, kind=learner.generator.kind, generator=learner.generator,
         discriminator=learner.discriminator, settings=settings, device=device,
     )  # fmt: skip
+
+
+def save_looking(path: str | Path, scenario: Scenario, looking: Looking, notes: Mapping[str, Any]) -> None:
+    """Write what was trained, with what it takes to make the same scenario again; see `scenarios.own.file`."""
+    generator = scenario.learner.generator
+    assert isinstance(generator, CompletingVAE)
+    made_of = {"height": looking.height, "glimpses": looking.glimpses, "width": generator.settings.width}
+    save_scenario(path, scenario, {**notes, **made_of})
+
+
+def load_looking(path: str | Path, device: str = "cpu") -> tuple[Scenario, Looking]:
+    """What `save_looking` wrote: a scenario to act with, and its rules.
+
+    Raises
+    ------
+    WeightsError
+        No such file, or of something else.
+    """
+    notes = scenario_notes(path)
+    try:
+        height, glimpses, width = (int(notes[name]) for name in ("height", "glimpses", "width"))
+        looking = Looking(height, glimpses)
+    except (KeyError, TypeError, ValueError) as error:
+        raise WeightsError(f"{path}: no agent that looks around; give a file of save_looking") from error
+    few = torch.zeros(8, 3, height, 2 * height, dtype=torch.uint8)
+    learner = new_learner(few, looking.views, width, device=device)
+    scenario = looking_scenario(few, learner, looking, num_envs=2, device=device)
+    load_scenario(path, scenario)
+    return scenario, looking
 
 
 @torch.no_grad()
