@@ -92,6 +92,18 @@ def test_pens_get_layers_in_millimetres(photo, tmp_path):
     assert "fill-opacity" not in text
 
 
+def test_lines_of_pens_are_single_lines(photo, tmp_path):
+    out = tmp_path / "plot.svg"
+    assert (
+        paint(photo, "-o", out, "--pens", "black", "--shape", "lines", "--sheet", "a5", "--margin", 14) == 0
+    )
+    path = re.search('<path d="([^"]+)"', out.read_text())[1]
+    assert path.count("L") == 6
+    numbers = np.array([float(number) for number in re.findall(r"[\d.]+", path)]).reshape(-1, 2)
+    assert (numbers >= 14 - 1e-6).all()
+    assert (numbers <= [210 - 14 + 1e-6, 148 - 14 + 1e-6]).all()
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [

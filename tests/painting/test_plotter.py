@@ -5,10 +5,18 @@ import numpy as np
 import pytest
 
 from clairvoy.errors import SettingsError
+from clairvoy.painting.coverage import coverage
 from clairvoy.painting.hatching import clipped, hatches
 from clairvoy.painting.painting import Painting, Stroke
-from clairvoy.painting.plotter import PlotterSettings, in_short_order, layers_of, plotted, sheet_of
-from clairvoy.painting.shapes import FAMILIES
+from clairvoy.painting.plotter import (
+    PlotterSettings,
+    in_short_order,
+    layers_of,
+    longer_side,
+    plotted,
+    sheet_of,
+)
+from clairvoy.painting.shapes import FAMILIES, pen_lines
 
 SQUARE = np.array([[2, 1], [8, 1], [8, 5], [2, 5]], float)
 INKSCAPE = "{http://www.inkscape.org/namespaces/inkscape}"
@@ -115,3 +123,13 @@ def test_sheets():
             sheet_of(wrong)
     with pytest.raises(SettingsError, match="nothing is left to draw on"):
         PlotterSettings(margin=200)
+
+
+def test_a_line_of_a_pen_is_drawn_once_and_covers_the_width_of_the_pen():
+    family = pen_lines(0.01)
+    stroke = Stroke(family, np.array([0.25, 0.25, 0.75, 0.25]), np.zeros(3), 1.0)
+    settings = PlotterSettings((120.0, 120.0), margin=10.0)
+    (layer,) = layers_of(Painting((8, 8), np.ones(3), [stroke], ink=True), settings)
+    np.testing.assert_allclose(layer.lines, [[[35, 35], [85, 35]]])
+    assert longer_side((8, 4), settings) == 100
+    assert coverage(stroke.outline(100), 100, 100).sum() == pytest.approx(50 * 2)

@@ -11,6 +11,7 @@ import numpy as np
 from clairvoy.errors import SettingsError, above, at_least
 from clairvoy.painting.hatching import clipped, hatches, outline
 from clairvoy.painting.painting import Painting
+from clairvoy.painting.shapes import PEN_LINES
 from clairvoy.painting.svg import hex_of
 
 SHEETS = {"a5": (148.0, 210.0), "a4": (210.0, 297.0), "a3": (297.0, 420.0), "letter": (215.9, 279.4)}
@@ -83,14 +84,16 @@ def sheet_of(name: str) -> tuple[float, float]:
 
 def layers_of(painting: Painting, settings: PlotterSettings) -> list[Layer]:
     """A layer for each colour in the painting, in the order in which they first appear; divided for refills."""
-    (width, height), box = _sides(painting, settings)
+    (width, height), box = _sides(painting.size, settings)
     low = np.array([(width - box[0]) / 2, (height - box[1]) / 2])
     scale = max(box)
     by_colour: dict[str, list[np.ndarray]] = {}
     for stroke in painting.strokes:
         colours = by_colour.setdefault(hex_of(stroke.colour), [])
         polygon = stroke.family.outline(stroke.shape[None], _POINTS)[0] * scale + low
-        if settings.hatched:
+        if stroke.family.name == PEN_LINES:
+            lines = stroke.shape.reshape(1, 2, 2) * scale + low
+        elif settings.hatched:
             # Another direction for each pen, and for what lies over one another of one pen: lines that cross show both.
             angle = np.pi / 4 + 0.9 * list(by_colour).index(hex_of(stroke.colour)) + np.pi / 3 * len(colours)
             lines = hatches(polygon, settings.pen_width / stroke.opacity, angle)
@@ -105,6 +108,11 @@ def layers_of(painting: Painting, settings: PlotterSettings) -> list[Layer]:
             name = colour if len(parts) == 1 else f"{colour}, filling {number + 1}"
             layers.append(Layer(name, colour, part))
     return [layer for layer in layers if len(layer.lines)]
+
+
+def longer_side(size: tuple[int, int], settings: PlotterSettings) -> float:
+    """Millimetres of the longer side of a picture of such a size on its sheet."""
+    return float(max(_sides(size, settings)[1]))
 
 
 def in_short_order(lines: np.ndarray) -> np.ndarray:
@@ -126,7 +134,7 @@ def in_short_order(lines: np.ndarray) -> np.ndarray:
 
 def plotted(painting: Painting, settings: PlotterSettings) -> str:
     """The painting as an SVG in millimetres with a layer for each pen, as Inkscape, vpype and plotters read it."""
-    (width, height), _ = _sides(painting, settings)
+    (width, height), _ = _sides(painting.size, settings)
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" xmlns:inkscape="{_INKSCAPE}" width="{_number(width)}mm" '
         f'height="{_number(height)}mm" viewBox="0 0 {_number(width)} {_number(height)}">'
@@ -167,10 +175,10 @@ def _divided(lines: np.ndarray, most: float) -> Sequence[np.ndarray]:
     return [*parts, lines[begin:]]
 
 
-def _sides(painting: Painting, settings: PlotterSettings) -> tuple[tuple[float, float], np.ndarray]:
+def _sides(size: tuple[int, int], settings: PlotterSettings) -> tuple[tuple[float, float], np.ndarray]:
     """Width and height of the sheet, turned as the picture is, and of the picture on it [mm]."""
     short, long = sorted(settings.sheet)
-    width, height = painting.size
+    width, height = size
     sheet = (long, short) if width > height else (short, long)
     free = np.array(sheet) - 2 * settings.margin
     return sheet, np.array([width, height]) * min(free / np.array([width, height]))

@@ -123,6 +123,18 @@ def _normal(heading: np.ndarray) -> np.ndarray:
     return np.concatenate([-unit[..., 1:2], unit[..., 0:1]], axis=-1)
 
 
+PEN_LINES = "pen lines"
+
+
+def pen_lines(half_width: float) -> Family:
+    """Straight lines as wide as a pen, in the place of `lines`, whose width is free."""
+
+    def outline(shapes: np.ndarray, points: int) -> np.ndarray:
+        return _line(np.concatenate([shapes, np.full((len(shapes), 1), half_width)], axis=1), points)
+
+    return Family(PEN_LINES, ("x", "y", "x", "y"), outline, _along(2))
+
+
 FAMILIES: dict[str, Family] = {
     family.name: family
     for family in (

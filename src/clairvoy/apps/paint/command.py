@@ -17,15 +17,16 @@ from clairvoy.apps.paint.results import check_suffix, encoded
 from clairvoy.apps.progress import Progress
 from clairvoy.errors import FileError, SettingsError
 from clairvoy.imaging.files import read
+from clairvoy.imaging.picture import Picture
 from clairvoy.imaging.video.reading import video_library
 from clairvoy.painting.ink import InkSearch
 from clairvoy.painting.learnt import SHIPPED, Learnt
 from clairvoy.painting.painter import Painter, PainterSettings
 from clairvoy.painting.painting import PAPER, Painting
 from clairvoy.painting.palette import colour_of, colours_of, fitted_palette
-from clairvoy.painting.plotter import PlotterSettings, layers_of, plotted, sheet_of
+from clairvoy.painting.plotter import PlotterSettings, layers_of, longer_side, plotted, sheet_of
 from clairvoy.painting.search import Search, SearchSettings
-from clairvoy.painting.shapes import FAMILIES, families_of
+from clairvoy.painting.shapes import FAMILIES, families_of, pen_lines
 from clairvoy.painting.target import target_of
 
 EFFORTS = {
@@ -108,7 +109,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add(
         "--pens",
         metavar="COLOURS",
-        help="pens, joined by commas, such as black,#d33,#06c: OUT.svg gets a layer for each, in millimetres",
+        help="pens, joined by commas, such as black,#d33,#06c: OUT.svg gets a layer for each, in millimetres; with "
+        "--shape lines each stroke is one straight line of the pen",
     )
     add(
         "--hatch",
@@ -162,7 +164,7 @@ def run(args: argparse.Namespace) -> int:
     longer = args.size or max(picture.pixels.shape[:2])
     if longer > _MOST_PNG and any(path.suffix.lower() == ".png" for path in outputs):
         raise SettingsError(f"--size is {longer}; a PNG may have {_MOST_PNG} pixels along its longer side")
-    search = _search(args, picture)
+    search = _search(args, picture, plotter)
     progress = Progress(args.strokes + search.settings.sweeps * args.strokes, quiet=args.quiet)
     preview = Preview() if args.preview else None
     try:
@@ -224,9 +226,21 @@ def _detail(args: argparse.Namespace) -> int:
     return int(args.detail or np.clip(round(6.4 * args.strokes**0.5), 48, 256))
 
 
-def _search(args: argparse.Namespace, picture: object) -> Search:
-    target = target_of(picture, _detail(args))
-    settings = replace(EFFORTS[args.effort], opacity=args.opacity)
+def _search(args: argparse.Namespace, picture: Picture, plotter: PlotterSettings | None) -> Search:
+    settings, families, detail = (
+        replace(EFFORTS[args.effort], opacity=args.opacity),
+        families_of(args.shape),
+        _detail(args),
+    )
+    if plotter is not None and args.shape == "lines":
+        # A pen's line is opaque and as wide as the pen: looked at so closely that it covers half a pixel. Improving them all
+        # again would take as long as drawing them.
+        height, width = picture.pixels.shape[:2]
+        longer = longer_side((width, height), plotter)
+        families = (pen_lines(plotter.pen_width / 2 / longer),)
+        settings = replace(settings, opacity=1.0, sweeps=0)
+        detail = args.detail or int(np.clip(longer / plotter.pen_width / 2, 64, 256))
+    target = target_of(picture, detail)
     named = args.palette or args.pens
     palette = colours_of(named) if named is not None else None
     if args.colours is not None:
@@ -243,7 +257,7 @@ def _search(args: argparse.Namespace, picture: object) -> Search:
             target.mean if palette is None else palette[((palette - target.mean) ** 2).sum(axis=1).argmin()]
         )
     painting = Painting(target.size, ground, ink=args.pens is not None)
-    rng, families = np.random.default_rng(args.seed), families_of(args.shape)
+    rng = np.random.default_rng(args.seed)
     if painting.ink:
         return InkSearch(target, painting, settings, rng, families, palette)
     given = target, painting, settings, rng, families, palette
