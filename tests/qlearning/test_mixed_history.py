@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from clairvoy.errors import InputError, SettingsError
+from clairvoy.qlearning.dqn import DQN, learn_from_history
 from clairvoy.qlearning.environment import Step
 from clairvoy.qlearning.history import History, HistorySettings
 from clairvoy.qlearning.mixed_history import HELD_OUT, MixedHistory
@@ -64,13 +65,16 @@ def test_the_agents_transitions_may_have_several_steps():
     assert both.real.recent(2).discount.tolist() == pytest.approx([0.729] * 2)
 
 
-def test_of_nothing_generated_all_are_real():
-    both = mixed(0.5)
+@pytest.mark.parametrize(("trust", "size"), [(1.0, 8), (0.0, 2)])
+def test_of_nothing_generated_all_are_real(trust, size):
+    """As many as asked for where nothing was offered; no more than otherwise where nothing of it was trusted."""
+    both = mixed(0.75)
     live(both, 4)
+    both.trust = trust
     drawn = both.sample(8, batches=2)
     assert drawn.provenance.eq(REAL).all()
     assert bool((drawn.index >= 0).all())
-    assert len(drawn) == 16
+    assert len(drawn) == 2 * size
 
 
 @settings(max_examples=60, deadline=None)
@@ -99,16 +103,38 @@ def test_the_share_is_exact_in_every_batch(share, size, batches, count):
 
 
 @pytest.mark.parametrize(("trust", "made"), [(1.0, 10), (0.25, 2), (0.0, 0)])
-def test_what_is_trusted_less_takes_less_of_a_batch(trust, made):
+def test_what_is_trusted_less_takes_less_of_a_batch_and_nothing_takes_its_place(trust, made):
     both = mixed(0.5)
     live(both, 30)
     both.generated.add(dreams(50))
     both.trust = trust
     drawn = both.sample(20, batches=3)
-    assert (drawn.provenance == GENERATED).view(3, 20).sum(dim=1).tolist() == [made] * 3
+    assert (drawn.provenance == GENERATED).view(3, 10 + made).sum(dim=1).tolist() == [made] * 3
     again = mixed(0.5)
     again.load_state_dict(both.state_dict())
     assert again.trust == trust
+
+
+def test_an_agent_learns_from_batches_that_are_smaller_than_asked_for():
+    """Of 20, 10 are generated at most; one in five of these is trusted: five updates of 10 real and 2 generated."""
+    both = mixed(0.5)
+    live(both, 30)
+    both.generated.add(dreams(50))
+    both.trust = 0.2
+    agent, sizes = DQN(_Linear()), []
+    learns = agent.descend
+    agent.descend = lambda *batch: sizes.append(len(batch[1])) or learns(*batch)
+    learn_from_history(agent, both, updates=5, batch_size=20, draw_ahead=3)
+    assert sizes == [12] * 5
+
+
+class _Linear(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layer = torch.nn.Linear(1, 3)
+
+    def forward(self, observation):
+        return self.layer(observation["at"])
 
 
 def test_priorities_reach_the_history_they_belong_to():

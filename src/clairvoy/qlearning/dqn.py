@@ -320,8 +320,9 @@ def learn_from_history(
         together = agent.next_values(drawn) if agent.target_rests(batches) else None
         known = None if together is None or agent.settings.double else agent.targets(drawn, together)
         weight, errors = agent.weights(drawn), []
-        for k in range(0, len(drawn), batch_size):
-            rows = slice(k, k + batch_size)
+        each = len(drawn) // batches  # a history may give smaller batches than were asked for
+        for k in range(0, len(drawn), each):
+            rows = slice(k, k + each)
             if known is not None:
                 target = known[rows]
             else:

@@ -43,7 +43,7 @@ class MixedHistory:
     Attributes
     ----------
     trust
-        In [0, 1]; the share is that much smaller.
+        In [0, 1]; of what is generated a batch holds that much less.
     """
 
     def __init__(
@@ -84,10 +84,16 @@ class MixedHistory:
     def sample(
         self, batch_size: int, importance_exponent: float | None = None, batches: int = 1
     ) -> Transitions:
-        """Batches with a share of generated transitions; ``index`` of those is negative, counted from -1."""
+        """Batches with a share of generated transitions; ``index`` of those is negative, counted from -1.
+
+        A batch is smaller where less is trusted: real transitions do not take the place of what is left out, or those few
+        that there are would be learnt from four times as often just where the generator is no help.
+        """
         # One real transition at least: of a batch that is all made up nothing true can be learnt.
-        made = min(round(batch_size * self.share * self.trust), batch_size - 1) if len(self.generated) else 0
-        real = self.real.sample(batch_size - made, importance_exponent, batches)
+        offered = len(self.generated) or self.trust < 1
+        most = min(round(batch_size * self.share), batch_size - 1) if offered else 0
+        made = round(most * self.trust) if len(self.generated) else 0
+        real = self.real.sample(batch_size - most, importance_exponent, batches)
         if not made:
             return real
         generated = self.generated.sample(made, importance_exponent, batches)
