@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from made_rasters import hazy, write_raster
 
 EXAMPLE = Path(__file__).parent.parent / "examples/hazy/salcantay.jpg"
 FORBID = """
@@ -57,6 +58,7 @@ WAYS = {
         "3",
     ),
     "clear, fine": ("clear", "{photo}", "-o", "{out}/fine.png", "--preset", "fine"),
+    "clear, a raster": ("clear", "{raster}", "-o", "{out}/raster.tif", "--force"),
     "search": ("search", "{photo}", "-o", "{out}/found"),
     "evaluate haze": ("evaluate", "haze", "--hazy", "{folder}", "--clear", "{folder}"),
     "evaluate recognition": ("evaluate", "recognition", "--hazy", "{folder}", "--clear", "{folder}"),
@@ -68,7 +70,8 @@ WAYS = {
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("torch", [False, True], ids=["torch missing", "torch there"])
 def test_a_command_imports_no_torch(way, torch, photo, tmp_path):
-    names = {"photo": photo, "folder": photo.parent, "out": tmp_path}
+    raster = write_raster(tmp_path / "raster-in.tif", hazy(96, 96))
+    names = {"photo": photo, "folder": photo.parent, "out": tmp_path, "raster": raster}
     done = run(command(*(argument.format(**names) for argument in WAYS[way])), torch=torch)
     assert done.returncode == 0, done.stderr
 

@@ -119,7 +119,9 @@ class Killed(BaseException):
     """In the place of a signal that cannot be caught."""
 
 
-@pytest.mark.parametrize("after", [0, 3, 7])
+@pytest.mark.parametrize(
+    "after", [pytest.param(0, marks=pytest.mark.slow), 3, pytest.param(11, marks=pytest.mark.slow)]
+)
 def test_a_killed_run_goes_on_and_gives_the_same_bytes(clear, scene, tmp_path, monkeypatch, after):
     assert clear(scene, "-o", "whole.tif")[0] == 0
     keep, kept = Unfinished.keep, []
@@ -144,6 +146,7 @@ def test_a_killed_run_goes_on_and_gives_the_same_bytes(clear, scene, tmp_path, m
     assert names(tmp_path) == ["out.tif", "r.json", "scene.tif", "whole.tif"]
 
 
+@pytest.mark.slow
 def test_other_settings_begin_anew(clear, scene, tmp_path, monkeypatch):
     assert clear(scene, "-o", "whole.tif", "--strength", "0.5")[0] == 0
     keep = Unfinished.keep
@@ -254,7 +257,7 @@ def test_a_search_changes_only_what_it_recognised_and_says_what_it_read(clear, t
     assert (report["status"] == "restored") == (report["windows_recognised"] > 0)
 
 
-@pytest.mark.parametrize("jobs", [1, 2])
+@pytest.mark.parametrize("jobs", [1, pytest.param(2, marks=pytest.mark.slow)])
 def test_tiles_of_a_mosaic_fit_together(clear, tmp_path, jobs):
     values = hazy(128, 256)
     (tmp_path / "in").mkdir()

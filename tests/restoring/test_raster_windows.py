@@ -43,7 +43,7 @@ def test_windows_are_the_whole_to_the_bit(tmp_path, dehazer, dtype, compiled, mo
     values = hazy(200, 300, dtype=dtype)
     path = write_raster(tmp_path / "a.tif", values)
     with RasterFile(path) as raster:
-        look = look_at(dehazer, [raster], force=True)
+        look = look_at(dehazer, [raster.path], force=True)
         whole = restored(dehazer, raster, look, 10**9)
         assert np.array_equal(restored(dehazer, raster, look, 64 * 64), whole)
         guide = dehazer.engine.released.guide
@@ -60,7 +60,7 @@ def test_a_gradient_has_no_step_at_a_border_of_windows(tmp_path, dehazer):
     ramp = np.linspace(0.4, 0.8, 512, dtype=np.float32)
     path = write_raster(tmp_path / "a.tif", np.broadcast_to(ramp, (3, 256, 512)).copy())
     with RasterFile(path) as raster:
-        look = look_at(dehazer, [raster], force=True)
+        look = look_at(dehazer, [raster.path], force=True)
         steps = np.abs(np.diff(restored(dehazer, raster, look, 64 * 64), n=2, axis=1)).mean(axis=(0, 2))
     # Second differences, between pixels k and k + 2: those across a border begin at 62, 63, 126, 127, ...
     border = (np.arange(len(steps)) + 1) % 64 <= 0
@@ -71,7 +71,7 @@ def test_a_gradient_has_no_step_at_a_border_of_windows(tmp_path, dehazer):
 def test_a_raster_and_the_photograph_of_it_are_seen_alike(tmp_path, dehazer):
     values = hazy(300, 400)
     with RasterFile(write_raster(tmp_path / "a.tif", values)) as raster:
-        look = look_at(dehazer, [raster])
+        look = look_at(dehazer, [raster.path])
     result = dehazer(np.ascontiguousarray(values.transpose(1, 2, 0)))
     assert look.report.haze_probability == result.report.haze_probability
     assert np.array_equal(look.field.grid, result.field.grid)
@@ -85,7 +85,7 @@ def test_what_nobody_sees_stays_and_nothing_becomes_no_data(tmp_path, dehazer, d
     values[:, 60:, 60:] //= 8  # dark: without haze some of it would be 0
     path = write_raster(tmp_path / "a.tif", values, nodata=marker)
     with RasterFile(path) as raster:
-        look = look_at(dehazer, [raster], force=True, levels=Levels(0, 255 if dtype == "uint8" else 1))
+        look = look_at(dehazer, [raster.path], force=True, levels=Levels(0, 255 if dtype == "uint8" else 1))
         after = restored(dehazer, raster, look, 10**9)
         part = Part(0, 0, 64, 64)
         assert raster.hidden(part, raster.values(part)).sum() == 50 * 64
@@ -107,13 +107,13 @@ def test_what_nobody_sees_stays_and_nothing_becomes_no_data(tmp_path, dehazer, d
 def test_a_raster_without_any_data_is_refused(tmp_path, dehazer):
     path = write_raster(tmp_path / "a.tif", np.zeros((3, 64, 64), np.uint8), nodata=0)
     with RasterFile(path) as raster, pytest.raises(FileError, match=r"a\.tif.*no data"):
-        look_at(dehazer, [raster])
+        look_at(dehazer, [raster.path])
 
 
 def test_one_band_is_grey(tmp_path, dehazer):
     values = hazy(96, 96, 1)
     with RasterFile(write_raster(tmp_path / "a.tif", values)) as raster:
-        look = look_at(dehazer, [raster], force=True)
+        look = look_at(dehazer, [raster.path], force=True)
         after = restored(dehazer, raster, look, 10**9)
     pixels = np.ascontiguousarray(values.transpose(1, 2, 0).repeat(3, axis=2))
     colours = dehazer.take_away(pixels, look.field).astype(float)
@@ -124,7 +124,7 @@ def test_one_band_is_grey(tmp_path, dehazer):
 def test_reflectances_are_seen_as_a_picture_and_stay_reflectances(tmp_path, dehazer):
     whole = hazy(128, 128, dtype="float32")
     with RasterFile(write_raster(tmp_path / "a.tif", (whole * 4000).astype(np.uint16))) as raster:
-        look = look_at(dehazer, [raster], force=True)
+        look = look_at(dehazer, [raster.path], force=True)
         assert 2500 < look.levels.white < 3500
         after = restored(dehazer, raster, look, 10**9)
     brightness = look.levels.brightness((whole * 4000).astype(np.uint16)).transpose(1, 2, 0)
@@ -145,7 +145,7 @@ def test_tiles_of_a_mosaic_are_restored_like_the_whole(tmp_path, dehazer):
     with ExitStack() as stack:
         tiles = [stack.enter_context(RasterFile(path)) for path in paths]
         whole = stack.enter_context(RasterFile(write_raster(tmp_path / "whole.tif", values)))
-        look, single = look_at(dehazer, tiles, force=True), look_at(dehazer, [whole], force=True)
+        look, single = look_at(dehazer, paths, force=True), look_at(dehazer, [whole.path], force=True)
         assert (look.height, look.width) == (128, 256)
         left, right = (restored(dehazer, tile, look, 64 * 64) for tile in tiles)
         assert np.array_equal(left[:, 128:], right[:, :32])  # where they overlap
@@ -167,7 +167,7 @@ def test_noise_is_looked_for_at_full_resolution(tmp_path, dehazer, monkeypatch):
         with RasterFile(write_raster(tmp_path / f"{nodata}.tif", noisy, nodata=nodata)) as raster:
             monkeypatch.setattr("clairvoy.restoring.raster.LOOKED_AT", 256)
             with pytest.raises(AttributeError):
-                look_at(dehazer, [raster])
+                look_at(dehazer, [raster.path])
     # Grey is the mean of three bands, whose noise is independent.
     assert levels == pytest.approx([8 / 255 / 3**0.5] * 2, rel=0.1)
 

@@ -7,8 +7,10 @@ each pixel is restored by its own value and its place alone. So no window knows 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
@@ -66,7 +68,8 @@ class WindowRestoring(Protocol):
 
 def look_at(
     dehazer: Dehazer,
-    tiles: Sequence[RasterFile],
+    paths: Sequence[Path],
+    bands: Sequence[int] = (),
     *,
     strength: float = 1.0,
     samples: int = 1,
@@ -79,8 +82,10 @@ def look_at(
     ----------
     dehazer
         What perceives.
-    tiles
-        One raster, or all tiles of a mosaic.
+    paths
+        One raster, or all tiles of a mosaic, which are opened one by one.
+    bands
+        See `RasterFile`.
     strength, samples, force
         See `Dehazer.__call__`.
     levels
@@ -89,24 +94,39 @@ def look_at(
     Raises
     ------
     FileError
-        Nothing of it is seen; tiles do not lie on one grid.
+        One cannot be read; nothing of it is seen; tiles do not lie on one grid.
     """
-    mosaic = mosaic_of(tiles) if len(tiles) > 1 else None
+    mosaic = None
+    if len(paths) > 1:
+        with closing(_each(paths, bands)) as tiles:
+            mosaic = mosaic_of(tiles)
     if mosaic is None:
-        values, hidden = tiles[0].coarse(LOOKED_AT)
-        height, width = tiles[0].height, tiles[0].width
+        with RasterFile(paths[0], bands) as raster:
+            values, hidden = raster.coarse(LOOKED_AT)
+            height, width = raster.height, raster.width
     else:
-        values, hidden = coarse_mosaic(tiles, mosaic, LOOKED_AT)
+        with closing(_each(paths, bands)) as tiles:
+            values, hidden = coarse_mosaic(tiles, mosaic, LOOKED_AT)
         height, width = mosaic.height, mosaic.width
     if hidden is not None and hidden.all():
-        raise FileError(f'{tiles[0].path}: is "no data" everywhere; there is nothing to restore')
+        raise FileError(f'{paths[0]}: is "no data" everywhere; there is nothing to restore')
     levels = levels or levels_of(values if hidden is None else values[~hidden])
     small = Picture(as_pixels(values, levels), no_data=hidden, grey=values.shape[2] == 1)
     # A few of each, where there are many tiles.
-    cuts = (values for tile in tiles for values in native_values(tile, min(len(tiles), 30)))
-    noise = noise_of_tiles([as_pixels(values, levels) for values in cuts])
-    result = dehazer.restore(small, strength=strength, samples=samples, force=force, flat=True, noise=noise)
+    every = min(len(paths), 30)
+    with closing(_each(paths, bands)) as tiles:
+        cuts = [as_pixels(cut, levels) for tile in tiles for cut in native_values(tile, every)]
+    result = dehazer.restore(
+        small, strength=strength, samples=samples, force=force, noise=noise_of_tiles(cuts)
+    )
     return RasterLook(result.field, result.report, levels, height, width, mosaic, (small, result))
+
+
+def _each(paths: Sequence[Path], bands: Sequence[int]) -> Generator[RasterFile, None, None]:
+    """Rasters, one open at a time; to be closed, so that an error leaves none open."""
+    for path in paths:
+        with RasterFile(path, bands) as raster:
+            yield raster
 
 
 class LookRestorer:

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import rasterio
+import tifffile
 from made_rasters import hazy, write_raster
 from rasterio.transform import Affine
 
@@ -35,6 +36,16 @@ def test_a_world_file_beside_tells_the_place_too(tmp_path):
     assert not recognition.is_georeferenced(path)
     path.with_suffix(".tfw").write_text("0.5\n0\n0\n-0.5\n500000\n4500000\n")
     assert recognition.is_georeferenced(path)
+
+
+def test_what_must_be_divided_or_turned_first_is_a_photograph(tmp_path):
+    divided = write_raster(tmp_path / "a.tif", hazy(64, 64, 4), alpha="premultiplied")
+    assert not recognition.is_georeferenced(divided)
+    turned = tmp_path / "b.tif"
+    tifffile.imwrite(turned, hazy(32, 48).transpose(1, 2, 0), extratags=[(274, "H", 1, 6, True)])
+    assert not recognition.is_larger_than(turned, 0)
+    tifffile.imwrite(turned, hazy(32, 48).transpose(1, 2, 0), extratags=[(274, "H", 1, 1, True)])
+    assert recognition.is_larger_than(turned, 0)
 
 
 def test_other_files_are_no_rasters(tmp_path, raster):

@@ -90,7 +90,7 @@ def restore_raster(
         if settings.search is not None:
             return _searched(job, raster, dehazer, settings, levels)
         look = settings.mosaic or look_at(
-            dehazer, [raster], strength=settings.strength, samples=settings.samples,
+            dehazer, [job.source], settings.bands, strength=settings.strength, samples=settings.samples,
             force=settings.force, levels=levels,
         )  # fmt: skip
         if look.small is not None:
@@ -123,21 +123,16 @@ def shared_look(jobs: Sequence[Job], settings: Settings) -> RasterLook:
     FileError
         A tile cannot be read, or does not fit the others.
     """
-    from contextlib import ExitStack
-
     from clairvoy.imaging.rasters.levels import Levels
-    from clairvoy.imaging.rasters.raster_file import RasterFile
     from clairvoy.restoring.dehazer import Dehazer
     from clairvoy.restoring.raster import look_at
 
     dehazer = Dehazer.load(settings.weights, settings.device, settings.preset)
     sources = [job.source for job in jobs if job.source is not None and job.fault is None]
-    with ExitStack() as stack:
-        tiles = [stack.enter_context(RasterFile(source, settings.bands)) for source in sources]
-        look = look_at(
-            dehazer, tiles, strength=settings.strength, samples=settings.samples, force=settings.force,
-            levels=Levels(*settings.range) if settings.range else None,
-        )  # fmt: skip
+    look = look_at(
+        dehazer, sources, settings.bands, strength=settings.strength, samples=settings.samples,
+        force=settings.force, levels=Levels(*settings.range) if settings.range else None,
+    )  # fmt: skip
     return replace(look, small=None)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -34,15 +34,31 @@ class Mosaic:
     width: int
 
 
-def mosaic_of(tiles: Sequence[RasterFile]) -> Mosaic:
+@dataclass(frozen=True)
+class _Grid:
+    """What tiles of one mosaic have in common, told by the first."""
+
+    path: Path
+    to_pixels: npt.NDArray[np.floating[Any]]
+    crs: Any
+    dtype: np.dtype[Any]
+    bands: int
+
+
+def mosaic_of(tiles: Iterable[RasterFile]) -> Mosaic:
     """Find where tiles lie by their georeference.
+
+    Parameters
+    ----------
+    tiles
+        Each may be closed when the next is asked for: there may be more than a process can hold open.
 
     Raises
     ------
     FileError
         A tile has none, or one of another coordinate system, orientation or size of pixels than the first; or another type.
     """
-    first = tiles[0]
+    grid: _Grid | None = None
     corners = {}
     for tile in tiles:
         transform, crs = tile.dataset.transform, tile.dataset.crs
@@ -50,23 +66,25 @@ def mosaic_of(tiles: Sequence[RasterFile]) -> Mosaic:
             raise FileError(
                 f"{tile.path}: has no georeference, so its place in the mosaic is not known; leave it out"
             )
-        if crs != first.dataset.crs:
+        if grid is None:
+            inward = np.linalg.inv(_matrix(transform))
+            grid = _Grid(tile.path, inward, crs, tile.dtype, len(tile.colours))
+        if crs != grid.crs:
             raise FileError(
-                f"{tile.path}: has another coordinate system than {first.path}; warp it first: gdalwarp -t_srs"
+                f"{tile.path}: has another coordinate system than {grid.path}; warp it first: gdalwarp -t_srs"
             )
-        if tile.dtype != first.dtype or len(tile.colours) != len(first.colours):
+        if (tile.dtype, len(tile.colours)) != (grid.dtype, grid.bands):
             raise FileError(
-                f"{tile.path}: has other samples than {first.path}; tiles of a mosaic are of one kind"
+                f"{tile.path}: has other samples than {grid.path}; tiles of a mosaic are of one kind"
             )
         corner, far = np.array([[0, 0, 1], [tile.width, tile.height, 1]])
-        inward = np.linalg.inv(_matrix(first.dataset.transform)) @ _matrix(transform)
+        inward = grid.to_pixels @ _matrix(transform)
         left, top = (inward @ corner)[:2]
         right, bottom = (inward @ far)[:2]
-        if max(abs(right - left - tile.width), abs(bottom - top - tile.height)) > max(
-            _SAME, 1e-6 * tile.width
-        ):
+        off = max(abs(right - left - tile.width), abs(bottom - top - tile.height))
+        if off > max(_SAME, 1e-6 * tile.width):
             raise FileError(
-                f"{tile.path}: has pixels of another size or direction than {first.path}; warp it first: gdalwarp -tr"
+                f"{tile.path}: has pixels of another size or direction than {grid.path}; warp it first: gdalwarp -tr"
             )
         corners[tile.path] = round(top), round(left), tile.height, tile.width
     above, before = (min(corner[axis] for corner in corners.values()) for axis in (0, 1))
@@ -79,14 +97,16 @@ def mosaic_of(tiles: Sequence[RasterFile]) -> Mosaic:
 
 
 def coarse_mosaic(
-    tiles: Sequence[RasterFile], mosaic: Mosaic, longest: int
+    tiles: Iterable[RasterFile], mosaic: Mosaic, longest: int
 ) -> tuple[npt.NDArray[Any], npt.NDArray[np.bool_] | None]:
     """All tiles together at a small size; see `RasterFile.coarse`. What no tile covers is seen by nobody."""
     scale = min(1.0, longest / max(mosaic.height, mosaic.width))
     shape = tuple(max(1, round(side * scale)) for side in (mosaic.height, mosaic.width))
-    whole = np.zeros((*shape, len(tiles[0].colours)), tiles[0].dtype)
+    whole: npt.NDArray[Any] = np.zeros((*shape, 0))
     hidden = np.ones(shape, np.bool_)
     for tile in tiles:
+        if not whole.size:
+            whole = np.zeros((*shape, len(tile.colours)), tile.dtype)
         place = mosaic.places[tile.path]
         values, unseen = tile.coarse(max(1, round(max(tile.height, tile.width) * scale)))
         top, left = round(place.top * scale), round(place.left * scale)

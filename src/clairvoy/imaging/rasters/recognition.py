@@ -8,12 +8,14 @@ from pathlib import Path
 
 from clairvoy.errors import FileError, SettingsError
 from clairvoy.imaging.formats import tiff_page as tag
+from clairvoy.imaging.formats.exif import ORIENTATION
 from clairvoy.imaging.formats.tiff_page import check_extent, describe, find_pages
 from clairvoy.imaging.formats.tiff_tags import GEOREFERENCE
 
 REMEDY = "pip install 'clairvoy[geo]'"
 _SIGNATURES = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _RPC, _DNG = 50844, 50706
+_PREMULTIPLIED = 1
 _AS_THEY_ARE = (tag.WHITE_IS_ZERO, tag.BLACK_IS_ZERO, tag.RGB, tag.YCBCR)
 """Photometric interpretations whose samples are restored as they are; others (palettes, inks) become RGB first."""
 _BESIDE = (".tfw", ".tifw", ".tiffw", ".wld")
@@ -93,8 +95,9 @@ def _described(path: Path) -> tuple[int, bool] | None:
                 if page.photometric not in _AS_THEY_ARE or _DNG in page.entries:
                     return None
                 told = any(number in page.entries for number in (*GEOREFERENCE, _RPC))
-                return page.height * page.width, told or any(
-                    path.with_suffix(end).is_file() for end in _BESIDE
-                )
+                told = told or any(path.with_suffix(end).is_file() for end in _BESIDE)
+                if _PREMULTIPLIED in (page.extra or ()) or (not told and page.number(ORIENTATION, 1) != 1):
+                    return None  # what must be divided or turned is read as a photograph
+                return page.height * page.width, told
     except (OSError, ValueError, FileError):
         return None
