@@ -30,7 +30,7 @@ class Extra(NamedTuple):
 
 
 EXTRAS = (
-    Extra("speed", "numba", "numba", "large photographs several times faster"),
+    Extra("speed", "numba", "numba", "large photographs a little faster"),
     Extra("heic", "pi_heif", "pi-heif", "reading HEIC"),
     Extra("geo", "rasterio", "rasterio", "restoring GeoTIFF, COG and TIFFs larger than memory"),
     Extra("raw", "rawpy", "rawpy", "reading camera raw"),

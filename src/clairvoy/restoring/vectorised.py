@@ -1,4 +1,4 @@
-"""The full-resolution pass on some rows at a time, with NumPy: for whoever has no numba, and for small pictures.
+"""The full-resolution pass on some rows at a time, with NumPy and OpenCV: without numba, and for small pictures.
 
 `compiled` does the same, pixel by pixel. Both take the same arguments, so that `full_resolution` may call either.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 
@@ -61,9 +62,24 @@ def restore(
     light, white
         Airlight (3,), and the largest value of a pixel, both in units of `pixels`.
     """
-    gain = np.exp(strength * mask * _optical_depth(pixels, above, part, reading))[..., None]
-    restored = np.clip((pixels.astype(np.float32) - light) * gain + light, 0, white)
-    out[...] = restored + np.float32(0.5) if white > 1 else restored
+    planes, depth = _read(pixels, above, part, reading)
+    depth *= strength * mask
+    gain = np.exp(depth, out=depth)
+    for plane, air in zip(planes, light, strict=True):
+        plane -= air
+        plane *= gain
+    if white > 1:
+        # OpenCV adds, rounds and keeps to what the type holds in one pass.
+        kind = cv2.CV_8U if out.dtype == np.uint8 else cv2.CV_16U
+        rounded = [
+            cv2.add(plane, float(air), dtype=kind)  # type: ignore[call-overload]
+            for plane, air in zip(planes, light, strict=True)
+        ]
+        out[...] = cv2.merge(rounded).reshape(out.shape)
+    else:
+        for channel, (plane, air) in enumerate(zip(planes, light, strict=True)):
+            plane += air
+            np.clip(plane, 0, white, out=out[..., channel])
 
 
 def transmission(
@@ -76,26 +92,62 @@ def transmission(
     strength: np.float32,
 ) -> None:
     """exp(-strength * mask * od) of rows into `out`, (r, W); parameters as of `restore`."""
-    out[...] = np.exp(-strength * mask * _optical_depth(pixels, above, part, reading))
+    _, depth = _read(pixels, above, part, reading)
+    depth *= -strength * mask
+    np.exp(depth, out=out)
 
 
-def _optical_depth(
+def _read(
     pixels: npt.NDArray[Any], above: npt.NDArray[np.int64], part: Float, reading: Reading
-) -> Float:
-    grid, left, share, hidden, hidden_bias, spread, spread_bias, scale = reading
-    rows, width, bins = *pixels.shape[:2], grid.shape[2]
-    down = part[:, None, None]
-    cells = (grid[above] * (1 - down) + grid[above + 1] * down).reshape(rows, -1)
-    seen = np.maximum(pixels.reshape(-1, 3).astype(np.float32) * scale @ hidden + hidden_bias, 0)
-    guide = 1 / (1 + np.exp(-np.clip(seen @ spread + spread_bias, -16, 16)))
-    guide = (guide * np.float32(bins - 1)).reshape(rows, width)
+) -> tuple[Float, Float]:
+    """The pixels as planes (3, r, W), and their optical depth (r, W)."""
+    rows, width = pixels.shape[:2]
+    bins = reading.grid.shape[2]
+    planes = np.empty((4, rows, width), np.float32)
+    for channel in range(3):
+        planes[channel] = pixels[..., channel]
+    planes[3] = 1  # what the biases are multiplied by
+    guide = _guide(planes.reshape(4, -1), reading, bins).reshape(rows, width)
     level = np.minimum(guide.astype(np.int32), bins - 2)
-    up = guide - level
-    here = left + level
+    up = np.subtract(guide, level, out=guide)
+    corners = _corners(above, part, reading.grid)
+    place = np.add(level, reading.left, dtype=np.intp)
+    place += np.arange(0, corners.size, corners.shape[1])[:, None]
+    # All that a pixel needs of the grid lies together, as one number of 16 bytes: it is looked up once.
+    at = np.take(corners.reshape(-1), place, mode="clip").view(np.float32).reshape(rows, width, 4)
+    depth = at[..., 3] * up
+    depth += at[..., 2]
+    depth *= reading.share
+    up *= at[..., 1]
+    depth += up
+    depth += at[..., 0]
+    return planes[:3], depth
 
-    def read(offset: int) -> Float:
-        low, high = (np.take_along_axis(cells, here + offset + step, axis=1) for step in (0, 1))
-        return low + up * (high - low)
 
-    one, two = read(0), read(bins)
-    return np.asarray(one + share * (two - one), np.float32)
+def _guide(planes: Float, reading: Reading, bins: int) -> Float:
+    """Where in the bins each pixel reads, (n,) in [0, bins - 1], of its planes and ones (4, n)."""
+    first = np.concatenate([reading.hidden * reading.scale, reading.hidden_bias[None]])
+    seen = first.T @ planes
+    np.maximum(seen, 0, out=seen)
+    guide = -reading.spread @ seen
+    guide -= reading.spread_bias
+    np.clip(guide, -16, 16, out=guide)
+    np.exp(guide, out=guide)
+    guide += 1
+    return np.divide(np.float32(bins - 1), guide, out=guide)
+
+
+def _corners(above: npt.NDArray[np.int64], part: Float, grid: Float) -> npt.NDArray[np.complex128]:
+    """What is read at each row (r), and each column and bin of the grid (columns * bins), as four floats in one number.
+
+    The value there, how much more the next bin has, how much more the next column has, and how much more of that the next
+    bin has.
+    """
+    first, last = above.min(), above.max() + 2
+    near = np.zeros((last - first, *grid.shape[1:], 4), np.float32)
+    near[..., 0] = grid[first:last]
+    near[:, :, :-1, 1] = np.diff(near[..., 0], axis=2)
+    near[:, :-1, :, 2:] = np.diff(near[..., :2], axis=1)
+    near = near.reshape(last - first, -1)
+    down = part[:, None]
+    return (near[above - first] * (1 - down) + near[above - first + 1] * down).view(np.complex128)
