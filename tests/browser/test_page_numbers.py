@@ -181,9 +181,18 @@ def photograph(kind, orientation=6):
     inside = exif.get_ifd(0x8769)
     inside[0xA002], inside[0xA003], inside[0x9003] = 60, 70, "2024:05:06 07:08:09"
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    block = with_thumbnail(exif.tobytes().removeprefix(b"Exif\0\0"))
     file = io.BytesIO()
-    Image.fromarray(scene(50, 60)).save(file, kind, exif=exif.tobytes(), icc_profile=profile)
-    return file.getvalue(), exif.tobytes().removeprefix(b"Exif\0\0"), profile
+    Image.fromarray(scene(50, 60)).save(file, kind, exif=b"Exif\0\0" + block, icc_profile=profile)
+    return file.getvalue(), block, profile
+
+
+def with_thumbnail(exif):
+    """The block with a second directory, which is that of a thumbnail."""
+    order = "little" if exif[:2] == b"II" else "big"
+    first = int.from_bytes(exif[4:8], order)
+    link = first + 2 + 12 * int.from_bytes(exif[first : first + 2], order)
+    return exif[:link] + len(exif).to_bytes(4, order) + exif[link + 4 :] + bytes(6)
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])

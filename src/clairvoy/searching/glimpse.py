@@ -34,11 +34,8 @@ POSITION_NUMBERS = (
 )  # fmt: skip
 UNSEEN = 0.15
 """Haze expected of a window of which nothing is known."""
-TRUST = (0.5, 12.0)
+_TRUST = (0.5, 12.0)
 """How many windows read the expectation before any counts as much as: without a thumbnail, and with one."""
-
-KERNEL = (1.5, 32)
-"""How far what a window showed is believed of others, in windows: the first, and one more for so many along a side."""
 
 ROW_STEP = (0, 0, -1, 1, 0)
 COLUMN_STEP = (1, -1, 0, 0, 0)
@@ -117,7 +114,7 @@ class Memory:
         """Haze expected of each window: what was known before, corrected by windows read nearby, ``(N, R, C)`` in [0, 1]."""
         xp = array_namespace(self.prior)
         told = xp.astype(self.thumbnail, xp.float32)[:, None, None]
-        trust = TRUST[0] + (TRUST[1] - TRUST[0]) * told
+        trust = _TRUST[0] + (_TRUST[1] - _TRUST[0]) * told
         return xp.clip(self.prior + self.correction / (self.weight + trust), 0, 1)
 
 
@@ -170,7 +167,7 @@ def remember(memory: Memory, position: Array, belief: Array) -> None:
     down = xp.abs(xp.arange(rows, device=where) - position[:, :1])
     across = xp.abs(xp.arange(cols, device=where) - position[:, 1:])
     # Haze has the size that it has in the scene: where windows are finer, more of them resemble each other.
-    fall = math.exp(-1 / (KERNEL[0] + max(rows, cols) / KERNEL[1]))
+    fall = math.exp(-1 / (1.5 + max(rows, cols) / 32))
     fresh = xp.astype(~memory.visited[scene, row, column], xp.float32)
     tall = fall ** xp.astype(down, xp.float32)[:, :, None]
     wide = fall ** xp.astype(across, xp.float32)[:, None, :]

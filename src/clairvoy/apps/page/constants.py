@@ -51,7 +51,7 @@ def constants_of(released: Released) -> dict[str, Any]:
         "beliefs": _named(beliefs, "FULL_SPREAD"),
         "explore": _named(explore, "GRID", "PHOTOGRAPH_BUDGET"),
         "glimpse": _named(
-            glimpse, "RIGHT", "LEFT", "UP", "DOWN", "STAY", "ROW_STEP", "COLUMN_STEP", "WINDOW", "CROP", "TRUST", "KERNEL",
+            glimpse, "RIGHT", "LEFT", "UP", "DOWN", "STAY", "ROW_STEP", "COLUMN_STEP", "WINDOW", "CROP",
         ),
         "guidance": _named(
             guidance, "EXPECTED_FROM", "SPREAD_OF_COVER", "REACHES", "NEAR", "FAR", "CLOSED"

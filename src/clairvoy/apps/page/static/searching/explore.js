@@ -58,7 +58,7 @@ function windowMean({ data, height, width }, row, rows, column, cols) {
 
 /** What the agent sees of the window that it stands on. */
 export function observe(thumbnail, memory, row, column, budgetLeft) {
-  const { rows, cols, count, visited, recognised, prior, belief } = memory;
+  const { rows, cols, count, visited, recognised, expected, belief } = memory;
   const here = row * cols + column;
   const sum = (flags) => flags.reduce((total, flag) => total + flag, 0) / count;
   const window = new Uint8Array(3 * WINDOW * WINDOW);
@@ -74,7 +74,7 @@ export function observe(thumbnail, memory, row, column, budgetLeft) {
     memory: around(memory, row, column),
     position: [
       row / Math.max(rows - 1, 1), column / Math.max(cols - 1, 1), sum(visited), sum(recognised), budgetLeft,
-      recognised[here], 1, prior[here],
+      recognised[here], 1, expected[here],
     ],
     guides: guides(memory, row, column),
   };
@@ -82,10 +82,10 @@ export function observe(thumbnail, memory, row, column, budgetLeft) {
 
 /** The part of the memory, (8, CROP, CROP), that has the position in the middle; 0 outside the grid. */
 function around(memory, row, column) {
-  const { rows, cols, count, visited, recognised, belief } = memory;
+  const { rows, cols, count, visited, recognised, expected, belief } = memory;
   const maps = [new Uint8Array(count).fill(1), visited, recognised];
   for (let kind = 0; kind < 4; kind++) maps.push(belief.subarray(kind * count, (kind + 1) * count));
-  maps.push(memory.expected());
+  maps.push(expected);
   const half = CROP >> 1;
   return maps.flatMap((map) => {
     const cut = [];

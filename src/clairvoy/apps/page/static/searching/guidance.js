@@ -6,13 +6,11 @@ import constants from "../constants.js";
 const { EXPECTED_FROM, SPREAD_OF_COVER, REACHES, NEAR, FAR, CLOSED } = constants.guidance;
 
 export function guides(memory, row, column) {
-  const expected = memory.expected();
-  return [...goals(memory, expected, row, column), ...pulls(memory, expected, row, column)];
+  return [...goals(memory, row, column), ...pulls(memory, row, column)];
 }
 
 /** Seven numbers about the nearest window of each kind: there is one, its nearness on two scales, moves that lead nearer. */
-function goals(memory, expected, row, column) {
-  const { rows, cols, count, visited, recognised, distance } = memory;
+function goals({ rows, cols, count, visited, recognised, expected, distance }, row, column) {
   const all = [...Array(count).keys()];
   const hazy = (i) => !visited[i] && expected[i] >= EXPECTED_FROM[1];
   const settled = (r, c) => !inside(r, c, rows, cols) || visited[r * cols + c] || expected[r * cols + c] < EXPECTED_FROM[1];
@@ -39,7 +37,7 @@ function goals(memory, expected, row, column) {
 }
 
 /** Unread windows, their expected haze, and those expected hazy: in each direction, less the further away. */
-function pulls({ rows, cols, visited }, expected, row, column) {
+function pulls({ rows, cols, visited, expected }, row, column) {
   const kinds = [() => 1, (i) => expected[i], (i) => +(expected[i] >= EXPECTED_FROM[1])];
   return REACHES.flatMap((reach) => {
     const most = (1 - reach) ** 2 / (reach * (1 + reach)); // what an endless grid would pull with
