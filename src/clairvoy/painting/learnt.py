@@ -36,12 +36,14 @@ class ChangeGenerator:
 
     def __call__(self, conditions: np.ndarray, count: int, rng: np.random.Generator) -> np.ndarray:
         """Draw moves (N, count, numbers), see `moves`, for N climbers in conditions (N, conditions)."""
-        latents = len(self._latent)
-        drawn = rng.standard_normal((len(conditions), count, latents + len(self._noise)), dtype=np.float32)
-        hidden = (conditions.astype(np.float32) @ self._condition + self._bias)[:, None]
-        hidden = np.maximum(hidden + drawn[..., :latents] @ self._latent, 0.0)
-        moves: np.ndarray = hidden @ self._out + self._out_bias + self._noise * drawn[..., latents:]
-        return moves.astype(np.float64)
+        # Flat products: those of three axes are many small ones to NumPy.
+        many = len(conditions) * count
+        z = rng.standard_normal((many, len(self._latent)), dtype=np.float32)
+        noise = rng.standard_normal((many, len(self._noise)), dtype=np.float32)
+        known = conditions.astype(np.float32) @ self._condition + self._bias
+        hidden = np.maximum(z @ self._latent + np.repeat(known, count, axis=0), 0.0)
+        moves = hidden @ self._out + self._out_bias + self._noise * noise
+        return moves.astype(np.float64).reshape(len(conditions), count, -1)
 
 
 class Learnt:

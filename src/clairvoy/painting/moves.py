@@ -17,22 +17,24 @@ MOST = 6.0
 _LEAST_AREA = 1e-7
 
 
-def log_size(family: Family, shapes: np.ndarray) -> np.ndarray:
-    """(N,) logarithm of the side of a square as large as that of the axes."""
-    axes = family.axes(shapes)
+def log_size(axes: np.ndarray) -> np.ndarray:
+    """(N,) logarithm of the side of a square as large as what the axes (N, 2, 2) of shapes span."""
     area = np.abs(axes[:, 0, 0] * axes[:, 1, 1] - axes[:, 0, 1] * axes[:, 1, 0])
     size: np.ndarray = 0.5 * np.log(np.maximum(area, _LEAST_AREA))
     return size
 
 
-def moved(family: Family, shapes: np.ndarray, moves: np.ndarray) -> np.ndarray:
-    """Shapes (N, numbers), each changed by its moves (N, count, numbers): (N * count, numbers), inside bounds."""
+def moved(family: Family, shapes: np.ndarray, axes: np.ndarray, moves: np.ndarray) -> np.ndarray:
+    """Shapes (N, numbers), each changed by its moves (N, count, numbers): (N * count, numbers), inside bounds.
+
+    `axes` are `Family.axes` of the shapes.
+    """
     count = moves.shape[1]
     steps = UNIT * np.sinh(np.minimum(np.maximum(moves, -MOST), MOST))
     points, sizes = family.columns("x", "y"), family.columns("length", "width")
     all_points = points.all()
     by_point = (steps if all_points else steps[..., points]).reshape(len(shapes), -1, 2)
-    by_point = (by_point @ family.axes(shapes).transpose(0, 2, 1)).reshape(len(shapes), count, -1)
+    by_point = (by_point @ axes.transpose(0, 2, 1)).reshape(len(shapes), count, -1)
     if all_points:
         return held(family, (shapes[:, None] + by_point).reshape(-1, shapes.shape[1]))
     steps[..., points] = by_point

@@ -105,7 +105,7 @@ class LearntClimb:
             if self.rounds:
                 state = climb_state(
                     self.redone, self.rounds, (best - self.gained_before) / self.error, best / self.error,
-                    float(log_size(self.family, shapes[[int(gains.argmax())]])[0]),
+                    float(log_size(self.family.axes(shapes[[int(gains.argmax())]]))[0]),
                     len(self.painter.painting.strokes), looks.price,
                 )  # fmt: skip
                 goes = self.painter.expected_gain(state) > 0.0
@@ -119,9 +119,10 @@ class LearntClimb:
             return self.chance.tries(shapes, count)
         if not len(self.last):
             self.last, self.slope = np.zeros(shapes.shape), np.zeros(shapes.shape)
-        known = conditions(self.rounds - 1, self.redone, log_size(self.family, shapes), self.last, self.slope)
+        axes = self.family.axes(shapes)
+        known = conditions(self.rounds - 1, self.redone, log_size(axes), self.last, self.slope)
         self.drawn = self.generator(known, count, self.painter.rng)
-        return moved(self.family, shapes, self.drawn)
+        return moved(self.family, shapes, axes, self.drawn)
 
     def told(self, gains: np.ndarray, tried: np.ndarray, better: np.ndarray) -> None:
         """Remember the last move that helped, and which way was uphill."""

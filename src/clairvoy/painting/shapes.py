@@ -60,7 +60,8 @@ def _triangle(shapes: np.ndarray, points: int) -> np.ndarray:
 
 
 def _two_sides(shapes: np.ndarray) -> np.ndarray:
-    return np.stack([shapes[:, 2:4] - shapes[:, 0:2], shapes[:, 4:6] - shapes[:, 0:2]], axis=2)
+    sides: np.ndarray = (shapes.reshape(-1, 3, 2)[:, 1:] - shapes[:, None, 0:2]).transpose(0, 2, 1)
+    return sides
 
 
 def _half_axes(shapes: np.ndarray) -> np.ndarray:

@@ -58,11 +58,11 @@ def test_numpy_draws_what_torch_decodes(vae):
     generator = ChangeGenerator({name: value.numpy() for name, value in vae.exported().items()})
     told = np.random.default_rng(1).normal(size=(3, CONDITIONS))
     drawn = generator(told, 5, np.random.default_rng(2))
-    noise = np.random.default_rng(2).standard_normal((3, 5, 6 + 6), dtype=np.float32)
+    rng = np.random.default_rng(2)
+    z, noise = (torch.as_tensor(rng.standard_normal((15, 6), dtype=np.float32)) for _ in range(2))
     with torch.no_grad():
-        z = torch.as_tensor(noise[..., :6]).reshape(15, 6)
         mean = vae.decode(torch.as_tensor(told).float().repeat_interleave(5, dim=0), z)
-        wanted = mean.reshape(3, 5, 6) + vae.log_noise.exp() * torch.as_tensor(noise[..., 6:])
+        wanted = (mean + vae.log_noise.exp() * noise).reshape(3, 5, 6)
     np.testing.assert_allclose(drawn, wanted, atol=1e-4)
 
 
@@ -169,7 +169,8 @@ def test_what_is_recorded_is_what_was_kept(name):
     assert climbs.last.sum() * 7 == len(climbs.won)
     assert (climbs.won >= -1e-9).all()
     assert (climbs.next_states[:, 1] > climbs.states[:, 1]).all()
-    assert len(moved(FAMILIES[name], np.full((1, kept.moves.shape[1]), 0.3), kept.moves[None, :4])) == 4
+    some = np.full((1, kept.moves.shape[1]), 0.3)
+    assert len(moved(FAMILIES[name], some, FAMILIES[name].axes(some), kept.moves[None, :4])) == 4
 
 
 @pytest.mark.slow

@@ -150,7 +150,7 @@ class _RecordingClimb(LearntClimb):
             if self.rounds:
                 state = climb_state(
                     self.redone, self.rounds, (best - self.gained_before) / self.error, best / self.error,
-                    float(log_size(self.family, shapes[[int(gains.argmax())]])[0]),
+                    float(log_size(self.family.axes(shapes[[int(gains.argmax())]]))[0]),
                     len(self.painter.painting.strokes), 1.0,
                 )  # fmt: skip
                 if self.state is not None:
@@ -170,7 +170,7 @@ class _RecordingClimb(LearntClimb):
         if not len(self.last):
             self.last, self.slope = np.zeros(shapes.shape), np.zeros(shapes.shape)
         self.known = conditions(
-            self.rounds - 1, self.redone, log_size(self.family, shapes), self.last, self.slope
+            self.rounds - 1, self.redone, log_size(self.family.axes(shapes)), self.last, self.slope
         )
         new = super().tries(shapes, count)
         if self.generator is None:
