@@ -151,11 +151,17 @@ def _strange(told: Mapping[str, Any]) -> str:
     """What rows unlike anything seen changed, where it could be tried."""
     if not told.get("before"):
         return ""
-    rows = [[name, _number(before), _number(told["after"][name])] for name, before in told["before"].items()]
+    parts = ("before", "after", "few_before", "few_after")
+    rows = [[name, *(_number(told[part][name]) for part in parts)] for name in told["before"]]
     use = "They are used." if told["helps"] else "They are not used."
+    table = _table(
+        "rows unlike anything seen",
+        ["class", "not learnt", "with such rows", "hardly learnt", "with such rows"],
+        rows,
+    )
     return (
-        f"<p>Rows unlike anything seen: how much of a class is found that was left out of a trial. {use}</p>"
-        + _table("rows unlike anything seen", ["left out", "without them", "with them"], rows)
+        "<p>Rows unlike anything seen: how much is found of a class that was left out of a trial, and of one of "
+        f"which ten flows were left in. {use}</p>{table}"
     )
 
 

@@ -99,10 +99,13 @@ def run(args: argparse.Namespace) -> int:
             f"generated rows of {entry.name}: {used}; drop of the log loss on {entry.held_back} flows held back {gain}"
         )
     strange = trained.strange_help
-    for name, before in strange.before.items():
-        after = strange.after[name]
+    for name in strange.before:
+        new, hardly = (
+            f"{before[name]:.3f} to {after[name]:.3f}"
+            for before, after in ((strange.before, strange.after), (strange.few_before, strange.few_after))
+        )
         say(
-            f"left out of a trial, {name} is found to {before:.3f}; with rows unlike anything seen to {after:.3f}"
+            f"with rows unlike anything seen, {name} is found from {new} if never learnt, from {hardly} if hardly"
         )
     if strange.before:
         say(f"rows unlike anything seen: {'used' if strange.helps else 'not used'}")

@@ -2,8 +2,7 @@
 
 Small perceptrons side by side vote. Each knows all sets of opened groups: groups that are closed are shown as zeros, and
 which are open is shown too. They differ in how much more often a rare class is drawn than it comes, and in whether they see
-a number by its size alone, or also by the steps that it lies above (as trees see it). Whether a flow is an attack is said by
-those that meet classes as often as they come; which attack it is, by all.
+a number by its size alone, or also by the steps that it lies above (as trees see it).
 
 They can be taught one class more, "unlike anything seen", by rows that are made up (see `strange`): to be like no flow that
 was learnt speaks for an attack, of whatever kind (Hendrycks, Mazeika and Dietterich, *Deep Anomaly Detection with Outlier
@@ -97,15 +96,12 @@ class Beliefs(nn.Module):
 
     def forward(self, encoded: Tensor, opened: Tensor) -> Tensor:
         """Log-probabilities (B, C)."""
-        votes = self.votes(encoded, opened).log_softmax(dim=2).unflatten(0, (len(BALANCES), -1))
-        as_they_come, all_together = votes[0].logsumexp(dim=0), votes.flatten(0, 1).logsumexp(dim=0)
-        known = all_together[:, : self.classes]
+        # The mean of the voters' probabilities; a factor does not matter here.
+        votes = self.votes(encoded, opened).log_softmax(dim=2).logsumexp(dim=0)
+        harmless, attack = votes[:, : self.benign], votes[:, self.benign : self.classes]
         # What is unlike anything seen, the last class, is an attack of one kind or another.
-        parts = [
-            known[:, part].log_softmax(dim=1) + as_they_come[:, part].logsumexp(dim=1, keepdim=True)
-            for part in (slice(None, self.benign), slice(self.benign, None))
-        ]
-        return torch.cat(parts, dim=1).log_softmax(dim=1)
+        any_attack = votes[:, self.benign :].logsumexp(dim=1, keepdim=True)
+        return torch.cat([harmless, attack.log_softmax(dim=1) + any_attack], dim=1).log_softmax(dim=1)
 
     def votes(self, encoded: Tensor, opened: Tensor) -> Tensor:
         """Logits (K, B, C + 1) of each voter, the last one of what is unlike anything seen.

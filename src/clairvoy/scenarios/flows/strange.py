@@ -21,6 +21,10 @@ LEAST_GAIN = 0.02
 """Mean part of the flows of classes left out that must be found more."""
 FOREIGN = 0.3
 """Chance of each group of a harmless flow to be another flow's."""
+FEW = 10
+"""Flows of a class that are learnt in the second kind of trial: one that is hardly known."""
+MOST_LOSS = 0.01
+"""Mean part of the flows of such classes that may be found less."""
 MOST_ASKED = 2000
 """Flows of a class left out that are judged."""
 
@@ -33,25 +37,32 @@ class StrangeHelp:
     ----------
     before, after
         By class that was left out: part of its flows that is found at `FALSE_ALARMS`, without such rows and with them.
+    few_before, few_after
+        The same of a class of which `FEW` flows were learnt.
     """
 
     before: dict[str, float]
     after: dict[str, float]
+    few_before: dict[str, float]
+    few_after: dict[str, float]
 
     @property
     def gain(self) -> float:
-        """On the mean over classes; 0 where none could be left out."""
-        gains = [self.after[name] - self.before[name] for name in self.before]
-        return float(np.mean(gains)) if gains else 0.0
+        """On the mean over classes left out; 0 where none could be."""
+        return _mean_difference(self.before, self.after)
 
     @property
     def helps(self) -> bool:
-        """Whether the gain is large enough to be trusted."""
-        return self.gain >= LEAST_GAIN
+        """Whether more is found of what nobody knew, and hardly less of what is hardly known."""
+        return self.gain >= LEAST_GAIN and _mean_difference(self.few_before, self.few_after) >= -MOST_LOSS
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON."""
         return asdict(self) | {"gain": self.gain, "helps": self.helps}
+
+
+def _mean_difference(before: dict[str, float], after: dict[str, float]) -> float:
+    return float(np.mean([after[name] - before[name] for name in before])) if before else 0.0
 
 
 def pieced(harmless: Tensor, others: Tensor, group_of: Tensor, count: int, noise: torch.Generator) -> Tensor:
@@ -119,7 +130,8 @@ def do_strange_rows_help(
 ) -> StrangeHelp:
     """Whether classes that were left out are found more often, when beliefs know such rows.
 
-    Each attack in turn plays the one that nobody knew: neither its flows nor what was made of its class are learnt.
+    Each attack in turn plays the one that nobody knew: neither its flows nor what was made of its class are learnt. Then it
+    plays one that is hardly known: its first `FEW` flows are. Both are asked of the flows behind those.
 
     Parameters
     ----------
@@ -133,19 +145,23 @@ def do_strange_rows_help(
         Of the trials.
     """
     harmless = tuning[0][tuning[1] < benign]
-    before: dict[str, float] = {}
-    after: dict[str, float] = {}
+    found: dict[tuple[int, bool], dict[str, float]] = {
+        (known, used): {} for known in (0, FEW) for used in (False, True)
+    }
     for number in range(benign, len(names)):
-        left_out = learnt[1] == number
-        others = (learnt[1] >= benign) & ~left_out
-        if int(left_out.sum()) < ENOUGH or not bool(others.any()) or len(harmless) < ENOUGH:
+        of_class = (learnt[1] == number).nonzero()[:, 0]
+        others = (learnt[1] >= benign) & (learnt[1] != number)
+        if len(of_class) < ENOUGH + FEW or not bool(others.any()) or len(harmless) < ENOUGH:
             continue
-        kept = learnt[0][~left_out], learnt[1][~left_out]
-        noise = torch.Generator().manual_seed(seed)
-        strange = strange_rows(kept, made[0][made[1] != number], benign, group_of, noise)
-        asked = learnt[0][left_out][:MOST_ASKED]
-        for told, rows in ((before, None), (after, strange)):
+        asked = learnt[0][of_class[FEW:]][:MOST_ASKED]
+        for (known, used), told in found.items():
+            kept = torch.ones(len(learnt[1]), dtype=torch.bool)
+            kept[of_class[known:]] = False
+            real, noise = (learnt[0][kept], learnt[1][kept]), torch.Generator().manual_seed(seed)
+            strange = (
+                strange_rows(real, made[0][made[1] != number], benign, group_of, noise) if used else None
+            )
             noise = torch.Generator().manual_seed(seed)
-            beliefs = learn_beliefs(new_beliefs(settings, seed), *kept, settings, noise, strange=rows)
+            beliefs = learn_beliefs(new_beliefs(settings, seed), *real, settings, noise, strange=strange)
             told[names[number]] = _found(beliefs, asked, harmless)
-    return StrangeHelp(before, after)
+    return StrangeHelp(found[0, False], found[0, True], found[FEW, False], found[FEW, True])

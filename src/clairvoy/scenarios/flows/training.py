@@ -181,7 +181,7 @@ def learn_flows(
     )
 
     helped: list[Help] = []
-    made, strange, strange_help = real[:0], encoded[:0], StrangeHelp({}, {})
+    made, strange, strange_help = real[:0], encoded[:0], StrangeHelp({}, {}, {}, {})
     if settings.generated:
         say("do generated rows help?")
         made = _made(scenario, number, parts.benign, settings)
