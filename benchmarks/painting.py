@@ -7,7 +7,7 @@ All arms paint the same pictures with triangles of opacity 0.5, and all are meas
 the picture at 128 pixels. Seconds are those of the CPU. Arms:
 
 primitive       Fogleman's program, on one thread, at 128 pixels (its seed is the clock)
-search quick    `clairvoy paint --effort quick --plain`
+search quick    `clairvoy paint --effort quick`
 search          a search that has `--share` of primitive's seconds on the same picture
 search equal    a search that has as many seconds as primitive
 greedy equal    the same without improving earlier strokes: all seconds go into finding each
@@ -38,7 +38,7 @@ import numpy as np
 from PIL import Image
 
 from clairvoy.apps.paint.command import EFFORTS
-from clairvoy.painting.learnt import SHIPPED, Learnt
+from clairvoy.painting.learnt import Learnt
 from clairvoy.painting.painter import Painter, PainterSettings
 from clairvoy.painting.painting import Painting, Stroke, on_paper
 from clairvoy.painting.search import Search
@@ -61,9 +61,7 @@ def main() -> int:
     parser.add_argument(
         "--arms", nargs="+", choices=[*ARMS, *PAINTER_ARMS], help="(default: all that can be)"
     )
-    parser.add_argument(
-        "--painter", type=Path, default=SHIPPED, metavar="FILE", help="(default: that of the package)"
-    )
+    parser.add_argument("--painter", type=Path, metavar="FILE", help="what `clairvoy train paint` wrote")
     parser.add_argument(
         "--share", type=float, default=0.05, help="of primitive's seconds, for `search` and painters"
     )
@@ -71,8 +69,8 @@ def main() -> int:
         "--seconds", type=float, default=6.5, help="budget for 100 strokes where primitive is not run"
     )
     args = parser.parse_args()
-    args.arms = args.arms or [*ARMS, *PAINTER_ARMS]
-    args.learnt = Learnt.load(args.painter)
+    args.arms = args.arms or [*ARMS, *(PAINTER_ARMS if args.painter is not None else ())]
+    args.learnt = Learnt.load(args.painter) if args.painter is not None else None
     rows = [json.loads(line) for file in args.table for line in file.read_text().splitlines()]
     if args.pictures:
         warm_up(args.pictures[0])

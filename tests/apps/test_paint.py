@@ -163,12 +163,6 @@ def test_painting_needs_no_torch():
     subprocess.run([sys.executable, "-c", program], check=True)
 
 
-def test_without_what_was_learnt_the_painting_is_another(photo, tmp_path):
-    for name, options in (("learnt", []), ("plain", ["--plain"])):
-        assert paint(photo, "-o", tmp_path / f"{name}.svg", *options) == 0
-    assert (tmp_path / "learnt.svg").read_bytes() != (tmp_path / "plain.svg").read_bytes()
-
-
 def test_a_painter_that_is_none_is_refused(photo, tmp_path, capsys):
     assert paint(photo, "-o", tmp_path / "x.svg", "--painter", photo) == 2
     assert "give a file that `clairvoy train paint` wrote" in capsys.readouterr().err

@@ -16,8 +16,6 @@ from clairvoy.errors import WeightsError
 from clairvoy.painting.layers import Layers
 
 FORMAT = "clairvoy-painter-2"
-SHIPPED = Path(__file__).with_name("painter.safetensors")
-"""Learnt from openly licensed photographs; docs/painting.md says which, and how well it does."""
 
 
 class ChangeGenerator:

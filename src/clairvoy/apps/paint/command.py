@@ -20,7 +20,7 @@ from clairvoy.imaging.files import read
 from clairvoy.imaging.picture import Picture
 from clairvoy.imaging.video.reading import video_library
 from clairvoy.painting.ink import InkSearch
-from clairvoy.painting.learnt import SHIPPED, Learnt
+from clairvoy.painting.learnt import Learnt
 from clairvoy.painting.painter import Painter, PainterSettings
 from clairvoy.painting.painting import PAPER, Painting
 from clairvoy.painting.palette import colour_of, colours_of, fitted_palette
@@ -88,15 +88,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="PIXELS",
         help="longer side of what the search looks at, 16 to 512 (default: 64 for 100 strokes, more for more)",
     )
-    learnt = parser.add_mutually_exclusive_group()
-    learnt.add_argument(
+    add(
         "--painter",
         type=Path,
         metavar="FILE",
-        help="what `clairvoy train paint` wrote (default: the package's)",
-    )
-    learnt.add_argument(
-        "--plain", action="store_true", help="nothing learnt: strokes are changed by chance, for a fixed time"
+        help="let a generator propose changes and an agent say when it is enough: what `clairvoy train paint` wrote",
     )
     add(
         "--seed",
@@ -261,10 +257,10 @@ def _search(args: argparse.Namespace, picture: Picture, plotter: PlotterSettings
     if painting.ink:
         return InkSearch(target, painting, settings, rng, families, palette)
     given = target, painting, settings, rng, families, palette
-    if args.plain:
+    if args.painter is None:
         return Search(*given)
     looks = PainterSettings(price=PRICES[args.effort])
-    return Painter(Learnt.load(args.painter or SHIPPED), looks, *given)
+    return Painter(Learnt.load(args.painter), looks, *given)
 
 
 def _paint(search: Search, strokes: int, progress: Progress, preview: Preview | None) -> None:
