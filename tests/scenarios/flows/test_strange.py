@@ -78,8 +78,9 @@ def test_each_class_is_left_out_in_turn():
 
 def test_they_must_not_hide_what_is_hardly_known():
     unknown, hardly = ({"a": 0.5, "b": 0.5}, {"a": 0.6, "b": 0.5}), {"a": 0.9, "b": 0.9}
-    assert StrangeHelp(*unknown, hardly, {"a": 0.9, "b": 0.89}).helps
-    assert not StrangeHelp(*unknown, hardly, {"a": 0.9, "b": 0.85}).helps
+    assert StrangeHelp(*unknown, hardly, {"a": 0.9, "b": 0.895}).helps
+    assert not StrangeHelp(*unknown, hardly, {"a": 1.0, "b": 0.85}).helps
+    assert not StrangeHelp(unknown[0], {"a": 0.9, "b": 0.45}, hardly, hardly).helps
     assert not StrangeHelp(*reversed(unknown), hardly, hardly).helps
     assert StrangeHelp(*unknown, hardly, hardly).gain == pytest.approx(0.05)
 

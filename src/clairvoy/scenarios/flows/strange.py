@@ -24,7 +24,7 @@ FOREIGN = 0.3
 FEW = 10
 """Flows of a class that are learnt in the second kind of trial: one that is hardly known."""
 MOST_LOSS = 0.01
-"""Mean part of the flows of such classes that may be found less."""
+"""Part of the flows of any class that may be found less, in either trial."""
 MOST_ASKED = 2000
 """Flows of a class left out that are judged."""
 
@@ -49,20 +49,22 @@ class StrangeHelp:
     @property
     def gain(self) -> float:
         """On the mean over classes left out; 0 where none could be."""
-        return _mean_difference(self.before, self.after)
+        changes = _changes(self.before, self.after)
+        return float(np.mean(changes)) if changes else 0.0
 
     @property
     def helps(self) -> bool:
-        """Whether more is found of what nobody knew, and hardly less of what is hardly known."""
-        return self.gain >= LEAST_GAIN and _mean_difference(self.few_before, self.few_after) >= -MOST_LOSS
+        """Whether more is found of what nobody knew on the mean, and of no class less, known a little or not at all."""
+        changes = [*_changes(self.before, self.after), *_changes(self.few_before, self.few_after)]
+        return self.gain >= LEAST_GAIN and min(changes) >= -MOST_LOSS
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON."""
         return asdict(self) | {"gain": self.gain, "helps": self.helps}
 
 
-def _mean_difference(before: dict[str, float], after: dict[str, float]) -> float:
-    return float(np.mean([after[name] - before[name] for name in before])) if before else 0.0
+def _changes(before: dict[str, float], after: dict[str, float]) -> list[float]:
+    return [after[name] - before[name] for name in before]
 
 
 def pieced(harmless: Tensor, others: Tensor, group_of: Tensor, count: int, noise: torch.Generator) -> Tensor:
