@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from clairvoy.painting.coverage import coverage
@@ -35,6 +35,7 @@ def test_what_lies_outside_is_cut_off():
         assert not coverage(away, 7, 9).any()
 
 
+@settings(deadline=None)  # a busy machine may take its time
 @given(st.lists(st.floats(1, 31), min_size=6, max_size=6))
 def test_a_triangle_covers_its_area_whichever_way_it_turns(numbers):
     triangle = np.array(numbers).reshape(3, 2)

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from clairvoy.painting.moves import log_size, moved, moves_of
@@ -29,6 +29,7 @@ def test_moves_there_and_back(name):
 
 
 @pytest.mark.parametrize("name", list(FAMILIES))
+@settings(deadline=None)  # a busy machine may take its time
 @given(turn=st.floats(0, 6.28), grown=st.floats(0.5, 2))
 def test_a_move_does_the_same_to_a_shape_that_is_turned_and_grown(name, turn, grown):
     family = FAMILIES[name]
