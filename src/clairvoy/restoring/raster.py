@@ -53,7 +53,9 @@ class RasterLook:
     def stamp(self) -> str:
         """Text that changes with all that the look does to a pixel."""
         field = self.field
-        digest = hashlib.sha256(repr((self.height, self.width, float(field.amount), self.levels)).encode())
+        digest = hashlib.sha256(
+            repr((self.height, self.width, self.mosaic, float(field.amount), self.levels)).encode()
+        )
         digest.update(np.ascontiguousarray(field.grid).tobytes() + field.airlight.tobytes())
         return digest.hexdigest()
 
