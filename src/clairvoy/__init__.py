@@ -8,6 +8,7 @@ Names load on first use, so that ``import clairvoy`` costs nothing and imports n
 
 from __future__ import annotations
 
+import os
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,10 @@ if TYPE_CHECKING:
     from clairvoy.cotraining.loop import cotrain
     from clairvoy.restoring.dehazer import Dehazer, Result, clear
     from clairvoy.scenarios.own import Rules, Scenario, SceneEnvironment
+
+# From version 1.32 on ONNX Runtime keeps a number of this device and sends its maker what it computes, unless this is said
+# before it is imported. Nothing leaves a device by clairvoy. Who wants it otherwise says ORT_DISABLE_TELEMETRY=0.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 __all__ = [
     "ClairvoyError",
