@@ -88,7 +88,7 @@ def test_every_error_is_a_clairvoy_error_and_a_value_error():
     public = [
         value for name, value in vars(errors).items() if name.endswith("Error") and name != "ValueError"
     ]
-    assert len(public) == 7
+    assert len(public) == 8
     assert all(
         issubclass(error, clairvoy.ClairvoyError) and issubclass(error, ValueError) for error in public
     )
