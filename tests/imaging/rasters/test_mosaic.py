@@ -74,3 +74,15 @@ def test_tiles_that_do_not_fit_are_named(tmp_path, opened, how, said):
     other = write_raster(tmp_path / "b.tif", hazy(64, 64, dtype=how.pop("dtype", "uint8")), **how)
     with pytest.raises(FileError, match=rf"b\.tif.*{said}"):
         mosaic_of(opened(first, other))
+
+
+def test_what_one_tile_does_not_show_another_may(tmp_path, opened):
+    one, two = hazy(64, 64, seed=1), hazy(64, 64, seed=2)
+    one[:, :32], two[:, :, :32] = 0, 0
+    tiles = opened(*(write_raster(tmp_path / f"{n}.tif", v, nodata=0) for n, v in (("a", one), ("b", two))))
+    small, hidden = coarse_mosaic(tiles, mosaic_of(tiles), 64)
+    missing = np.zeros((64, 64), bool)
+    missing[:32, :32] = True
+    assert np.array_equal(hidden, missing)
+    assert np.array_equal(small[32:, :32], one.transpose(1, 2, 0)[32:, :32])
+    assert np.array_equal(small[:, 32:], two.transpose(1, 2, 0)[:, 32:])
