@@ -240,21 +240,21 @@ def many(args: argparse.Namespace, scratch: Path) -> None:
         call = f"import sys, fleet; sys.exit(fleet.client({str(scratch / 'in')!r}, {str(scratch / 'out')!r}, {address!r}))"
         asking = subprocess.Popen([sys.executable, "-c", call], env=_ENVIRONMENT)
         with Watch(client=asking.pid, scheduler=scheduler.pid, workers=crew.pid) as watch:
-            done = []
+            told = 0
             while asking.poll() is None:
                 time.sleep(1.0)
-                done.append((len(watch.memory["client"]), _files(scratch / "out")))
+                done = _files(scratch / "out")
+                if done >= (told + 0.05) * args.files:
+                    told = done / args.files
+                    memory = ", ".join(
+                        f"{name} {held[-1]:.0f} MB" for name, held in watch.memory.items() if held
+                    )
+                    print(f"{done} files, {time.monotonic() - begun:.0f} s: {memory}", flush=True)
         print(
             f"exit code {asking.returncode}, {_files(scratch / 'out')} files, {time.monotonic() - begun:.0f} s"
         )
         for name, seconds in watch.cpu.items():
             print(f"{name}: {1000 * seconds / args.files:.2f} ms of CPU for a file")
-        for share in (0.05, 0.25, 0.5, 0.75, 0.95):
-            sample = next(index for index, files in done if files >= share * args.files)
-            memory = {name: values[min(sample, len(values) - 1)] for name, values in watch.memory.items()}
-            print(
-                f"at {share:4.0%}: " + ", ".join(f"{name} {value:.0f} MB" for name, value in memory.items())
-            )
 
 
 def _files(folder: Path) -> int:

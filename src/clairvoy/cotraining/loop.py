@@ -181,7 +181,7 @@ def cotrain(
         Interrupted or finished.
     """
     settings = settings or CotrainSettings()
-    loop = Cotraining(scenario, settings, budget)
+    loop = Cotraining(scenario, settings, budget, ranks)
     finished = run_rounds(
         loop,
         Limits(deadline, pause),
@@ -209,6 +209,8 @@ class Cotraining:
         See `CotrainSettings`.
     total
         Updates of the generator; None takes the settings' budget.
+    ranks
+        Those that train together.
 
     Attributes
     ----------
@@ -217,9 +219,14 @@ class Cotraining:
     """
 
     def __init__(
-        self, scenario: CotrainableScenario, settings: CotrainSettings | None = None, total: int | None = None
+        self,
+        scenario: CotrainableScenario,
+        settings: CotrainSettings | None = None,
+        total: int | None = None,
+        ranks: Ranks = ALONE,
     ) -> None:
         self.scenario, self.settings = scenario, settings or CotrainSettings()
+        self.ranks, self._ready = ranks, False
         settings = self.settings
         self.total = settings.budget if total is None else total
         if self.total < 1:
@@ -265,7 +272,7 @@ class Cotraining:
         metrics: dict[str, float] = {}
         if self.update % settings.act_every == 0:
             metrics |= self._act()
-            if self.acted >= settings.warm_up and len(scenario.history) >= settings.agent_batch:
+            if self._has_enough_history():
                 learnt = learn_from_history(
                     scenario.agent, scenario.history, settings.agent_updates, settings.agent_batch
                 )
@@ -277,6 +284,13 @@ class Cotraining:
         self.metrics |= metrics
         self.whole = True
         return metrics
+
+    def _has_enough_history(self) -> bool:
+        """Whether Q-learning can begin: of processes that train together, in all of them, for all must go the same way."""
+        if not self._ready:
+            enough = len(self.scenario.history) >= self.settings.agent_batch
+            self._ready = not self.ranks.any(self.acted < self.settings.warm_up or not enough)
+        return self._ready
 
     def _begin(self) -> None:
         self.metrics |= self.scenario.refresh(self.settings.feedback)

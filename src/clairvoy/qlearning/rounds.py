@@ -130,10 +130,9 @@ def run_rounds(
     interrupted, file = False, Checkpoint(checkpoint if ranks.first else None, save_seconds)
     try:
         while not rounds.over:
-            if ranks.size > 1 and ranks.any(_asks_to_stop(limits)):
+            if ranks.any(_asks_to_stop(limits)):
                 interrupted = True
                 break
-            limits.check()
             metrics = rounds.round()
             if ranks.any(report is not None and report(rounds.count, metrics) is False):
                 interrupted = True
