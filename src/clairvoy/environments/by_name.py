@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field
 from difflib import get_close_matches
 from typing import Any
 
+from clairvoy.environments.actor_processes import in_actor_processes
 from clairvoy.errors import ClairvoyError, SettingsError, at_least
 
 MINATAR, MINI_CAGE, ALE = "MinAtar/", "MiniCAGE/", "ALE/"
@@ -30,6 +31,8 @@ class EnvironmentOptions:
     """Observations that are shown together, the latest last."""
     own_randomness: bool = False
     """Whether it draws from global random numbers, and is given some of its own; see `OwnRandomness`."""
+    actor_processes: bool = False
+    """Whether each has a process of its own; see `in_actor_processes`."""
     drawn: bool = False
     """Whether `render` gives pictures."""
 
@@ -94,6 +97,10 @@ def environment_by_name(name: str, num_envs: int, options: EnvironmentOptions | 
         return AtariGames(game, num_envs, _game_settings(name, options, AtariSettings, "max_frames", skip))
     mode = gymnasium.vector.AutoresetMode.SAME_STEP
     try:
+        if options.actor_processes:
+            actors = in_actor_processes(lambda: _made(gymnasium, name, options), num_envs)
+            actors.spec = gymnasium.spec(name)  # what messages call it
+            return actors
         return gymnasium.vector.SyncVectorEnv(
             [lambda: _made(gymnasium, name, options)] * num_envs, autoreset_mode=mode
         )
@@ -158,10 +165,11 @@ def _game_settings(
         or options.size is not None
         or options.frames > 1
         or options.own_randomness
+        or options.actor_processes
     ):
         raise SettingsError(
-            f"only, grey, size, frames and own_randomness do not apply to {name!r}, which is shown in its own way: see its "
-            "arguments"
+            f"only, grey, size, frames, own_randomness and actor_processes do not apply to {name!r}, which is shown and "
+            "stepped in its own way: see its arguments"
         )
     given = dict(options.arguments)
     if options.max_episode_steps is not None:

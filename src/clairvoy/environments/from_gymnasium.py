@@ -162,6 +162,11 @@ class FromGymnasium:
             return call()
         except ClairvoyError:
             raise
+        except (EOFError, BrokenPipeError, ConnectionResetError) as error:
+            raise InputError(
+                f"a process of the environment {_name(self.vector_env)} had ended in {what}: was it killed, or is there not "
+                "memory for so many?"
+            ) from error
         except Exception as error:  # whatever somebody else's code may raise
             raise InputError(
                 f"the environment {_name(self.vector_env)} failed in {what}: {type(error).__name__}: {error}; "

@@ -38,6 +38,11 @@ def add_environment(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="for environments that draw from global random numbers, as NASim: let the seed decide those too",
     )
+    parser.add_argument(
+        "--actor-processes",
+        action="store_true",
+        help="for environments that take long to step: give each a process of its own while the agent learns",
+    )
 
 
 def environment_options(args: argparse.Namespace) -> EnvironmentOptions:
@@ -65,4 +70,5 @@ def environment_options(args: argparse.Namespace) -> EnvironmentOptions:
         args.size,
         args.frames,
         args.own_randomness,
+        args.actor_processes,
     )

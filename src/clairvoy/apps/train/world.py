@@ -75,7 +75,7 @@ def run(args: argparse.Namespace) -> int:
     deadline = deadline_of(args)
     device = choose_device(args.device)
     args.options = environment_options(args).to_dict()
-    environment = _environment(args, NUM_ENVS)
+    environment = _environment(args, NUM_ENVS, actor_processes=args.options["actor_processes"])
     _refuse_another(args, checkpoint)
     check_writable([checkpoint])
     world, rhythm = preset(environment, args.steps, args.seed, Feedback(**dict.fromkeys(args.without, False)))
@@ -100,8 +100,9 @@ def _refuse_another(args: argparse.Namespace, checkpoint: Path) -> None:
         refuse_other_settings(args.out, asked(args, SAME))
 
 
-def _environment(args: argparse.Namespace, num_envs: int) -> Any:
-    return as_environment(args.env, num_envs, EnvironmentOptions(**args.options))
+def _environment(args: argparse.Namespace, num_envs: int, *, actor_processes: bool = False) -> Any:
+    options = EnvironmentOptions(**{**args.options, "actor_processes": actor_processes})
+    return as_environment(args.env, num_envs, options)
 
 
 def _train(
