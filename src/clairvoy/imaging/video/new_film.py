@@ -45,9 +45,11 @@ def mp4(frames: Iterable[np.ndarray], rate: int) -> bytes:
                     f"a film of {pixels.shape[1]} x {pixels.shape[0]} pixels; give at least 2 x 2"
                 )
             if stream is None:
-                # One thread: with several the bytes depend on the machine.
+                # With several threads the bytes depend on the machine. With the fastest code of this processor they depend
+                # on where in memory the numbers lie, so that two equal runs in one process may differ.
+                repeatable = {"threads": "1", "x264-params": "cpu-independent=1"}
                 stream = container.add_stream(
-                    encoder.name, rate=rate, options={**encoder.options, "threads": "1"}
+                    encoder.name, rate=rate, options={**encoder.options, **repeatable}
                 )
                 stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
                 stream.codec_context.colorspace = stream.codec_context.color_primaries = 1  # BT.709
