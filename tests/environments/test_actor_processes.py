@@ -13,7 +13,7 @@ from clairvoy.errors import InputError, SettingsError
 
 def poles(actor_processes: bool) -> FromGymnasium:
     options = EnvironmentOptions(max_episode_steps=7, actor_processes=actor_processes)
-    return FromGymnasium(environment_by_name("CartPole-v1", 2, options))
+    return FromGymnasium(environment_by_name("gymnasium:CartPole-v1", 2, options))
 
 
 def played(environment: FromGymnasium, steps: int) -> list[torch.Tensor]:

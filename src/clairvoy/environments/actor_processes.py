@@ -32,7 +32,7 @@ def in_actor_processes(make: Callable[[], Any], num_envs: int) -> Any:
 
     def make_one() -> Any:
         if os.getpid() != learner:
-            # Ctrl-C reaches every process of a terminal. The learner stops between two rounds, and needs its actors till then.
+            # Ctrl-C reaches every process of a terminal; the learner stops between rounds, and needs its actors till then.
             signal.signal(signal.SIGINT, signal.SIG_IGN)
         return make()
 

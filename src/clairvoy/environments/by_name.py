@@ -99,7 +99,7 @@ def environment_by_name(name: str, num_envs: int, options: EnvironmentOptions | 
     try:
         if options.actor_processes:
             actors = in_actor_processes(lambda: _made(gymnasium, name, options), num_envs)
-            actors.spec = gymnasium.spec(name)  # what messages call it
+            actors.spec = gymnasium.spec(name.rpartition(":")[2])  # what messages call it
             return actors
         return gymnasium.vector.SyncVectorEnv(
             [lambda: _made(gymnasium, name, options)] * num_envs, autoreset_mode=mode

@@ -37,7 +37,9 @@ def write_film(run: Path, out: Path, seed: int) -> int:
         raise FileError(
             f"{run} holds no trained agent of `clairvoy train world` ({error}); train one to its end first"
         ) from error
-    environment = as_environment(env, 1, EnvironmentOptions(**{**options, "actor_processes": False, "drawn": True}))
+    environment = as_environment(
+        env, 1, EnvironmentOptions(**{**options, "actor_processes": False, "drawn": True})
+    )
     agent = load_world(weights, environment).agent
     played = film(environment, agent.act_greedily, seed)
     write_bytes(out, animation(played.frames, round(1000 * SECONDS_A_FRAME)))
