@@ -28,10 +28,12 @@ class Slow(gymnasium.Env[np.ndarray, int]):
         self.seconds, self.compute = seconds, compute
 
     def reset(self, *, seed=None, options=None):
+        """Begin, at once."""
         super().reset(seed=seed)
         return np.zeros(4, np.float32), {}
 
     def step(self, action):
+        """Nothing, after `seconds`."""
         if self.compute:
             until = time.process_time() + self.seconds
             while time.process_time() < until:
