@@ -168,8 +168,8 @@ def _game_settings(
         or options.actor_processes
     ):
         raise SettingsError(
-            f"only, grey, size, frames, own_randomness and actor_processes do not apply to {name!r}, which is shown and "
-            "stepped in its own way: see its arguments"
+            f"only, grey, size, frames, own_randomness and actor_processes do not apply to {name!r}, which "
+            "is shown in its own way: see its arguments"
         )
     given = dict(options.arguments)
     if options.max_episode_steps is not None:
