@@ -10,14 +10,13 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
-from safetensors import SafetensorError, safe_open
 
-from clairvoy.errors import WeightsError
 from clairvoy.painting.coverage import coverages
 from clairvoy.painting.layers import Layers
 from clairvoy.painting.painting import Painting, Stroke
 from clairvoy.painting.proposals import held
 from clairvoy.painting.shapes import FAMILIES
+from clairvoy.storage.weights_file import read_weights
 
 FORMAT = "clairvoy-imagination-1"
 BRUSH = FAMILIES["brush"]
@@ -55,15 +54,9 @@ class Imagination:
         WeightsError
             The file is not there, damaged, or of another kind.
         """
-        remedy = "give a file that `clairvoy train imagine` wrote"
-        try:
-            with safe_open(str(path), framework="np") as file:
-                kind = (file.metadata() or {}).get("format", "none")
-                if kind == FORMAT:
-                    return cls({name: file.get_tensor(name) for name in file.keys()})  # noqa: SIM118
-        except (SafetensorError, OSError) as error:
-            raise WeightsError(f"{path}: cannot be read ({error}); {remedy}") from error
-        raise WeightsError(f"{path}: of format {kind!r}, not {FORMAT!r}; {remedy}")
+        return cls(
+            read_weights(path, FORMAT, "give a file that `clairvoy train imagine` wrote", arrays=True).tensors
+        )
 
     def blank(self, count: int) -> np.ndarray:
         """(N, pixels, pixels, 3), empty canvases."""

@@ -10,10 +10,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
-from safetensors import SafetensorError, safe_open
 
-from clairvoy.errors import WeightsError
 from clairvoy.painting.layers import Layers
+from clairvoy.storage.weights_file import read_weights
 
 FORMAT = "clairvoy-painter-2"
 
@@ -73,15 +72,9 @@ class Learnt:
         WeightsError
             The file is not there, damaged, or of another kind.
         """
-        remedy = "give a file that `clairvoy train paint` wrote"
-        try:
-            with safe_open(str(path), framework="np") as file:
-                kind = (file.metadata() or {}).get("format", "none")
-                if kind == FORMAT:
-                    return cls({name: file.get_tensor(name) for name in file.keys()})  # noqa: SIM118
-        except (SafetensorError, OSError) as error:
-            raise WeightsError(f"{path}: cannot be read ({error}); {remedy}") from error
-        raise WeightsError(f"{path}: of format {kind!r}, not {FORMAT!r}; {remedy}")
+        return cls(
+            read_weights(path, FORMAT, "give a file that `clairvoy train paint` wrote", arrays=True).tensors
+        )
 
     def expected_gain(self, state: np.ndarray) -> float:
         """Tau: by how many dB going on is expected to be worth more than stopping, its price taken off.
