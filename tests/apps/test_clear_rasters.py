@@ -11,8 +11,9 @@ import pytest
 from made_rasters import PLACE, hazy, read_raster, write_raster
 from rasterio.transform import Affine
 
-from clairvoy.apps.clear import rasters, restore_job
+from clairvoy.apps.clear import restore_job
 from clairvoy.apps.cli import main
+from clairvoy.imaging.rasters import recognition
 from clairvoy.imaging.rasters.raster_file import opened
 from clairvoy.imaging.rasters.unfinished import Unfinished
 from clairvoy.restoring import raster as windows
@@ -98,8 +99,7 @@ def test_larger_than_max_pixels_goes_by_windows_and_smaller_ones_without_a_place
 
 
 def test_without_rasterio(clear, scene, tmp_path, monkeypatch):
-    for module in (rasters, restore_job):
-        monkeypatch.setattr(module, "is_installed", lambda: False)
+    monkeypatch.setattr(recognition, "find_spec", lambda name: None)
     code, said = clear(scene, "-o", "out.tif")
     assert code == 0
     assert "clairvoy[geo]" in said

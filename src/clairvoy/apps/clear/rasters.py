@@ -11,7 +11,13 @@ from clairvoy._version import __version__
 from clairvoy.apps.clear.jobs import Job
 from clairvoy.errors import FileError, SettingsError
 from clairvoy.imaging.formats.recognition import WRITTEN_SUFFIXES
-from clairvoy.imaging.rasters.recognition import REMEDY, is_georeferenced, is_installed, is_larger_than
+from clairvoy.imaging.rasters.recognition import (
+    REMEDY,
+    check_installed,
+    is_georeferenced,
+    is_installed,
+    is_larger_than,
+)
 from clairvoy.storage.remote import is_remote
 
 if TYPE_CHECKING:
@@ -243,8 +249,7 @@ def check_raster_options(settings: Settings, jobs: Sequence[Job], mosaic: bool, 
     named = [name for name, given in asked.items() if given]
     if not named:
         return
-    if not is_installed():
-        raise SettingsError(f"{named[0]} is for rasters, which need rasterio; {REMEDY}")
+    check_installed(named[0])
     for job in jobs:
         if job.fault is None and not job.done and not is_raster_job(job, settings.max_pixels):
             raise SettingsError(

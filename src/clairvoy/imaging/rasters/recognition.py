@@ -28,7 +28,7 @@ def is_installed() -> bool:
 
 
 def check_installed(what: str) -> None:
-    """Refuse what cannot be done without rasterio.
+    """Refuse what is for rasters alone, where rasterio is not there.
 
     Raises
     ------
@@ -36,7 +36,7 @@ def check_installed(what: str) -> None:
         It is not there; the message names `what` and the extra.
     """
     if not is_installed():
-        raise SettingsError(f"{what} needs rasterio; {REMEDY}")
+        raise SettingsError(f"{what} is for rasters, which need rasterio; {REMEDY}")
 
 
 def is_georeferenced(path: Path) -> bool:
