@@ -31,7 +31,8 @@ import numpy as np
 import psutil
 
 from clairvoy.apps.clear.jobs import Job
-from clairvoy.apps.clear.restore_job import Outcome, Settings
+from clairvoy.apps.clear.outcome import Outcome
+from clairvoy.apps.clear.restore_settings import Settings
 from clairvoy.imaging.files import read, write
 from clairvoy.storage.atomic import replace_file
 

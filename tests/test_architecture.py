@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterator
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -118,6 +119,13 @@ def test_imports_run_downwards(module):
         name for name in imports(MODULES[module], module, of_types=of_types) if within(name, *forbidden(room))
     }
     assert not wrong, f"{module} must not import {sorted(wrong)}; see docs/architecture.md"
+
+
+def test_no_files_import_each_other_in_a_circle():
+    """Nor for their types: what two files need of each other belongs into a third."""
+    files = {module: path for module, path in MODULES.items() if path.name != "__init__.py"}
+    taken = {module: imports(path, module, of_types=True) & files.keys() for module, path in files.items()}
+    TopologicalSorter(taken).prepare()  # raises CycleError, which names the files
 
 
 TRAINING = ("cotraining", "environments", "scenarios", "imaging.synthesis")

@@ -14,7 +14,8 @@ from pathlib import Path
 
 import numpy as np
 
-from clairvoy.apps.clear.restore_job import JobRestorer, Outcome
+from clairvoy.apps.clear.outcome import Outcome
+from clairvoy.apps.clear.restore_job import JobRestorer
 from clairvoy.errors import WeightsError
 
 

@@ -15,7 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from clairvoy.apps.clear.jobs import Job
-from clairvoy.apps.clear.restore_job import FAILED, LoadRestorer, Outcome, Settings
+from clairvoy.apps.clear.outcome import FAILED, Outcome
+from clairvoy.apps.clear.restore_job import LoadRestorer
+from clairvoy.apps.clear.restore_settings import Settings
 from clairvoy.apps.clear.workers import Outcomes, Started
 from clairvoy.apps.cluster import Cluster, Lost, connected
 from clairvoy.storage.atomic import remove_abandoned_parts

@@ -14,10 +14,12 @@ from dataclasses import replace
 from clairvoy.apps.argument_types import count, fraction, quality, seconds
 from clairvoy.apps.clear.films import films_among, load_film_restorer, run_films
 from clairvoy.apps.clear.jobs import Extras, Plan, is_many, plan
+from clairvoy.apps.clear.outcome import FAILED, Outcome
 from clairvoy.apps.clear.output_names import FORMATS
 from clairvoy.apps.clear.raster_options import add_raster_arguments
 from clairvoy.apps.clear.rasters import check_raster_options, shared_look
-from clairvoy.apps.clear.restore_job import FAILED, JobRestorer, LoadRestorer, Outcome, Settings
+from clairvoy.apps.clear.restore_job import JobRestorer, LoadRestorer
+from clairvoy.apps.clear.restore_settings import Settings
 from clairvoy.apps.clear.run_report import RunReport
 from clairvoy.apps.clear.workers import Outcomes, default_workers, in_this_process, in_workers
 from clairvoy.apps.own_stderr import own_stderr

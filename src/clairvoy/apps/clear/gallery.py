@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 
 from clairvoy import __version__
+from clairvoy.apps.clear.outcome import FAILED
 from clairvoy.apps.clear.previews import HAZE_COLOURS, TAU_COLOURS, Previews, coloured
-from clairvoy.apps.clear.restore_job import FAILED
 from clairvoy.apps.html_page import data_in, figures, html_page, table
 from clairvoy.drawing.svg_charts import css
 
@@ -57,7 +57,7 @@ def gallery(
     Parameters
     ----------
     entries
-        Of the report, in any order; see `restore_job.Outcome`.
+        Of the report, in any order; see `outcome.Outcome`.
     previews
         By the output of an entry; of some or all.
     settings

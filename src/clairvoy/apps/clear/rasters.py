@@ -23,7 +23,7 @@ from clairvoy.storage.remote import is_remote
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from clairvoy.apps.clear.restore_job import Settings
+    from clairvoy.apps.clear.restore_settings import Settings
     from clairvoy.imaging.picture import Picture
     from clairvoy.imaging.rasters.levels import Levels
     from clairvoy.imaging.rasters.raster_file import Part, RasterFile

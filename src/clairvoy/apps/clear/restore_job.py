@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import traceback
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from clairvoy.apps.clear.jobs import Job
+from clairvoy.apps.clear.outcome import FAILED, RESTORED, SKIPPED, UNTOUCHED, Outcome
 from clairvoy.apps.clear.output_names import FORMATS
 from clairvoy.apps.clear.previews import Previews, previews_of
 from clairvoy.apps.clear.rasters import PLACE_LOST, is_raster_job, restore_raster
+from clairvoy.apps.clear.restore_settings import Settings
 from clairvoy.apps.outputs import write_bytes
 from clairvoy.drawing.png import map_png, picture_png
 from clairvoy.errors import ClairvoyError, SettingsError, WeightsError
@@ -26,52 +28,6 @@ from clairvoy.storage.remote import is_remote, read_whole
 
 if TYPE_CHECKING:
     from clairvoy.restoring.dehazer import Dehazer, Result
-    from clairvoy.restoring.raster import RasterLook
-
-RESTORED, UNTOUCHED, SKIPPED, FAILED = "restored", "left as it was", "skipped", "failed"
-
-
-@dataclass(frozen=True)
-class Settings:
-    """How photographs are restored and written."""
-
-    weights: str = "fast"
-    device: str = "auto"
-    preset: str | None = None
-    strength: float = 1.0
-    samples: int = 1
-    force: bool = False
-    flat: bool = False
-    format: str | None = None
-    """A key of `output_names.FORMATS`, for standard output; None is the photograph's own."""
-    quality: int | None = None
-    max_pixels: int = files.MAX_PIXELS
-    overwrite: bool = False
-    verbose: bool = False
-    previews: int | None = None
-    """Pixels of the longer side of small pictures for a page; None: there is none."""
-    bands: tuple[int, ...] = ()
-    """Of rasters: which are red, green and blue, or grey; none: as the file says."""
-    range: tuple[float, float] | None = None
-    """Of rasters: values that are black and white; None: found."""
-    search: float | None = None
-    """Part of a raster's windows that the agent may read; None: all of it is restored."""
-    mosaic: RasterLook | None = None
-    """What was seen of all rasters together; None: each is looked at alone."""
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What became of one photograph."""
-
-    entry: dict[str, Any]
-    """For the report; its ``status`` is one of `RESTORED`, `UNTOUCHED`, `SKIPPED` and `FAILED`."""
-    said: list[str] = field(default_factory=list)
-    """Lines for the user; of a photograph that failed, why."""
-    out_of_memory: bool = False
-    """It failed because memory did not suffice, and may do better alone."""
-    previews: Previews | None = None
-    """If they were asked for."""
 
 
 class JobRestorer:

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from clairvoy.apps.clear.outcome import FAILED, Outcome
 from clairvoy.apps.clear.previews import Previews
-from clairvoy.apps.clear.restore_job import FAILED, Outcome
 from clairvoy.apps.html_page import SUFFIXES
 from clairvoy.apps.outputs import to_json, write_bytes
 from clairvoy.errors import FileError

@@ -17,7 +17,9 @@ from typing import TypeAlias
 from PIL import Image
 
 from clairvoy.apps.clear.jobs import Job
-from clairvoy.apps.clear.restore_job import FAILED, LoadRestorer, Outcome, Settings
+from clairvoy.apps.clear.outcome import FAILED, Outcome
+from clairvoy.apps.clear.restore_job import LoadRestorer
+from clairvoy.apps.clear.restore_settings import Settings
 from clairvoy.apps.worker_process import WorkerProcess, cores, process_context
 from clairvoy.imaging.formats.quiet import quiet
 from clairvoy.storage.remote import is_remote

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from clairvoy.apps.clear.outcome import RESTORED, UNTOUCHED
 from clairvoy.apps.clear.output_names import FORMATS
-from clairvoy.apps.clear.restore_job import RESTORED, UNTOUCHED
 from clairvoy.apps.serve.uploads import Answer, Model, Upload
 from clairvoy.drawing.png import map_png
 from clairvoy.errors import TooLargeError, UnknownFormatError

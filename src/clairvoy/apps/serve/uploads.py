@@ -52,7 +52,7 @@ class Answer:
     """What became of an upload."""
 
     report: dict[str, Any]
-    """Its ``status`` is `restore_job.RESTORED` or `restore_job.UNTOUCHED`, if the picture was asked for."""
+    """Its ``status`` is `outcome.RESTORED` or `outcome.UNTOUCHED`, if the picture was asked for."""
     picture: bytes = b""
     format: str = ""
     """Of the picture, such as "JPEG"."""
