@@ -59,8 +59,8 @@ def greedy_on_belief(position: Tensor, memory: Memory, haze: Tensor, threshold: 
 def greedy_on_sight(position: Tensor, memory: Memory, threshold: float = 0.5) -> Tensor:
     """Greedy without a thumbnail: recognise what is believed hazy, read on beside it, and scan on where no haze is near."""
     beside = beside_recognised(memory.recognised) & ~memory.visited
-    target, any_left = _argmin(torch.where(beside, _distance(position, memory), _FAR))
-    onwards = torch.where(any_left, _towards(position, target), raster_scan(position, memory, 2.0))
+    move, any_left = towards_nearest(position, beside)
+    onwards = torch.where(any_left, move, raster_scan(position, memory, 2.0))
     return torch.where(_believed_hazy(position, memory, memory.belief[:, 0], threshold), STAY, onwards)
 
 
@@ -74,12 +74,12 @@ def explorer(position: Tensor, memory: Memory, threshold: float = 0.25) -> Tenso
     expected = memory.expected()
     unread = ~memory.visited
     target, any_left = _argmin(
-        torch.where(unread & (expected >= threshold), _distance(position, memory), _FAR)
+        torch.where(unread & (expected >= threshold), _distance(position, memory.visited), _FAR)
     )
     side = max(memory.visited.shape[1:])
     for stride in (max(2, side // 8), max(2, side // 16)):
         far = unread & (memory.distance >= stride) & ~memory.thumbnail[:, None, None]
-        next_target, there = _argmin(torch.where(far, _distance(position, memory), _FAR))
+        next_target, there = _argmin(torch.where(far, _distance(position, memory.visited), _FAR))
         target = torch.where(any_left[:, None], target, next_target)
         any_left = any_left | there
     onwards = torch.where(any_left, _towards(position, target), _finish(position, memory))
@@ -96,16 +96,24 @@ def oracle(position: Tensor, memory: Memory, hazy: Tensor) -> Tensor:
     return _nearest(position, memory, hazy)
 
 
+def towards_nearest(position: Tensor, wanted: Tensor) -> tuple[Tensor, Tensor]:
+    """The move towards the nearest window that is wanted, ``(N, R, C)`` bool, and whether there is one, ``(N,)`` bool.
+
+    `STAY` where it stands on one; without any the move means nothing.
+    """
+    target, any_left = _argmin(torch.where(wanted, _distance(position, wanted), _FAR))
+    return _towards(position, target), any_left
+
+
 def _nearest(position: Tensor, memory: Memory, wanted: Tensor) -> Tensor:
-    open_ones = wanted & ~memory.recognised
-    target, any_left = _argmin(torch.where(open_ones, _distance(position, memory), _FAR))
-    return torch.where(any_left, _towards(position, target), _finish(position, memory))
+    move, any_left = towards_nearest(position, wanted & ~memory.recognised)
+    return torch.where(any_left, move, _finish(position, memory))
 
 
 def _finish(position: Tensor, memory: Memory) -> Tensor:
     """Stay on the nearest recognised window, which ends the episode; with none, stay here, twice."""
-    target, any_left = _argmin(torch.where(memory.recognised, _distance(position, memory), _FAR))
-    return torch.where(any_left, _towards(position, target), STAY)
+    move, any_left = towards_nearest(position, memory.recognised)
+    return torch.where(any_left, move, STAY)
 
 
 def _believed_hazy(position: Tensor, memory: Memory, haze: Tensor, threshold: float) -> Tensor:
@@ -113,9 +121,9 @@ def _believed_hazy(position: Tensor, memory: Memory, haze: Tensor, threshold: fl
     return (haze[at] >= threshold) & ~memory.recognised[at]
 
 
-def _distance(position: Tensor, memory: Memory) -> Tensor:
-    """Count the moves from the position to every window, ``(N, R, C)``."""
-    rows, cols = memory.visited.shape[1:]
+def _distance(position: Tensor, maps: Tensor) -> Tensor:
+    """Count the moves from the position to every window of maps ``(N, R, C)``, ``(N, R, C)``."""
+    rows, cols = maps.shape[1:]
     row = (torch.arange(rows, device=position.device) - position[:, :1]).abs()
     column = (torch.arange(cols, device=position.device) - position[:, 1:]).abs()
     return row[:, :, None] + column[:, None, :]

@@ -199,9 +199,14 @@ class Thumbnail:
         return spoilt.clamp(0, 1)
 
 
+def lost_in_windows(lost: Lost, side: int) -> Tensor:
+    """Mean part of the light that is lost in each window, (side, side) in [0, 1]."""
+    return F.adaptive_avg_pool2d(_fine(lost, side), side)[0, 0]
+
+
 def truth(lost: Lost, side: int) -> Tensor:
     """Which windows are hazy, (side, side) bool."""
-    return F.adaptive_avg_pool2d(_fine(lost, side), side)[0, 0] >= HAZY_FROM
+    return lost_in_windows(lost, side) >= HAZY_FROM
 
 
 def hazy_area(lost: Lost, side: int) -> Tensor:
