@@ -1,11 +1,10 @@
 """Q-learning beside Stable-Baselines3 on the same thread: a table on stderr, JSON on stdout.
 
-python benchmarks/qlearning.py all > qlearning.json          # or: pqn, updates, dqn, cql, search; --seeds 0 1 2 3 4
+python benchmarks/qlearning.py all > qlearning.json          # or: pqn, updates, dqn, search; --seeds 0 1 2 3 4
 
     pqn      CartPole-v1: environment steps per second, learning included, and the return, against their DQN
     updates  DQN updates per second at their batch size and network
     dqn      does our DQN solve CartPole-v1 within 50,000 environment steps?
-    cql      learning from the saved history of a mediocre policy: CQL, plain DQN, and the policy itself
     search   the haze search on pixels: steps per second, learning included, and the return, against their DQN
 
 Seconds are those of the CPU (`time.process_time`), one thread, so that a busy machine does less harm; runs of both sides
@@ -19,7 +18,6 @@ import json
 import os
 import platform
 import sys
-import tempfile
 import time
 import warnings
 from collections.abc import Callable
@@ -29,14 +27,21 @@ import gymnasium
 import numpy as np
 import stable_baselines3
 import torch
+from small_search import (
+    FRESH,
+    LEARNT,
+    UNSEEN,
+    difference,
+    mean_interval,
+    search_network,
+    search_return,
+    small_search,
+)
 from stable_baselines3.common.torch_layers import BaseFeaturesExtractor, NatureCNN
 from torch import nn
 
 from clairvoy.environments.from_gymnasium import FromGymnasium
-from clairvoy.environments.minari_files import load_minari, save_minari
 from clairvoy.environments.stable_baselines import as_vec_env
-from clairvoy.evaluation.aggregate import bootstrap
-from clairvoy.qlearning.cql import CQL, CQLSettings
 from clairvoy.qlearning.dqn import DQN, DQNSettings, learn_from_history
 from clairvoy.qlearning.dqn_training import DQNTraining, DQNTrainingSettings
 from clairvoy.qlearning.history import History, HistorySettings
@@ -44,11 +49,7 @@ from clairvoy.qlearning.online import OnlineSettings, train_online
 from clairvoy.qlearning.pqn import PQN, PQNSettings, PQNTraining
 from clairvoy.qlearning.qnetwork import QNetwork, VectorEncoder, initialise
 from clairvoy.qlearning.rollout import collect, evaluate
-from clairvoy.scenarios.haze.search import HazeSearch, HazeSearchSettings
-from clairvoy.scenarios.haze.synthetic_scenes import synthetic_scenes
 from clairvoy.scenarios.search_agent.baselines import oracle, raster_scan
-from clairvoy.searching.glimpse import NUM_ACTIONS
-from clairvoy.searching.network import SearchQNetwork
 
 ZOO_CARTPOLE: dict[str, Any] = {
     "learning_rate": 2.3e-3, "batch_size": 64, "buffer_size": 100_000, "learning_starts": 1000, "gamma": 0.99,
@@ -57,9 +58,6 @@ ZOO_CARTPOLE: dict[str, Any] = {
 }  # fmt: skip
 """rl-baselines3-zoo, hyperparams/dqn.yml, CartPole-v1."""
 
-FRESH = 900_000
-"""Added to a seed for the final evaluation: episodes that no training and no choice of weights has seen."""
-
 
 def main() -> int:
     parser = argparse.ArgumentParser(description="Q-learning beside Stable-Baselines3, one thread.")
@@ -67,18 +65,10 @@ def main() -> int:
         "pqn": pqn,
         "updates": updates,
         "dqn": dqn,
-        "cql": lambda seeds: cql(seeds, args.random),
         "search": search,
     }
     parser.add_argument("row", choices=["all", *rows])
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2, 3, 4])
-    parser.add_argument(
-        "--random",
-        type=float,
-        nargs="+",
-        default=[0.0, 0.03, 0.1],
-        help="shares of random actions in the history (cql)",
-    )
     args = parser.parse_args()
     torch.set_num_threads(1)
     _warm_up()
@@ -151,7 +141,7 @@ def updates(seeds: list[int]) -> dict[str, Any]:
                 rates[name].append(128 / _seconds(call))
     return {
         "what": "updates per second, batch 64, two layers of 256, target network moved every 128 updates as theirs",
-        "updates_per_second": {name: _interval(values) for name, values in rates.items()},
+        "updates_per_second": {name: mean_interval(values) for name, values in rates.items()},
         "ratio": {name: _paired(rates[name], rates["sb3"]) for name in kinds},
     }
 
@@ -184,49 +174,12 @@ def dqn(seeds: list[int]) -> dict[str, Any]:
     }
 
 
-def cql(seeds: list[int], shares: list[float]) -> dict[str, Any]:
-    """8,000 steps of a mediocre searcher, saved as a Minari data set, loaded, learnt from without an environment."""
-    told: dict[str, Any] = {
-        "what": "haze search; 8,000 steps of a mediocre policy, 1,500 updates of 64, the last weights; unseen scenes"
-    }
-    for share in shares:
-        found: dict[str, list[float]] = {"behaviour policy": [], "CQL": [], "DQN": []}
-        for seed in seeds:
-            with tempfile.TemporaryDirectory() as folder:
-                os.environ["MINARI_DATASETS_PATH"] = folder
-                history, behaviour = _mediocre(seed, share)
-                found["behaviour policy"].append(behaviour)
-                save_minari(history, "search/mediocre-v0")
-                data = load_minari(
-                    "search/mediocre-v0",
-                    HistorySettings(len(history), n_step=1, gamma=0.97, priority_exponent=0.0),
-                    torch.Generator().manual_seed(seed),
-                )
-            for kind, agent in (
-                ("CQL", CQL(_search_network(seed + 50), CQLSettings(5e-4, polyak=0.02, conservatism=0.1))),
-                ("DQN", DQN(_search_network(seed + 50), DQNSettings(5e-4, polyak=0.02))),
-            ):
-                learn_from_history(agent, data, 1500, 64)
-                found[kind].append(_search_return(agent.act_greedily, seed))
-            print(
-                f"cql, {share:.0%} random, seed {seed}: { {k: v[-1] for k, v in found.items()} }",
-                file=sys.stderr,
-            )
-        told[f"{share:.0%} random actions"] = {
-            "returns": found,
-            "mean": {name: _interval(values) for name, values in found.items()},
-            "CQL_over_behaviour": _difference(found["CQL"], found["behaviour policy"]),
-            "CQL_over_DQN": _difference(found["CQL"], found["DQN"]),
-        }
-    return told
-
-
 def search(seeds: list[int]) -> dict[str, Any]:
     """8 x 8 windows, half of the budget that would see all; ours 150,000 steps, theirs as much time as ours."""
     ours, theirs, mine, peers, peer_steps, times = [], [], [], [], [], []
     for seed in seeds:
-        agent = PQN(_search_network(seed), PQNSettings(gamma=0.97, minibatches=8, learning_rate=1e-3))
-        training = PQNTraining(agent, _search(128, 1), 150_000, seed)
+        agent = PQN(search_network(seed), PQNSettings(gamma=0.97, minibatches=8, learning_rate=1e-3))
+        training = PQNTraining(agent, small_search(128, LEARNT), 150_000, seed)
         began = time.process_time()
         while training.steps < training.budget:
             training.round()
@@ -236,9 +189,9 @@ def search(seeds: list[int]) -> dict[str, Any]:
         theirs.append(done / took)
         times.append([seconds, took])
         peer_steps.append(done)
-        mine.append(_search_return(agent.act_greedily, seed))
-        peers.append(_search_return(_as_policy(peer), seed))
-    judge, start = _search(128, 2), torch.Generator().manual_seed(FRESH)
+        mine.append(search_return(agent.act_greedily, seed))
+        peers.append(search_return(_as_policy(peer), seed))
+    judge, start = small_search(128, UNSEEN), torch.Generator().manual_seed(FRESH)
     scan = evaluate(judge, lambda o, m: raster_scan(judge.position, judge.memory), 128, start).mean_return
     best = evaluate(judge, lambda o, m: oracle(judge.position, judge.memory, judge.hazy), 128, start)
     return {
@@ -250,7 +203,7 @@ def search(seeds: list[int]) -> dict[str, Any]:
         "sb3_returns": peers,
         "sb3_steps": peer_steps,
         "seconds": times,
-        "return_over_sb3": _difference(mine, peers),
+        "return_over_sb3": difference(mine, peers),
         "raster_scan_return": scan,
         "oracle_return": best.mean_return,
     }
@@ -328,43 +281,12 @@ def _random_history(seed: int, steps: int, priority_exponent: float) -> History:
     return history
 
 
-def _mediocre(seed: int, share: float) -> tuple[History, float]:
-    """Steps of a searcher whose training was stopped at a return of 4; ``share`` of its actions are random."""
-    agent = PQN(_search_network(seed), PQNSettings(gamma=0.97, minibatches=8, learning_rate=1e-3))
-    training = PQNTraining(agent, _search(64, 1), 150_000, seed + 200)
-    train_online(training, _search(64, 1), OnlineSettings(4096, episodes=64, stop_at=4.0))
-    generator = torch.Generator().manual_seed(seed + 300)
-
-    def policy(observation: Any, mask: Any) -> Any:
-        return agent.act(observation, mask, share, generator)
-
-    environment = _search(64, 1)
-    history = History(HistorySettings(8000, n_step=1, gamma=0.97), 64, NUM_ACTIONS, generator)
-    collect(environment, policy, history, environment.reset(generator), 125)
-    return history, _search_return(policy, seed)
-
-
-def _search_network(seed: int) -> SearchQNetwork:
-    network = SearchQNetwork()
-    initialise(network, torch.Generator().manual_seed(seed))
-    return network
-
-
-def _search(count: int, scenes: int) -> HazeSearch:
-    options = HazeSearchSettings(budget=0.5, false_alarm=0.5, step=0.01)
-    return HazeSearch(synthetic_scenes(200, 8, 8, seed=scenes), count, options)
-
-
-def _search_return(policy: Any, seed: int) -> float:
-    return evaluate(_search(128, 2), policy, 128, torch.Generator().manual_seed(FRESH + seed)).mean_return
-
-
 def _peer_search(seed: int, seconds: float) -> tuple[Any, float, int]:
     """Their DQN with the zoo's settings for Atari, 8 environments, and a schedule for about the time given."""
 
     def build() -> Any:
         return stable_baselines3.DQN(
-            "MultiInputPolicy", as_vec_env(_search(8, 1), seed), learning_rate=1e-4, batch_size=32,
+            "MultiInputPolicy", as_vec_env(small_search(8, LEARNT), seed), learning_rate=1e-4, batch_size=32,
             buffer_size=20_000, learning_starts=500, gamma=0.97, target_update_interval=1000, train_freq=4,
             gradient_steps=8, exploration_fraction=0.5, exploration_final_eps=0.05, seed=seed, device="cpu",
             policy_kwargs={"features_extractor_class": _PaddedExtractor},
@@ -389,18 +311,8 @@ def _seconds(call: Callable[[], Any]) -> float:
     return time.process_time() - began
 
 
-def _interval(values: list[float]) -> dict[str, float]:
-    """Mean and a 95 % bootstrap interval of it."""
-    found = bootstrap(values, np.mean)
-    return {"mean": found.value, "low": found.low, "high": found.high}
-
-
 def _paired(ours: list[float], theirs: list[float]) -> dict[str, float]:
-    return _interval([a / b for a, b in zip(ours, theirs, strict=True)])
-
-
-def _difference(ours: list[float], theirs: list[float]) -> dict[str, float]:
-    return _interval([a - b for a, b in zip(ours, theirs, strict=True)])
+    return mean_interval([a / b for a, b in zip(ours, theirs, strict=True)])
 
 
 def _table(name: str, told: dict[str, Any]) -> None:
