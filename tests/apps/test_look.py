@@ -11,6 +11,7 @@ from PIL import Image
 
 from clairvoy.apps.cli import main
 from clairvoy.apps.html_page import data_in
+from clairvoy.imaging.panorama import WHOLE
 from clairvoy.scenarios.panorama.completion import new_learner
 from clairvoy.scenarios.panorama.directions import DIRECTIONS, looks_at, views
 from clairvoy.scenarios.panorama.looking import Looking
@@ -26,8 +27,9 @@ def panorama(tmp_path, monkeypatch):
     angle = 2 * np.pi * (np.arange(512) + 0.5) / 512 - np.pi
     colours = np.array([[220, 60, 60], [60, 200, 60], [60, 60, 220], [220, 210, 60]])
     near = np.stack([np.maximum(np.cos(angle - k * np.pi / 2), 0) ** 2 for k in range(4)], axis=1)
-    row = (near @ colours) * 0.5 + 100
-    pixels = np.repeat(row[None], 256, axis=0) + np.random.default_rng(0).normal(0, 3, (256, 512, 1))
+    row = (near @ colours) * 0.5
+    across = np.cos(WHOLE.latitudes(256))[:, None, None]
+    pixels = 100 + across * row + np.random.default_rng(0).normal(0, 3, (256, 512, 1))
     Image.fromarray(pixels.clip(0, 255).astype(np.uint8)).save("pano.png")
     return tmp_path / "pano.png"
 

@@ -7,6 +7,7 @@ import pytest
 
 from clairvoy.imaging.formats import xmp
 from clairvoy.imaging.panorama import WHOLE, Panorama, panorama_of
+from clairvoy.imaging.synthesis.panoramas import render_panorama
 
 SPACE = "http://ns.google.com/photos/1.0/panorama/"
 WHAT_IT_IS = {
@@ -29,11 +30,15 @@ def packet(said, prefix="GPano", as_elements=False):
     return f'<rdf:Description xmlns:{prefix}="{SPACE}" {body}/>'.encode()
 
 
-def ring(height=200, width=400):
-    """A picture whose ends fit together."""
+def ring(height=200, width=400, *, narrows=(True, True)):
+    """A picture whose ends fit together, and whose rows narrow to one place at either pole, or do not."""
     angle = 2 * np.pi * (np.arange(width) + 0.5) / width
-    row = 128 + 60 * np.sin(angle) + 30 * np.cos(3 * angle)
-    return np.repeat(np.repeat(row[None, :, None], height, 0), 3, 2).astype(np.uint8)
+    row = 60 * np.sin(angle) + 30 * np.cos(3 * angle)
+    latitude = np.pi / 2 - (np.arange(height) + 0.5) / height * np.pi
+    up, down = (np.cos(latitude) if there else np.ones(height) for there in narrows)
+    across = np.where(latitude > 0, up, down)
+    picture = 128 + across[:, None, None] * row[None, :, None]
+    return np.repeat(picture, 3, 2).astype(np.uint8)
 
 
 @pytest.mark.parametrize("as_elements", [True, False])
@@ -84,6 +89,24 @@ def test_without_a_word_the_shape_and_the_ends_decide():
     assert panorama_of(ring(199)) is None
     assert panorama_of(ring(100, 200)) is None  # too small to tell
     assert panorama_of(np.ascontiguousarray(ring(200, 800)[:, :400])) is None  # half a ring does not close
+
+
+def test_every_pole_is_one_place():
+    assert panorama_of(ring(narrows=(False, True))) is None
+    assert panorama_of(ring(narrows=(True, False))) is None
+    assert panorama_of(ring(narrows=(False, False))) is None
+    # A pole of one colour, such as a cover of the tripod, narrows too.
+    covered = ring()
+    covered[-20:] = 0
+    assert panorama_of(covered) == WHOLE
+
+
+def test_rendered_panoramas_pass_for_what_they_are_and_their_middles_do_not():
+    rendered = [render_panorama(128, np.random.default_rng(seed))[0] for seed in range(3)]
+    assert [panorama_of(one) for one in rendered] == [WHOLE] * 3
+    # The belt around the horizon closes as the whole does, but it shows no pole.
+    belts = [np.ascontiguousarray(one[48:80].repeat(4, axis=0)) for one in rendered]
+    assert [panorama_of(one) for one in belts] == [None] * 3
 
 
 def test_latitudes_are_those_of_the_middles_of_rows():

@@ -2,7 +2,8 @@
 
 An equirectangular picture has one column for each longitude and one row for each latitude. Files say so in XMP (Google's
 Photo Sphere metadata, prefix GPano), also of panoramas that lack sky or floor, or that go only part of the way around.
-Without that, a picture twice as wide as high is taken for one if its left and right ends fit together.
+Without that, a picture twice as wide as high is taken for one if its left and right ends fit together, and if its first and
+last rows hardly change along the row: each of them shows one place, straight up or straight down.
 """
 
 from __future__ import annotations
@@ -23,6 +24,12 @@ _LEAST_WIDTH = 256
 _CLOSES = 2.0
 """Multiple of the median step between neighbouring columns up to which the step from the last to the first is one of
 them: 18 panoramas had 0.4 to 1.7, nine of ten photographs cut to 2:1 have more."""
+_NARROWS = 2.5
+"""Multiple of the step from row to row up to which a row next to a pole may vary along itself, as a standard deviation.
+There a row goes around a circle whose radius is half a row, so that both are of one size: light that slopes evenly across
+the pole gives 0.55, what varies at random from row to row 0.9, and 97 of 100 rendered panoramas less than this."""
+_CAP = 3
+"""Steps from row to row that are looked at next to a pole."""
 _FULL = 0.999
 """Part of the way around from which there is no gap."""
 _ASPECT = 0.01
@@ -68,8 +75,10 @@ def panorama_of(pixels: npt.NDArray[Any], packet: bytes | None = None) -> Panora
     said = xmp.values(packet, _GPANO) if packet else {}
     if said:
         return _as_said(said, height, width)
-    if width == 2 * height and width >= _LEAST_WIDTH and _closes(pixels):
-        return WHOLE
+    if width == 2 * height and width >= _LEAST_WIDTH:
+        seen = cv2.resize(pixels, (256, 128), interpolation=cv2.INTER_AREA).astype(np.float32)
+        if _closes(seen) and _narrows(seen) and _narrows(seen[::-1]):
+            return WHOLE
     return None
 
 
@@ -101,9 +110,19 @@ def _as_said(said: dict[str, str], height: int, width: int) -> Panorama | None:
     )
 
 
-def _closes(pixels: npt.NDArray[Any]) -> bool:
+def _closes(seen: npt.NDArray[np.float32]) -> bool:
     """Whether the first column follows the last one as other columns follow each other."""
-    seen = cv2.resize(pixels, (256, 128), interpolation=cv2.INTER_AREA).astype(np.float32)
     steps = np.abs(seen - np.roll(seen, 1, axis=1)).mean(axis=(0, 2))
-    faint = 0.002 * max(1.0, float(seen.max()))
-    return bool(steps[0] < _CLOSES * (float(np.median(steps[1:])) + faint))
+    return bool(steps[0] < _CLOSES * (float(np.median(steps[1:])) + _faint(seen)))
+
+
+def _narrows(seen: npt.NDArray[np.float32]) -> bool:
+    """Whether the first row shows hardly more than one place."""
+    along = float(seen[0].std(axis=0).mean())
+    down = float(np.abs(np.diff(seen[: _CAP + 1], axis=0)).mean())
+    return along < _NARROWS * (down + _faint(seen))
+
+
+def _faint(seen: npt.NDArray[np.float32]) -> float:
+    """A step that nobody sees; without it nothing could be said of a picture without any."""
+    return 0.002 * max(1.0, float(seen.max()))

@@ -162,7 +162,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--flat",
         action="store_true",
         help="restore a panorama like any other picture. Without it, pictures that go all the way around (XMP GPano, or "
-        "twice as wide as high with ends that fit) are restored without a seam",
+        "twice as wide as high with ends and poles as a sphere has) are restored without a seam",
     )
     add(
         "--preset",

@@ -60,7 +60,7 @@ def run(args: argparse.Namespace) -> int:
     panorama = panorama_of(picture.pixels, picture.metadata.xmp)
     if panorama is None:
         raise InputError(
-            f"{args.panorama}: is no panorama; give one with XMP GPano, or twice as wide as high with ends that fit together"
+            f"{args.panorama}: is no panorama; give one with XMP GPano, or 2:1 with ends and poles as a sphere has"
         )
     if args.model is not None and panorama != WHOLE:
         raise InputError(

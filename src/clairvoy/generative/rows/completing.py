@@ -99,9 +99,10 @@ class CompletingVAE(RowAutoencoder):
         if seen is None:
             seen = self._masks(len(encoded), noise, encoded.device)
         known = self.kind.by_number(seen)
-        posterior = Latent.of(self.networks.posterior(encoded, known))
-        prior = Latent.of(self.networks.prior(encoded * known, known))
-        outputs = self.networks.outputs(encoded * known, known, posterior.draw(noise))
+        looked = self.networks.look(encoded * known, known)
+        posterior = Latent.of(self.networks.posterior(encoded, looked))
+        prior = Latent.of(self.networks.prior(looked))
+        outputs = self.networks.outputs(looked, posterior.draw(noise)).float()
         counted = self.kind.by_number(self.weight.expand_as(seen)) * (1 - known)
         missing = (self.weight * ~seen).flatten(1).sum(dim=1).clamp(min=1)
         return (self.kind.nats(outputs, encoded, counted) + kl_divergence(posterior, prior)) / missing
@@ -158,9 +159,12 @@ class CompletingVAE(RowAutoencoder):
         return self.kind.encode(held) * known, known
 
     def _drawn(self, encoded: Tensor, known: Tensor, noise: torch.Generator | None) -> Tensor:
-        prior = Latent.of(self.networks.prior(encoded, known))
+        looked = self.networks.look(encoded, known)
+        prior = Latent.of(self.networks.prior(looked))
         z = prior.mean if noise is None else prior.draw(noise)
-        outputs: Tensor = self.networks.outputs(encoded, known, z)
+        outputs: Tensor = self.networks.outputs(
+            looked, z
+        ).float()  # torch.autocast may have computed in fewer bits
         return outputs
 
     def _masks(self, count: int, noise: torch.Generator, device: torch.device) -> Tensor:

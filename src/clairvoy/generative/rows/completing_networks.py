@@ -1,16 +1,22 @@
 """The networks of a `CompletingVAE`: posterior and prior of z, and the decoder, of vectors and of pictures.
 
-Each has ``features``, ``posterior``, ``prior`` (to mean and log variance of z, (B, 2 latent)), ``outputs`` and ``last``. All
-take encoded rows (B, width) and which of their numbers are known, (B, width) of 0 and 1.
+Each has ``look``, ``features``, ``posterior``, ``prior`` (to mean and log variance of z, (B, 2 latent)), ``outputs`` and
+``last``. `look` reads encoded rows (B, width) and which of their numbers are known, (B, width) of 0 and 1; the others take
+what it gives, so that what is known is read once however often it is asked about.
 """
 
 from __future__ import annotations
+
+from typing import TypeAlias
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from clairvoy.generative.sphere import SphereConv2d
+
+Looked: TypeAlias = tuple[Tensor, list[Tensor]]
+"""What is known of pictures: features (B, width), and those of each place, (B, channels, H, W), the finest first."""
 
 
 class VectorNetworks(nn.Module):
@@ -42,25 +48,26 @@ class VectorNetworks(nn.Module):
         features: Tensor = self.trunk(torch.cat([encoded, known], dim=1))
         return features
 
-    def posterior(self, encoded: Tensor, known: Tensor) -> Tensor:
+    def look(self, encoded: Tensor, known: Tensor) -> Tensor:
+        """What is known, as features (B, width); ``encoded`` is 0 elsewhere."""
+        features: Tensor = self.context(torch.cat([encoded, known], dim=1))
+        return features
+
+    def posterior(self, encoded: Tensor, looked: Tensor) -> Tensor:
         """Of z, from the whole row, and from what of it is known."""
-        both = [self.features(encoded, torch.ones_like(known)), self._seen(encoded * known, known)]
+        both = [self.features(encoded, torch.ones_like(encoded)), looked]
         numbers: Tensor = self.to_posterior(torch.cat(both, dim=1))
         return numbers
 
-    def prior(self, encoded: Tensor, known: Tensor) -> Tensor:
+    def prior(self, looked: Tensor) -> Tensor:
         """Of z, from what is known."""
-        numbers: Tensor = self.to_prior(self._seen(encoded, known))
+        numbers: Tensor = self.to_prior(looked)
         return numbers
 
-    def outputs(self, encoded: Tensor, known: Tensor, z: Tensor) -> Tensor:
+    def outputs(self, looked: Tensor, z: Tensor) -> Tensor:
         """What is put out of rows, (B, numbers)."""
-        outputs: Tensor = self.last(self.decoder(torch.cat([self._seen(encoded, known), z], dim=1)))
+        outputs: Tensor = self.last(self.decoder(torch.cat([looked, z], dim=1)))
         return outputs
-
-    def _seen(self, encoded: Tensor, known: Tensor) -> Tensor:
-        features: Tensor = self.context(torch.cat([encoded, known], dim=1))
-        return features
 
 
 class PictureNetworks(nn.Module):
@@ -118,20 +125,25 @@ class PictureNetworks(nn.Module):
         """(B, width), the mean over what is known of the picture."""
         return self._pooled(_down(self.trunk, self._joined(encoded, known))[-1], known)
 
-    def posterior(self, encoded: Tensor, known: Tensor) -> Tensor:
+    def look(self, encoded: Tensor, known: Tensor) -> Looked:
+        """What is known, pooled (B, width), and by place, the finest first; ``encoded`` is 0 elsewhere."""
+        made = _down(self.context, self._joined(encoded, known))
+        return self._pooled(made[-1], known), made
+
+    def posterior(self, encoded: Tensor, looked: Looked) -> Tensor:
         """Of z, from the whole picture, and from what of it is known."""
-        both = [self.features(encoded, torch.ones_like(known)), self._seen(encoded * known, known)[0]]
+        both = [self.features(encoded, torch.ones_like(encoded)), looked[0]]
         numbers: Tensor = self.to_posterior(torch.cat(both, dim=1))
         return numbers
 
-    def prior(self, encoded: Tensor, known: Tensor) -> Tensor:
+    def prior(self, looked: Looked) -> Tensor:
         """Of z, from what is known."""
-        numbers: Tensor = self.to_prior(self._seen(encoded, known)[0])
+        numbers: Tensor = self.to_prior(looked[0])
         return numbers
 
-    def outputs(self, encoded: Tensor, known: Tensor, z: Tensor) -> Tensor:
+    def outputs(self, looked: Looked, z: Tensor) -> Tensor:
         """What is put out of pictures, (B, C * H * W)."""
-        pooled, (*finer, coarse) = self._seen(encoded, known)
+        pooled, (*finer, coarse) = looked
         # What is seen goes everywhere: what is unseen may be far from all of it.
         everywhere = (self.of_latent(z) + pooled)[:, :, None, None].expand_as(coarse)
         now: Tensor = self.middle(torch.cat([coarse, everywhere], dim=1))
@@ -140,11 +152,6 @@ class PictureNetworks(nn.Module):
             now = up(torch.cat([larger, beside], dim=1))
         outputs: Tensor = self.last(now).flatten(1)
         return outputs
-
-    def _seen(self, encoded: Tensor, known: Tensor) -> tuple[Tensor, list[Tensor]]:
-        """What is known, pooled (B, width), and by place, the finest first."""
-        made = _down(self.context, self._joined(encoded, known))
-        return self._pooled(made[-1], known), made
 
     def _pooled(self, coarse: Tensor, known: Tensor) -> Tensor:
         """The mean (B, width) of features where something is known; 0 where nothing is."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -16,6 +17,7 @@ from clairvoy.generative.adversary import (
     frozen,
     moving_average,
 )
+from clairvoy.generative.rows.given import Given
 
 
 class RowGenerator(Protocol):
@@ -101,6 +103,9 @@ class RowLearner(AveragedLearner):
         See `RowLearnerSettings`.
     seed
         Of the noise.
+    given
+        What the generated rows that are judged hold of the real rows (B, ...) of an update: the discriminator then learns
+        whether a completion is real. None: nothing, they are imagined.
     """
 
     def __init__(
@@ -109,7 +114,9 @@ class RowLearner(AveragedLearner):
         discriminator: nn.Module,
         settings: RowLearnerSettings | None = None,
         seed: int = 0,
+        given: Callable[[Tensor, torch.Generator], Given] | None = None,
     ) -> None:
+        self.given = given
         self.generator, self.discriminator = generator, discriminator
         self.settings = settings or RowLearnerSettings()
         self.noise = torch.Generator().manual_seed(seed)
@@ -130,7 +137,8 @@ class RowLearner(AveragedLearner):
         terms = {"loss": loss.detach()}
         fake = None
         if self.update_count % settings.judge_every == 0:
-            fake = generator.imagine(len(rows), self.noise)
+            with torch.set_grad_enabled(settings.adversarial > 0):
+                fake = self._generated(rows)
             if settings.adversarial:
                 with frozen(generator, self.discriminator):
                     objection = losses.adversarial_loss(self.discriminator(generator.last_features(fake)))
@@ -151,6 +159,11 @@ class RowLearner(AveragedLearner):
             ).terms
         self.update_count += 1
         return {name: float(value) for name, value in terms.items()}
+
+    def _generated(self, rows: Tensor) -> Tensor:
+        held = () if self.given is None else (self.given(rows, self.noise),)
+        encoded: Tensor = self.generator.imagine(len(rows), self.noise, *held)
+        return encoded
 
     @torch.no_grad()
     def judge(self, rows: Tensor) -> Tensor:

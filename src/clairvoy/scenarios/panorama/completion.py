@@ -10,6 +10,7 @@ from torch import Tensor
 
 from clairvoy.generative.rows.completing import CompletingSettings, CompletingVAE, Masks
 from clairvoy.generative.rows.data_kinds import images
+from clairvoy.generative.rows.given import Given
 from clairvoy.generative.rows.learner import RowLearner, RowLearnerSettings
 from clairvoy.generative.rows.vae import RowDiscriminator
 from clairvoy.qlearning.policy import linear_schedule
@@ -45,7 +46,11 @@ def new_learner(
         generator = completion(real, of_views, width).to(device)
         discriminator = RowDiscriminator(width).to(device)
     settings = RowLearnerSettings(learning_rate=1e-3, adversarial=0.0, judge_every=4, average=0.995)
-    return RowLearner(generator, discriminator, settings, seed)
+
+    def glimpses(rows: Tensor, noise: torch.Generator) -> Given:
+        return Given(rows, generator.masks(len(rows), noise).to(rows.device))
+
+    return RowLearner(generator, discriminator, settings, seed, glimpses)
 
 
 def learn_completion(
