@@ -39,7 +39,7 @@ from clairvoy.scenarios.world.scenario import WorldScenario
 ENV, WORLDS, ARMS = (
     "CartPole-v1",
     ("good", "other", "mirrored", "200", "changes"),
-    ("real", "part", "blind", "ungated", "gated"),
+    ("real", "large", "blind", "ungated", "gated"),
 )
 FEW, FOREIGN_STEPS, FOREIGN_SEED = 200, 800, 77
 LAST = 4
@@ -69,7 +69,9 @@ def _run(args: argparse.Namespace) -> int:
         for world in args.worlds:
             for arm in args.arms:
                 # Without generated experience it is all the same what a generator knows.
-                known = "good" if arm in ("real", "part") and world in ("other", "mirrored", "200") else world
+                known = (
+                    "good" if arm in ("real", "large") and world in ("other", "mirrored", "200") else world
+                )
                 if (known, arm, seed, args.steps) in done:
                     continue
                 done.add((known, arm, seed, args.steps))

@@ -9,7 +9,7 @@ The last one takes the lines of `games_peer.py` along.
 Arms, all with the same agent, the same settings and the same number of updates for a real step (`clairvoy train world`):
 
     real      Q-learning alone
-    part      the same, with batches no larger than the real part of the other arms' batches
+    large     the same, with batches of real transitions as large as those of the arms that follow
     ungated   whatever the generator makes up is learnt from, as far as tau weighs it
     blind     the same, and all of it counts as if it had happened
     gated     what discriminator and tau admit
@@ -46,7 +46,7 @@ from clairvoy.scenarios.world.scenario import WorldScenario, WorldSettings
 
 ARMS = {
     "real": Feedback(generated_scenes=False),
-    "part": Feedback(generated_scenes=False),
+    "large": Feedback(generated_scenes=False),
     "ungated": Feedback(gate=False),
     "blind": Feedback(gate=False),
     "gated": Feedback(),
@@ -189,9 +189,9 @@ def train(
     rhythm = replace(rhythm, exploration=rhythm.exploration * (schedule or steps) / steps)
     if arm == "blind":
         world = replace(world, agent=replace(world.agent, tau_exponent=0.0))
-    if arm == "part":
-        share = preset(environment, steps, seed)[0].share
-        rhythm = replace(rhythm, agent_batch=max(1, round(rhythm.agent_batch * (1 - share))))
+    if arm == "large":
+        per_real = preset(environment, steps, seed)[0].per_real
+        rhythm = replace(rhythm, agent_batch=round(rhythm.agent_batch * (1 + per_real)))
     if updates is not None:
         rhythm = replace(rhythm, agent_updates=updates)
         world = replace(world, generator_updates=max(1, updates // 4))

@@ -1,4 +1,4 @@
-"""Two kinds of history in every batch: shares exact, priorities kept apart, what is held out never learnt from."""
+"""Two kinds of history in every batch: counts exact, priorities kept apart, what is held out never learnt from."""
 
 import pytest
 import torch
@@ -18,8 +18,8 @@ def history(seed, n_step=1, exponent=1.0, capacity=200):
     return History(made, 2, 3, torch.Generator().manual_seed(seed))
 
 
-def mixed(share=0.5, n_step=1):
-    return MixedHistory(history(1, n_step), history(2), history(3), history(4), share)
+def mixed(per_real=1.0, n_step=1):
+    return MixedHistory(history(1, n_step), history(2), history(3), history(4), per_real)
 
 
 def dreams(count, first=1000):
@@ -65,32 +65,35 @@ def test_the_agents_transitions_may_have_several_steps():
     assert both.real.recent(2).discount.tolist() == pytest.approx([0.729] * 2)
 
 
-@pytest.mark.parametrize(("trust", "size"), [(1.0, 8), (0.0, 2)])
-def test_of_nothing_generated_all_are_real(trust, size):
-    """As many as asked for where nothing was offered; no more than otherwise where nothing of it was trusted."""
-    both = mixed(0.75)
-    live(both, 4)
+@pytest.mark.parametrize(("offered", "trust"), [(0, 1.0), (30, 0.0)])
+def test_where_nothing_is_offered_or_trusted_the_draws_are_those_of_real_steps_alone(offered, trust):
+    """The same numbers in the same order: so what a gate refuses costs the agent nothing."""
+    both, alone = mixed(3.0), mixed(0.0)
+    for one in (both, alone):
+        live(one, 4)
+    if offered:
+        both.generated.add(dreams(offered))
     both.trust = trust
-    drawn = both.sample(8, batches=2)
-    assert drawn.provenance.eq(REAL).all()
-    assert bool((drawn.index >= 0).all())
-    assert len(drawn) == 2 * size
+    for _ in range(3):
+        drawn, expected = both.sample(8, batches=2), alone.sample(8, batches=2)
+        assert len(drawn) == 16
+        assert drawn.provenance.eq(REAL).all()
+        assert torch.equal(drawn.index, expected.index)
+        assert torch.equal(drawn.weight, expected.weight)
 
 
 @settings(max_examples=60, deadline=None)
-@given(
-    share=st.floats(0, 0.999), size=st.integers(1, 40), batches=st.integers(1, 5), count=st.integers(1, 60)
-)
-def test_the_share_is_exact_in_every_batch(share, size, batches, count):
-    both = mixed(share)
+@given(per_real=st.floats(0, 4), size=st.integers(1, 40), batches=st.integers(1, 5), count=st.integers(1, 60))
+def test_both_kinds_are_counted_exactly_in_every_batch(per_real, size, batches, count):
+    both = mixed(per_real)
     live(both, 7)
     both.generated.add(dreams(count))
     drawn = both.sample(size, batches=batches)
-    assert len(drawn) == size * batches
-    # To the nearest whole transition; but at least one is real.
-    want = min(round(share * size), size - 1)
-    for k in range(0, size * batches, size):
-        batch = drawn.rows(slice(k, k + size))
+    want = round(per_real * size)
+    whole = size + want
+    assert len(drawn) == whole * batches
+    for k in range(0, whole * batches, whole):
+        batch = drawn.rows(slice(k, k + whole))
         made = batch.provenance == GENERATED
         assert int(made.sum()) == want
         assert torch.equal(batch.index < 0, made)
@@ -103,20 +106,21 @@ def test_the_share_is_exact_in_every_batch(share, size, batches, count):
 
 
 @pytest.mark.parametrize(("trust", "made"), [(1.0, 10), (0.25, 2), (0.0, 0)])
-def test_what_is_trusted_less_takes_less_of_a_batch_and_nothing_takes_its_place(trust, made):
+def test_what_is_trusted_less_takes_less_of_a_batch_and_the_real_part_stays(trust, made):
     both = mixed(0.5)
     live(both, 30)
     both.generated.add(dreams(50))
     both.trust = trust
     drawn = both.sample(20, batches=3)
-    assert (drawn.provenance == GENERATED).view(3, 10 + made).sum(dim=1).tolist() == [made] * 3
+    assert len(drawn) == 3 * (20 + made)
+    assert (drawn.provenance == GENERATED).view(3, -1).sum(dim=1).tolist() == [made] * 3
     again = mixed(0.5)
     again.load_state_dict(both.state_dict())
     assert again.trust == trust
 
 
-def test_an_agent_learns_from_batches_that_are_smaller_than_asked_for():
-    """Of 20, 10 are generated at most; one in five of these is trusted: five updates of 10 real and 2 generated."""
+def test_an_agent_learns_from_batches_that_are_larger_than_asked_for():
+    """To 20 real ones 10 generated at most; one in five of these is trusted: five updates of 22."""
     both = mixed(0.5)
     live(both, 30)
     both.generated.add(dreams(50))
@@ -125,7 +129,7 @@ def test_an_agent_learns_from_batches_that_are_smaller_than_asked_for():
     learns = agent.descend
     agent.descend = lambda *batch: sizes.append(len(batch[1])) or learns(*batch)
     learn_from_history(agent, both, updates=5, batch_size=20, draw_ahead=3)
-    assert sizes == [12] * 5
+    assert sizes == [22] * 5
 
 
 class _Linear(torch.nn.Module):
@@ -159,7 +163,7 @@ def test_each_kind_is_drawn_by_its_own_priority():
     both.update_priorities(
         torch.tensor([0, 1, 2, 3, -1, -2, -3, -4]), torch.tensor([1, 3, 1, 3, 6, 2, 6, 2.0])
     )
-    drawn = both.sample(800)
+    drawn = both.sample(400)
     real = torch.bincount(drawn.index[drawn.index >= 0], minlength=4)
     made = torch.bincount(-1 - drawn.index[drawn.index < 0], minlength=4)
     assert real.tolist() == pytest.approx([50, 150, 50, 150], abs=2)  # stratified: hardly any chance is left
@@ -181,6 +185,18 @@ def test_ends_of_episodes_are_kept_apart_too():
     assert both.ends.recent(100).discount.tolist() == [0, 0, 0]
     again.load_state_dict(both.state_dict())
     assert again.ends.recent(100).reward.tolist() == [0, 6, 12]
+
+
+@pytest.mark.parametrize("saved", [{"per_real": 0.5}, {}])
+def test_a_history_that_mixes_in_another_way_is_not_gone_on_with(saved):
+    """That of an older version does not say how it mixed."""
+    both = mixed(1.0)
+    live(both, 3)
+    state = {name: value for name, value in both.state_dict().items() if name != "per_real"} | saved
+    with pytest.raises(
+        SettingsError, match=r"per_real is 1\.0, and the history saved has (0\.5|None); resume with"
+    ):
+        mixed(1.0).load_state_dict(state)
 
 
 def test_a_resumed_history_draws_the_same():
@@ -210,9 +226,9 @@ def test_unfinished_steps_are_dropped_in_all():
 
 
 def test_errors():
-    for share in (-0.1, 1.0):
-        with pytest.raises(SettingsError, match=f"share is {share}"):
-            mixed(share)
+    for per_real in (-0.1, float("inf"), float("nan")):
+        with pytest.raises(SettingsError, match=f"per_real is {per_real}"):
+            mixed(per_real)
     with pytest.raises(SettingsError, match="n_step of steps and held_out must be 1"):
         MixedHistory(history(1), history(2, n_step=2), history(3), history(4), 0.5)
     with pytest.raises(SettingsError, match="n_step of steps and held_out must be 1"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -23,9 +24,9 @@ ENDS = 2000
 class MixedHistory:
     """What the agent learns from, real and generated, and what the generator learns from, real alone.
 
-    Each batch has a fixed share of generated transitions as soon as there are any, so that neither kind can drown the
-    other; within each kind the draw is by priority. The agent's real transitions may be of several steps; the model
-    learns from single ones.
+    A batch has the real transitions that were asked for, and generated ones besides. So where nothing generated is trusted,
+    learning from this is learning from real transitions alone, the same numbers in the same order. Within each kind the
+    draw is by priority. The agent's real transitions may be of several steps; the model learns from single ones.
 
     Parameters
     ----------
@@ -36,25 +37,27 @@ class MixedHistory:
     held_out
         Single steps likewise, for `HELD_OUT`.
     generated
-        Of single steps; the oldest give way, so that none are much older than the model of today.
-    share
-        Of generated transitions in a batch, in [0, 1).
+        The oldest give way, so that none are much older than the model of today.
+    per_real
+        Generated transitions in a batch for each real one, at least 0.
 
     Attributes
     ----------
     trust
-        In [0, 1]; of what is generated a batch holds that much less.
+        In [0, 1]; a batch holds that part of the generated transitions that it might.
     """
 
     def __init__(
-        self, real: History, steps: History, held_out: History, generated: History, share: float
+        self, real: History, steps: History, held_out: History, generated: History, per_real: float
     ) -> None:
-        if not 0 <= share < 1:
-            raise SettingsError(f"share is {share}; the part of generated transitions lies in [0, 1)")
+        if not 0 <= per_real < math.inf:
+            raise SettingsError(
+                f"per_real is {per_real}; generated transitions for each real one are at least 0"
+            )
         if steps.settings.n_step != 1 or held_out.settings.n_step != 1:
             raise SettingsError("n_step of steps and held_out must be 1: the model predicts single steps")
         self.real, self.steps, self.held_out = real, steps, held_out
-        self.generated, self.share, self.trust = generated, share, 1.0
+        self.generated, self.per_real, self.trust = generated, per_real, 1.0
         settings = replace(steps.settings, capacity=min(ENDS, steps.settings.capacity))
         self.ends = History(settings, steps.num_envs, steps.num_actions, torch.Generator())
         """The steps among `steps` that ended an episode: seldom, and decisive."""
@@ -84,16 +87,12 @@ class MixedHistory:
     def sample(
         self, batch_size: int, importance_exponent: float | None = None, batches: int = 1
     ) -> Transitions:
-        """Batches with a share of generated transitions; ``index`` of those is negative, counted from -1.
+        """Batches of `batch_size` real transitions each, and generated ones besides.
 
-        A batch is smaller where less is trusted: real transitions do not take the place of what is left out, or those few
-        that there are would be learnt from four times as often just where the generator is no help.
+        ``index`` of these is negative, counted from -1.
         """
-        # One real transition at least: of a batch that is all made up nothing true can be learnt.
-        offered = len(self.generated) or self.trust < 1
-        most = min(round(batch_size * self.share), batch_size - 1) if offered else 0
-        made = round(most * self.trust) if len(self.generated) else 0
-        real = self.real.sample(batch_size - most, importance_exponent, batches)
+        made = round(batch_size * self.per_real * self.trust) if len(self.generated) else 0
+        real = self.real.sample(batch_size, importance_exponent, batches)
         if not made:
             return real
         generated = self.generated.sample(made, importance_exponent, batches)
@@ -131,10 +130,22 @@ class MixedHistory:
             "ends": self.ends.state_dict(),
             "counts": [self.appended, self.stepped, self.ended],
             "trust": self.trust,
+            "per_real": self.per_real,
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Continue from `state_dict`."""
+        """Continue from `state_dict`.
+
+        Raises
+        ------
+        SettingsError
+            It is of a history with another `per_real`.
+        """
+        if state.get("per_real") != self.per_real:
+            raise SettingsError(
+                f"per_real is {self.per_real}, and the history saved has {state.get('per_real')}; resume with the settings "
+                "and the version that the run began with"
+            )
         for name in ("real", "steps", "held_out", "generated", "ends"):
             getattr(self, name).load_state_dict(state[name])
         self.appended, self.stepped, self.ended = (int(count) for count in state["counts"])

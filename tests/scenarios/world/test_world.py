@@ -116,14 +116,14 @@ def test_it_learns_the_corridor_and_the_agent():
 
 
 @pytest.mark.slow
-def test_every_batch_has_its_share_of_what_is_generated_once_there_is_something():
+def test_every_batch_has_generated_transitions_once_there_are_some():
     scenario = trained()
     drawn = scenario.history.sample(20, batches=2)
-    # Half of the batch, times the part that the gate admitted last; the real half is no larger for it.
+    # One for each real one, times the part that the gate admitted last.
     admitted = scenario.history.trust
     assert 0.1 < admitted <= 1
-    made = round(10 * admitted)
-    assert (drawn.provenance == GENERATED).view(2, 10 + made).sum(dim=1).tolist() == [made] * 2
+    made = round(20 * admitted)
+    assert (drawn.provenance == GENERATED).view(2, 20 + made).sum(dim=1).tolist() == [made] * 2
     made = scenario.history.generated.recent(10**6)
     # Judged: nothing below the least tau comes in, and the agent trusts it by as much.
     assert bool((made.tau >= scenario.settings.least_tau).all())
@@ -223,13 +223,22 @@ def test_an_environment_that_cannot_tell_its_state_resumes_too(tmp_path):
     assert len(whole.history.generated) > 0
 
 
-def test_a_share_of_none_is_q_learning_alone(reference):
-    alone, off = trained(world(share=0.0)), trained(feedback=Feedback(generated_scenes=False))
+def test_none_per_real_transition_is_q_learning_alone(reference):
+    alone, off = trained(world(per_real=0.0)), trained(feedback=Feedback(generated_scenes=False))
     for scenario in (alone, off):
         assert scenario.learner is None
         assert len(scenario.history.generated) == 0
     assert same(agent_of(alone), agent_of(off))
     assert not same(agent_of(alone), agent_of(reference))
+
+
+def test_a_gate_that_admits_nothing_leaves_the_agent_as_it_is_alone():
+    """Bit for bit: a generator that is not believed can do no harm."""
+    alone = trained(feedback=Feedback(generated_scenes=False))
+    refused, rates = admitted(least_tau=1.0)
+    assert rates == [0.0] * 3
+    assert refused.learner.update_count > 0
+    assert same(agent_of(refused), agent_of(alone))
 
 
 def admitted(feedback=None, **changes):
@@ -310,8 +319,8 @@ def test_errors():
         SettingsError, match="the environment shows cell, clock; a generator of transitions takes one"
     ):
         WorldScenario(Two())
-    with pytest.raises(SettingsError, match=r"share is 1\.0"):
-        world(share=1.0)
+    with pytest.raises(SettingsError, match=r"per_real is -1\.0"):
+        world(per_real=-1.0)
     for changes, text in (
         ({"horizon": 0}, r"horizon is 0; it must lie in \[1, 5\]"),
         ({"horizon": 6}, "horizon is 6"),

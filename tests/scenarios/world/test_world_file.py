@@ -94,7 +94,7 @@ def test_what_does_not_fit_is_refused(saved, tmp_path):
         load_world(odd, kind(4))
     save_file(tensors, odd, {"format": "clairvoy-world-0"})
     for read in (lambda: load_world(odd, kind(4)), lambda: notes_of(odd)):
-        with pytest.raises(WeightsError, match="of format 'clairvoy-world-0', not 'clairvoy-world-3'"):
+        with pytest.raises(WeightsError, match="of format 'clairvoy-world-0', not 'clairvoy-world-4'"):
             read()
     save_file(tensors, odd)
     with pytest.raises(WeightsError, match="of format 'none'"):

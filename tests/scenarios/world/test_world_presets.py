@@ -50,6 +50,6 @@ def test_steps_become_rounds_and_paths_are_switched_off():
         Shows((4,), torch.float32), 1001, seed=3, feedback=Feedback(generated_scenes=False)
     )
     assert rhythm.budget == 126  # of eight environments: 1008 steps
-    assert (world.share, world.seed, rhythm.seed) == (0.0, 3, 3)
+    assert (world.per_real, world.seed, rhythm.seed) == (0.0, 3, 3)
     assert not rhythm.feedback.generated_scenes
-    assert preset(Shows((4,), torch.float32), 1001)[0].share > 0
+    assert preset(Shows((4,), torch.float32), 1001)[0].per_real > 0

@@ -16,7 +16,7 @@ from clairvoy.qlearning.environment import BatchedEnvironment
 from clairvoy.scenarios.world.scenario import WorldScenario, WorldSettings
 from clairvoy.storage.weights_file import read_weights, write_weights
 
-FORMAT = "clairvoy-world-3"
+FORMAT = "clairvoy-world-4"
 REMEDY = "give a file that `clairvoy train world` of this version wrote"
 
 Settings = TypeVar("Settings")

@@ -41,7 +41,7 @@ def preset(
     agent = DQNSettings(learning_rate=5e-4, huber_delta=20.0, polyak=0.02, average=0.002)
     if grids:
         world = WorldSettings(
-            share=0.5 if feedback.generated_scenes else 0.0,
+            per_real=1.0 if feedback.generated_scenes else 0.0,
             horizon=3,
             rollouts=256,
             generator_updates=1,
@@ -55,7 +55,7 @@ def preset(
         updates, batch, fall = 4, 64, 0.4
     else:
         world = WorldSettings(
-            share=0.75 if feedback.generated_scenes else 0.0,
+            per_real=3.0 if feedback.generated_scenes else 0.0,
             horizon=5,
             widen=3.0,
             rollouts=256,
@@ -64,7 +64,7 @@ def preset(
             seed=seed,
             agent=agent,
         )
-        updates, batch, fall = 32, 128, 0.2
+        updates, batch, fall = 32, 32, 0.2
     world = _within_memory(world, environment)
     rhythm = CotrainSettings(
         budget=-(-steps // environment.num_envs),

@@ -1,8 +1,8 @@
 """`WorldScenario`: an environment whose transitions a generator learns, to give the agent more of them.
 
 Agent to generator: the steps that the agent did, drawn by how little the generator understood them. Generator to agent:
-short rollouts from real states, chosen by the discriminator and admitted by tau, as a share of every batch (Sutton's
-Dyna, 1991, with rollouts as short as in Janner et al., *When to Trust Your Model*, NeurIPS 2019).
+rollouts from real states, chosen by the discriminator and admitted by tau, beside the real transitions of every batch
+(Dyna, Sutton 1991; Janner et al., *When to Trust Your Model*, NeurIPS 2019).
 """
 
 from __future__ import annotations
@@ -37,8 +37,8 @@ from clairvoy.scenarios.world.learnt_world import LearntWorld
 class WorldSettings:
     """Sizes and rhythm of a `WorldScenario`."""
 
-    share: float = 0.5
-    """Part of the agent's batches that is generated, in [0, 1)."""
+    per_real: float = 1.0
+    """Generated transitions for each real one in the agent's batches, as far as the gate admits any."""
     horizon: int = 3
     """Steps of a generated rollout, 1 to 5."""
     rollouts: int = 128
@@ -159,11 +159,9 @@ class WorldScenario:
     def refresh(self, feedback: Feedback) -> dict[str, float]:
         """New generated transitions for the agent, by the generator and the agent of now."""
         learner, settings = self.learner, self.settings
-        if learner is None or not feedback.generated_scenes or settings.share == 0:
+        if learner is None or not self._generates(feedback) or not self._eventful():
             return {}
         if learner.update_count < settings.generate_after or len(self.history.held_out) < LEAST_HELD_OUT:
-            return {}
-        if not self._eventful():
             return {}
         metrics = self._calibrate(learner)
         starts = self._starts(learner)
@@ -203,7 +201,7 @@ class WorldScenario:
         SettingsError
             Some action is not allowed, and the agent is to learn in what is made up.
         """
-        if self.settings.share and feedback.generated_scenes and not bool(mask.all()):
+        if self._generates(feedback) and not bool(mask.all()):
             raise SettingsError(
                 "the environment forbids actions in some states (its action_mask), and a generator of transitions cannot "
                 "know them; let them do nothing, at a price, or switch generated_scenes off"
@@ -212,7 +210,7 @@ class WorldScenario:
     def learn_models(self, feedback: Feedback) -> dict[str, float]:
         """Some updates of the generator, and of the discriminator when it is its turn."""
         settings = self.settings
-        if settings.share == 0 or not feedback.generated_scenes or len(self.history.steps) < settings.batch:
+        if not self._generates(feedback) or len(self.history.steps) < settings.batch:
             return {}
         if self.learner is None:
             self.learner = self._new_learner(self.history.steps.recent(len(self.history.steps)))
@@ -277,6 +275,9 @@ class WorldScenario:
 
     # How it is done.
 
+    def _generates(self, feedback: Feedback) -> bool:
+        return feedback.generated_scenes and self.settings.per_real > 0
+
     def _eventful(self) -> bool:
         """Whether enough has happened that a generator can know what matters in this world.
 
@@ -306,7 +307,7 @@ class WorldScenario:
             history(settings.capacity, seed + 2, exponent=1.0),
             history(CALIBRATED_ON, seed + 3),
             history(generated, seed + 4),
-            settings.share,
+            settings.per_real,
         )
 
     def _new_learner(self, steps: Transitions) -> TransitionLearner:
