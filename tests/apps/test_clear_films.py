@@ -222,3 +222,25 @@ def test_a_stream_that_comes_back_is_one_film_and_said(tmp_path, darker, capsys)
     assert json.loads(report.read_text())["reconnections"] == 1
     assert "broke off and was opened again 1 times" in capsys.readouterr().err
     assert len(frames(tmp_path / "out.mkv")) > COUNT
+
+
+def test_a_film_of_all_around_is_restored_flat_and_that_is_said(make_film, tmp_path, darker, capsys):
+    # Evenly grey: its ends fit together, and each pole is one place.
+    with av.open(str(tmp_path / "around.mp4"), "w") as film:
+        stream = film.add_stream("libx264", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 256, 128, "yuv420p"
+        for _ in range(3):
+            film.mux(
+                stream.encode(
+                    av.VideoFrame.from_ndarray(np.full((128, 256, 3), 128, np.uint8), format="rgb24")
+                )
+            )
+        film.mux(stream.encode(None))
+    report = tmp_path / "report.json"
+    assert main(["clear", str(tmp_path / "around.mp4"), "--report", str(report)]) == 0
+    assert "shows all around" in capsys.readouterr().err
+    assert json.loads(report.read_text())["panorama"] is True
+    source, _ = make_film()
+    assert main(["clear", str(source), "--report", str(report), "--overwrite"]) == 0
+    assert "shows all around" not in capsys.readouterr().err
+    assert "panorama" not in json.loads(report.read_text())

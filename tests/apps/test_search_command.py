@@ -191,3 +191,13 @@ def test_a_name_that_is_too_long_is_no_fault_of_clairvoy(tmp_path, capsys):
     said = capsys.readouterr().err
     assert "File name too long; check the path" in said
     assert "Traceback" not in said
+
+
+def test_of_a_panorama_it_is_said_that_its_ends_stay_apart(tmp_path, capsys):
+    angle = 2 * np.pi * (np.arange(256) + 0.5) / 256
+    across = np.cos(np.linspace(-np.pi / 2, np.pi / 2, 128))[:, None, None]
+    pixels = (128 + 60 * across * np.sin(angle)[None, :, None]).repeat(3, axis=2).astype(np.uint8)
+    for name, shown in (("around.png", pixels), ("half.png", np.ascontiguousarray(pixels[:64, :128]))):
+        write(tmp_path / name, shown, Picture(shown))
+        assert call(tmp_path / name, "-o", tmp_path / name[:4], "--grid", "4x6") == 0
+        assert ("is a panorama" in capsys.readouterr().err) == (name == "around.png")

@@ -17,6 +17,7 @@ from clairvoy.apps.clear.output_names import PIPE
 from clairvoy.apps.outputs import to_json, write_bytes
 from clairvoy.apps.progress import Progress
 from clairvoy.errors import ClairvoyError, SettingsError
+from clairvoy.imaging.panorama import panorama_of
 from clairvoy.imaging.video.reading import Shown, is_film, is_stream
 from clairvoy.imaging.video.streams import PATIENCE, LiveStream, open_film
 from clairvoy.imaging.video.writing import CONTAINERS, FilmWriter
@@ -211,7 +212,7 @@ def restore_film(
     """
     began = spoken = time.monotonic()
     drawn = -_DRAWN_EVERY
-    frames, last = 0, 0.0
+    frames, last, all_around = 0, 0.0, False
     with open_film(name, patience) as film, _output(target) as (place, container):
         writer = FilmWriter(place, film, container, span.begin)
         length = (span.end or film.seconds or 0.0) - span.begin
@@ -220,6 +221,7 @@ def restore_film(
                 if not isinstance(part, Shown):
                     writer.copy(part)
                     continue
+                all_around = all_around or (not frames and panorama_of(part.pixels) is not None)
                 pixels = restore(part.pixels, part.time)
                 writer.write(part, pixels)
                 frames, last = frames + 1, part.time
@@ -248,6 +250,8 @@ def restore_film(
     }
     if isinstance(film, LiveStream) and film.reconnections:
         entry["reconnections"] = film.reconnections
+    if all_around:
+        entry["panorama"] = True
     if lost.frames:
         entry["frames_lost"] = lost.frames
     if lost.ended:
@@ -288,6 +292,10 @@ def _speak(progress: Progress, entry: dict[str, Any]) -> None:
         f"{entry['source']} -> {entry['output']}: {entry['frames']} frames, {entry['seconds_of_film']:.1f} s of film in "
         f"{entry['seconds']:.1f} s ({rate:.1f} frames/s)"
     )
+    if "panorama" in entry:
+        progress.say(
+            f"{entry['source']}: shows all around and was restored flat: a seam may show where its ends meet"
+        )
     if "frames_lost" in entry:
         progress.say(f"{entry['source']}: {entry['frames_lost']} frames could not be read and are left out")
     if "reconnections" in entry:

@@ -139,7 +139,7 @@ def _search(args: argparse.Namespace, restored: Path, targets: list[Path]) -> No
     finally:
         shutil.rmtree(beside, ignore_errors=True)
     if not args.quiet:
-        for note in scene.notes:
+        for note in [*scene.notes, *_all_around(scene)]:
             print(f"{args.scene}: {note}", file=sys.stderr)
         windows = account["windows"]
         print(
@@ -166,6 +166,21 @@ def _check(args: argparse.Namespace, targets: list[Path]) -> None:
     if existing and not args.overwrite:
         raise FileError(f"{existing[0]} exists; --overwrite replaces it")
     check_writable(targets)
+
+
+def _all_around(scene: PictureScene | TiffScene) -> list[str]:
+    """What is to be said of a panorama."""
+    from clairvoy.imaging.panorama import panorama_of
+    from clairvoy.imaging.scenes import PictureScene
+
+    pixels: np.ndarray | None
+    if isinstance(scene, PictureScene):
+        pixels, packet = scene.picture.pixels, scene.picture.metadata.xmp
+    else:
+        pixels, packet = scene.thumbnail(), scene.metadata.xmp
+    if pixels is None or panorama_of(pixels, packet) is None:
+        return []
+    return ["is a panorama and was searched flat, its ends apart; 'clairvoy clear' restores it as a sphere"]
 
 
 def _suffix(scene: Path) -> str:
