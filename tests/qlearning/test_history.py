@@ -94,6 +94,33 @@ def test_sampling_frequency_is_proportional_to_priority(exponent):
         torch.testing.assert_close(batch.weight.double(), want, atol=1e-6, rtol=1e-6)
 
 
+@pytest.mark.parametrize("held", [7, 32, 40])
+def test_even_priorities_draw_what_the_tree_would_draw(held):
+    even, by_tree = new(), new()
+    for history in (even, by_tree):
+        history.add(numbered(held))
+    # Away from 1 and back: from then on the tree is asked, and it holds the same.
+    by_tree.set_priorities(torch.tensor([3]), torch.tensor([0.5], dtype=torch.float64))
+    by_tree.set_priorities(torch.tensor([3]), torch.tensor([1.0], dtype=torch.float64))
+    for batches in (1, 8):
+        one, other = even.sample(64, batches=batches), by_tree.sample(64, batches=batches)
+        assert torch.equal(one.index, other.index)
+        assert torch.equal(one.weight, other.weight)
+
+
+def test_priorities_that_were_even_are_drawn_by_once_they_are_not(tmp_path):
+    history = new(priority_exponent=0.0)
+    history.add(numbered(4))
+    history.update_priorities(torch.arange(4), torch.tensor([1.0, 2.0, 3.0, 4.0]))
+    assert history.priorities().tolist() == [1.0] * 4  # errors to the power of 0
+    history.set_priorities(torch.arange(4), torch.tensor([1.0, 1e-9, 1e-9, 1e-9], dtype=torch.float64))
+    assert history.sample(64).index.eq(0).all()
+    history.save(tmp_path / "held")
+    assert History.load(tmp_path / "held").sample(64).index.eq(0).all()
+    history.update_priorities(torch.arange(4), torch.ones(4))
+    assert history.priorities().tolist() == [1.0] * 4
+
+
 def test_each_of_several_batches_is_spread_over_the_whole_history():
     history = new(capacity=64)
     history.add(numbered(64))
