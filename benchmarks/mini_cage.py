@@ -21,7 +21,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from clairvoy.environments.mini_cage import HOSTS, PACKAGE, REDS, MiniCAGEGames, MiniCAGESettings
+from clairvoy.environments.mini_cage import (
+    HOSTS,
+    PACKAGE,
+    REDS,
+    MiniCAGEGames,
+    MiniCAGESettings,
+    as_the_game_shows,
+)
 from clairvoy.environments.stable_baselines import as_vec_env
 from clairvoy.qlearning.dqn import DQN, DQNSettings
 from clairvoy.qlearning.dqn_training import DQNTraining, DQNTrainingSettings
@@ -69,7 +76,7 @@ class Script:
         if self.steps % 100 == 0:
             self.script = self.make()
         self.steps += 1
-        action = self.script.get_action(observation=observation[HOSTS].double().numpy())
+        action = self.script.get_action(observation=as_the_game_shows(observation[HOSTS]).double().numpy())
         return torch.from_numpy(np.asarray(action).reshape(-1).astype(np.int64))
 
 
@@ -81,7 +88,7 @@ def played(red: str, policy: Any) -> float:
 
 def games_of(red: str, count: int = FEW, unit: float = TENS) -> MiniCAGEGames:
     """Games to learn in."""
-    return MiniCAGEGames(red, count, MiniCAGESettings(unit=unit))
+    return MiniCAGEGames(red, count, MiniCAGESettings(unit=unit, masked=True))
 
 
 def network(games: MiniCAGEGames, seed: int) -> DuelingQNetwork:

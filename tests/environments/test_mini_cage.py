@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from clairvoy.environments.by_name import EnvironmentOptions, environment_by_name
-from clairvoy.environments.mini_cage import HOSTS, MiniCAGEGames, MiniCAGESettings
+from clairvoy.environments.mini_cage import HOSTS, MiniCAGEGames, MiniCAGESettings, as_the_game_shows, by_host
 from clairvoy.errors import InputError, SettingsError, WeightsError
 
 PACKAGE = "CybORG_plus_plus"
@@ -35,7 +35,9 @@ class Game:
     def _shown(self):
         before = np.zeros(self.num_envs) if self.proc_states is None else self.proc_states["Blue"][:, 1]
         noise = np.random.rand(self.num_envs)  # noqa: NPY002
-        blue = np.stack([self.held, before + 1, noise], axis=1)
+        nothing = np.zeros(self.num_envs)
+        decoys = self.current_decoys[:, 0]
+        blue = np.stack([self.held, before + 1, noise, nothing, nothing, decoys], axis=1)
         return {"Blue": blue, "Red": np.stack([self.held, noise], axis=1)}
 
     def step(self, red_action, blue_action, red_agent=None):
@@ -121,12 +123,27 @@ def test_points_are_told_in_units(game):
 
 
 def test_decoys_are_set_as_long_as_there_are_some(game):
-    games = MiniCAGEGames("B_line", 2, MiniCAGESettings(max_steps=2))
+    games = MiniCAGEGames("B_line", 2, MiniCAGESettings(max_steps=2, masked=True))
     games.reset(torch.Generator().manual_seed(0))
     assert games.action_mask().tolist() == [[True] * 3] * 2
     steps = [games.step(torch.tensor([2, 0])) for _ in range(2)]
     assert steps[1].final_action_mask[:, 2].tolist() == [False, True]
     assert games.action_mask()[:, 2].tolist() == [True, True]  # the next episode has decoys again
+
+
+def test_nothing_is_forbidden_unless_asked_for(game):
+    games = MiniCAGEGames("B_line", 2)
+    games.reset(torch.Generator().manual_seed(0))
+    steps = [games.step(torch.tensor([2, 0])) for _ in range(3)]
+    assert bool(steps[2].final_action_mask.all())
+    assert bool(games.action_mask().all())
+
+
+def test_hosts_stand_one_behind_the_other():
+    # Two hosts: the game shows four bits of each, then a number of both, then another of both.
+    shown = torch.tensor([[1.0, 2, 3, 4, 10, 20, 30, 40, 5, 50, 6, 60]])
+    assert by_host(shown).tolist() == [[1, 2, 3, 4, 5, 6, 10, 20, 30, 40, 50, 60]]
+    assert torch.equal(as_the_game_shows(by_host(shown)), shown)
 
 
 def test_what_was_shown_stays(game):

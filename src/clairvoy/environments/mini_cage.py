@@ -27,6 +27,8 @@ waits for a host that it never gets to know (commit c343476), and loses no point
 PACKAGE = "CybORG_plus_plus.mini_CAGE"
 HOSTS = "hosts"
 """Name of the observation."""
+BITS, LARGEST = 4, (1.0, 1.0, 1.0, 1.0, 2.0, 4.0)
+"""Bits shown of each host, and the largest of its six numbers."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,9 @@ class MiniCAGESettings:
     where networks begin, and errors near where a Huber loss is made for."""
     remove_bugs: bool = False
     """Whether faults of the challenge's own simulator are mended that MiniCAGE copies otherwise."""
+    masked: bool = False
+    """Whether `action_mask` forbids what comes to nothing. A generator of transitions cannot know that of states made up,
+    so it is off for `clairvoy train world`."""
 
     def __post_init__(self) -> None:
         at_least(self, 1, "max_steps")
@@ -49,8 +54,9 @@ class MiniCAGESettings:
 class MiniCAGEGames:
     """N games against one attacker; all last as long, so all begin and end together.
 
-    Observation: ``hosts`` ``(N, 78)`` float32: four bits for each host (scanned, activity, exploit seen), whether it was
-    scanned before (0, 1, 2), how many decoys are left. Actions, 53: sleep; analyse, decoy, remove, restore for each host.
+    Observation: ``hosts`` ``(N, 78)`` float32: of each host, one behind the other, four bits (scanned, activity, exploit
+    seen), whether it was scanned before (0, 1, 2), how many decoys are left; see `by_host`. Actions, 53: sleep; analyse,
+    decoy, remove, restore for each host.
     Reward: minus the points lost, in units of `MiniCAGESettings.unit`; see the challenge's rules.
 
     Two things differ from the game's own `step`. It adds the penalty for hosts that the attacker holds twice, once before
@@ -88,8 +94,12 @@ class MiniCAGEGames:
             self._game = game(num_envs=num_envs, remove_bugs=self.settings.remove_bugs)
         self._begin()
         self.num_actions = len(self._game.action_mapping["Blue"])
+        numbers = int(self._shown["Blue"].shape[1])
+        hosts = numbers // len(LARGEST)
         self.observation_specs = {
-            HOSTS: ObservationSpec(tuple(self._shown["Blue"].shape[1:]), torch.float32, -1.0, 8.0)
+            HOSTS: ObservationSpec(
+                (numbers,), torch.float32, 0.0, max(LARGEST), LARGEST * hosts, entities=hosts
+            )
         }
         self._steps = 0
 
@@ -133,10 +143,14 @@ class MiniCAGEGames:
         )
 
     def action_mask(self) -> Tensor:
-        """What can be done, ``(N, A)`` bool: decoys where some are left, as is seen; one host cannot be restored.
+        """What can be done, ``(N, A)`` bool: everything, unless `MiniCAGESettings.masked`.
+
+        Then only decoys that are left, as is seen, and no restoring of the one host that cannot be.
 
         Of what cannot be done nothing comes, and the scripts of the game do it now and then: `step` takes it.
         """
+        if not self.settings.masked:
+            return torch.ones(self.num_envs, self.num_actions, dtype=torch.bool)
         allowed = self._allowed(self._game.state, self._game.current_decoys)
         return torch.from_numpy(np.asarray(allowed) > 0)
 
@@ -208,7 +222,21 @@ class MiniCAGEGames:
 
     def _observation(self) -> Observation:
         """A copy: the game writes into what it has shown."""
-        return {HOSTS: torch.from_numpy(np.array(self._shown["Blue"], dtype=np.float32))}
+        return {HOSTS: by_host(torch.from_numpy(np.array(self._shown["Blue"], dtype=np.float32)))}
+
+
+def by_host(shown: Tensor) -> Tensor:
+    """What the game shows, (N, 6 H), in the order of hosts: it gives the bits of all, then two numbers of all."""
+    hosts = shown.shape[1] // len(LARGEST)
+    bits = shown[:, : BITS * hosts].unflatten(1, (hosts, BITS))
+    others = shown[:, BITS * hosts :].unflatten(1, (len(LARGEST) - BITS, hosts)).transpose(1, 2)
+    return torch.cat([bits, others], dim=2).flatten(1)
+
+
+def as_the_game_shows(by_hosts: Tensor) -> Tensor:
+    """What `by_host` turned, back: the game's own scripts read that, (N, 6 H)."""
+    each = by_hosts.unflatten(1, (-1, len(LARGEST)))
+    return torch.cat([each[:, :, :BITS].flatten(1), each[:, :, BITS:].transpose(1, 2).flatten(1)], dim=1)
 
 
 def _counting_once(game: Any) -> Any:

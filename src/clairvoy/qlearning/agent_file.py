@@ -80,6 +80,7 @@ def _told(spec: ObservationSpec) -> dict[str, Any]:
         "low": spec.low,
         "high": spec.high,
         "largest": spec.largest,
+        "entities": spec.entities,
     }
 
 
@@ -91,4 +92,5 @@ def _spec(description: Mapping[str, Any]) -> ObservationSpec:
         float(description["low"]),
         float(description["high"]),
         None if largest is None else tuple(largest),
+        int(description.get("entities", 0)),
     )

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from clairvoy.errors import SettingsError
+from clairvoy.qlearning.entities import EntityQNetwork
 from clairvoy.qlearning.environment import ObservationSpec
 from clairvoy.qlearning.qnetwork import DuelingQNetwork, VectorEncoder
 from clairvoy.qlearning.transitions import Observation
@@ -122,11 +123,15 @@ class NumbersEncoder(nn.Module):
         first.weight.mul_(self.units.settle(observation))
 
 
-def network_for(specs: Mapping[str, ObservationSpec], num_actions: int) -> DuelingQNetwork:
+def network_for(specs: Mapping[str, ObservationSpec], num_actions: int) -> DuelingQNetwork | EntityQNetwork:
     """Dueling heads on the encoder that fits: convolutions where grids of 8 x 8 and more are shown, else a perceptron.
+
+    Where one part shows many like things (`ObservationSpec.entities`), one network for all of them.
 
     It keeps the specs in ``network.specs``: a file of `Agent.save` tells by them how to make it again.
     """
+    if len(specs) == 1 and all(spec.entities for spec in specs.values()):
+        return EntityQNetwork(specs, num_actions)
     shapes = [spec.shape for spec in specs.values()]
     grids = {shape[1:] for shape in shapes if len(shape) == 3 and min(shape[1:]) >= 8}
     flat = all(len(shape) != 3 or shape[1:] in grids for shape in shapes)

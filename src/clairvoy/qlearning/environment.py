@@ -23,6 +23,9 @@ class ObservationSpec:
     high: float
     largest: tuple[float, ...] | None = None
     """Largest magnitude of each number, flattened, infinite where nothing bounds it; None: `low` and `high` say all."""
+    entities: int = 0
+    """If above 0: these are the numbers of so many like things, one thing behind the other, and actions are, after those
+    that concern none, kind by kind one for each thing. See `entities.EntityQNetwork`."""
 
 
 @dataclass(frozen=True)
