@@ -43,6 +43,17 @@ def test_constants_come_from_the_modules(files):
     assert told["colours"]["confidence"][0] == [68, 1, 84]  # viridis begins with a dark violet
 
 
+def test_a_page_of_files_knows_of_no_server(files):
+    assert files["server_limits.js"].decode().endswith("export default null;\n")
+    served = site_files(server={"bytes": 1})
+    assert served["server_limits.js"].endswith(b'export default {"bytes":1};\n')
+    changed = {name for name in files if served[name] != files[name]}
+    assert changed == {
+        "server_limits.js",
+        "service-worker.js",
+    }  # the latter, so that what is kept is exchanged
+
+
 def test_modules_import_files_that_are_there(files):
     for name, data in files.items():
         if not name.endswith(".js") or name.startswith("vendor/"):

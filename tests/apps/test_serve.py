@@ -111,6 +111,21 @@ def test_the_page_is_handed_out_and_may_run_its_own_scripts():
     asyncio.run(check())
 
 
+def test_the_page_is_told_what_the_server_takes():
+    async def told(**how):
+        async with served(Limits(bytes=7, pixels=9, formats=frozenset({"TIFF", "JPEGXL"})), **how) as (
+            client,
+            _,
+        ):
+            module = (await client.get("/server_limits.js")).text
+            return json.loads(module[module.index("{") : module.rindex(";")])
+
+    suffixes = {".tif": "TIFF", ".tiff": "TIFF", ".jxl": "JPEGXL"}
+    wanted = {"bytes": 7, "pixels": 9, "suffixes": suffixes, "token": False}
+    assert asyncio.run(told()) == wanted
+    assert asyncio.run(told(token="secret")) == {**wanted, "token": True}
+
+
 def test_what_is_wrong_is_said_as_a_problem():
     async def check():
         async with served() as (client, _):

@@ -81,6 +81,25 @@ const CALLS = {
     const blob = await pngOf(strips(), width, height, opaque, { exif: Uint8Array.from(exif), icc: Uint8Array.from(icc) });
     return Array.from(new Uint8Array(await blob.arrayBuffer()));
   },
+  async zip({ files }) {
+    const { zipOf } = await load("page/zip.js");
+    const blob = await zipOf(files.map(({ name, bytes }) => ({ name, blob: new Blob([Uint8Array.from(bytes)]) })));
+    return Array.from(new Uint8Array(await blob.arrayBuffer()));
+  },
+  async zipFar({ entry, count, at }) {
+    const { directoryEntry, endOf } = await load("page/zip.js");
+    const directory = directoryEntry({ ...entry, name: new TextEncoder().encode(entry.name) });
+    return [directory, ...endOf(count, at, directory.length)].flatMap((part) => Array.from(part));
+  },
+  async below({ tree }) {
+    const { below } = await load("page/collecting.js");
+    const entryOf = (node, place) => {
+      if (node === null) return { isFile: true, fullPath: place, file: (done) => done(`file ${place}`) };
+      const parts = Object.entries(node).map(([name, child]) => [entryOf(child, `${place}/${name}`)]);
+      return { isFile: false, createReader: () => ({ readEntries: (done) => done(parts.shift() ?? []) }) };
+    };
+    return below(entryOf(tree, ""));
+  },
 };
 
 process.stdout.write(JSON.stringify(await CALLS[name](given)));

@@ -85,9 +85,9 @@ def address(site):
         yield where
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium():
-    """A browser."""
+    """A browser. No longer than for a module: where playwright's loop runs, nobody else can run one of asyncio."""
     playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
     if CHROMIUM is None:
         pytest.skip("there is no Chromium")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import zipfile
 
 import numpy as np
 import pytest
@@ -232,3 +233,41 @@ def test_png_holds_what_was_put_in(compute, opaque):
             np.testing.assert_array_equal(np.asarray(written)[..., 3] == 0, hidden)
         assert written.info["icc_profile"] == icc
         assert written.info["exif"].removeprefix(b"Exif\0\0") == exif
+
+
+def test_a_zip_holds_what_was_put_in(compute):
+    files = {"a/view.png": bytes(range(256)) * 9, "b/雾 é.jpg": b"fog", "empty": b""}
+    made = compute("zip", files=[{"name": name, "bytes": list(data)} for name, data in files.items()])
+    with zipfile.ZipFile(io.BytesIO(bytes(made))) as archive:
+        assert archive.testzip() is None
+        assert {name: archive.read(name) for name in archive.namelist()} == files
+
+
+def test_a_zip_may_be_larger_than_four_gigabytes(compute, tmp_path):
+    """Its directory, behind a hole in place of so many pictures, as another program reads it."""
+    entry = {"name": "last.png", "sum": 1, "size": 2, "at": 4_500_000_000}
+    end = bytes(compute("zipFar", entry=entry, count=1, at=5_000_000_000))
+    with (tmp_path / "far.zip").open("wb") as file:
+        file.seek(5_000_000_000)
+        file.write(end)
+    with zipfile.ZipFile(tmp_path / "far.zip") as archive:
+        (found,) = archive.infolist()
+        assert (found.filename, found.header_offset, found.CRC, found.file_size) == (
+            "last.png",
+            4_500_000_000,
+            1,
+            2,
+        )
+    # More files than the old end of a directory can count: the new one does.
+    end = bytes(compute("zipFar", entry=entry, count=70_000, at=9))
+    new = end[end.index(b"PK\x06\x06") :]
+    assert int.from_bytes(new[32:40], "little") == 70_000
+    assert new.count(b"PK\x06\x07") == new.count(b"PK\x05\x06") == 1
+
+
+def test_a_folder_is_walked_to_its_end_in_the_order_of_names(compute):
+    """Browsers tell of a folder in parts."""
+    tree = {"trip": {"b.png": None, "day": {"2.png": None, "1.png": None, "none": {}}, "a.png": None}}
+    found = compute("below", tree=tree)
+    names = ["trip/a.png", "trip/b.png", "trip/day/1.png", "trip/day/2.png"]
+    assert found == [{"file": f"file /{name}", "path": name} for name in names]

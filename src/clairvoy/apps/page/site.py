@@ -20,7 +20,7 @@ _KEPT_SMALL = ".xz"
 _OFFLINE = "service-worker.js"
 
 
-def site_files(weights: str | Path = "fast") -> dict[str, bytes]:
+def site_files(weights: str | Path = "fast", server: dict[str, Any] | None = None) -> dict[str, bytes]:
     """All files of the page, by their names with slashes.
 
     They are the same for the same version and weights, byte by byte. A server may hand them out as they are.
@@ -29,6 +29,8 @@ def site_files(weights: str | Path = "fast") -> dict[str, bytes]:
     ----------
     weights
         Name or path of released weights.
+    server
+        What a server behind the page takes, as `static/server_limits.js` describes it; None: there is none.
 
     Raises
     ------
@@ -45,7 +47,11 @@ def site_files(weights: str | Path = "fast") -> dict[str, bytes]:
         files[f"{name.removesuffix(_KEPT_SMALL)}.gz"] = _gzipped(lzma.decompress(files.pop(name)))
     for graph in GRAPHS:
         files[f"models/{graph}.onnx.gz"] = _gzipped(released.graph(graph))
-    files["constants.js"] = _module(constants_of(released))
+    files["constants.js"] = _module(
+        constants_of(released), "`clairvoy page` from the modules that these stand in"
+    )
+    if server is not None:
+        files["server_limits.js"] = _module(server, "`clairvoy serve` from its options")
     files[_OFFLINE] += _what_to_keep(files)
     return dict(sorted(files.items()))
 
@@ -59,9 +65,9 @@ def _what_to_keep(files: dict[str, bytes]) -> bytes:
     return f"\nserveOffline({json.dumps(digest.hexdigest()[:16])}, {json.dumps(kept)});\n".encode()
 
 
-def _module(constants: dict[str, Any]) -> bytes:
-    text = json.dumps(constants, separators=(",", ":"), allow_nan=False)
-    return f"// Written by `clairvoy page` from the modules that these stand in.\nexport default {text};\n".encode()
+def _module(values: dict[str, Any], writer: str) -> bytes:
+    text = json.dumps(values, separators=(",", ":"), allow_nan=False)
+    return f"// Written by {writer}.\nexport default {text};\n".encode()
 
 
 def _gzipped(data: bytes) -> bytes:

@@ -178,7 +178,7 @@ def make_app(crew: Crew, *, hosts: Collection[str] | None = None, token: str | N
         """What was counted, for Prometheus."""
         return Response(metrics.text(), media_type=CONTENT_TYPE_LATEST)
 
-    add_page(app, crew.model.weights)
+    add_page(app, crew.model, bool(token))
     return app
 
 

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import mimetypes
+from typing import Any
 
 from fastapi import FastAPI, HTTPException, Response
 
 from clairvoy.apps.page.site import site_files
+from clairvoy.apps.serve.uploads import Limits, Model
+from clairvoy.imaging.formats.recognition import READ_SUFFIXES
 
 INDEX = "index.html"
 _POLICY = {"Content-Security-Policy": "frame-ancestors 'none'", "Cache-Control": "no-cache"}
@@ -21,8 +24,20 @@ _TYPES = {
 """That the system's table may lack or say otherwise."""
 
 
-def add_page(app: FastAPI, weights: str) -> None:
-    """Let an application answer with the page at ``/``, and with its files below; after all other ways are there."""
+def add_page(app: FastAPI, model: Model, token: bool) -> None:
+    """Let an application answer with the page at ``/``, and with its files below; after all other ways are there.
+
+    The page is told what the server takes, and offers to send it what the browser cannot restore.
+
+    Parameters
+    ----------
+    app
+        The application.
+    model
+        Its weights and limits.
+    token
+        Clients have to show one.
+    """
     files: dict[str, bytes] = {}
     made = asyncio.Lock()
     others = {getattr(route, "path", "") for route in app.routes}
@@ -33,11 +48,17 @@ def add_page(app: FastAPI, weights: str) -> None:
             raise HTTPException(405)
         async with made:
             if not files:
-                files.update(await asyncio.to_thread(site_files, weights))
+                files.update(await asyncio.to_thread(site_files, model.weights, _told(model.limits, token)))
         wanted = name or INDEX
         if wanted not in files:
             raise HTTPException(404)
         return Response(files[wanted], media_type=media_type(wanted), headers=_POLICY)
+
+
+def _told(limits: Limits, token: bool) -> dict[str, Any]:
+    """What the page is told, see `static/server_limits.js`."""
+    suffixes = {suffix: kind for suffix, kind in READ_SUFFIXES.items() if kind in limits.formats}
+    return {"bytes": limits.bytes, "pixels": limits.pixels, "suffixes": suffixes, "token": token}
 
 
 def media_type(name: str) -> str:

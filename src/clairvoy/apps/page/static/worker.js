@@ -4,7 +4,7 @@
 
 import { decoded, reduced } from "./imaging/decoding.js";
 import { jpegOf } from "./imaging/jpeg.js";
-import { metadataOf, upright } from "./imaging/metadata.js";
+import { bitsOf, metadataOf, upright } from "./imaging/metadata.js";
 import { pngOf } from "./imaging/png.js";
 import constants from "./constants.js";
 import { howMuch, look } from "./restoring/dehazer.js";
@@ -50,7 +50,7 @@ async function open({ file }, tell) {
   opticalDepth(shown.pixels, 0, reading(seen.bent, shown.height, shown.width), depths.bent);
   opened = { file, picture, seen, shown, depths, metadata: { exif: exif && upright(exif), icc } };
   return {
-    width: picture.width, height: picture.height, opaque: picture.opaque,
+    width: picture.width, height: picture.height, opaque: picture.opaque, bits: bitsOf(bytes),
     report: { ...seen.report, seconds: (performance.now() - begun) / 1000 },
     before: new ImageData(shown.pixels.slice(), shown.width, shown.height),
   };

@@ -1,6 +1,7 @@
 // Writing PNG: 8 bits, RGB or RGBA, by strips, with EXIF and colour profile. Nothing is lost, unlike through a canvas,
 // which cannot carry metadata and rounds colours below transparency.
 
+import { crc } from "./crc.js";
 import { joined, through } from "./metadata.js";
 
 const SIGNATURE = Uint8Array.of(0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a);
@@ -81,15 +82,4 @@ function chunk(kind, content) {
   out.set(content, 8);
   view.setUint32(8 + content.length, crc(out.subarray(4, 8 + content.length)));
   return out;
-}
-
-const CRC = Uint32Array.from({ length: 256 }, (_, number) => {
-  for (let bit = 0; bit < 8; bit++) number = number & 1 ? 0xedb88320 ^ (number >>> 1) : number >>> 1;
-  return number;
-});
-
-function crc(bytes) {
-  let sum = 0xffffffff;
-  for (const byte of bytes) sum = CRC[(sum ^ byte) & 0xff] ^ (sum >>> 8);
-  return ~sum >>> 0;
 }

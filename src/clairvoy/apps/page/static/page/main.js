@@ -4,45 +4,33 @@ import constants from "../constants.js";
 import { startChoosing } from "./choosing.js";
 import { showAfter, showBefore, startComparison } from "./comparison.js";
 import { ask, newest } from "./engine.js";
+import { fail, forget, startNews, stoppable, tell } from "./news.js";
+import { addToList, startList } from "./picture_list.js";
+import { hold, offerSaving, startSaving, tellServer } from "./saving.js";
+import { clear, server, ServerError } from "./server.js";
 import { preferredLanguage, say, speak, store, stored } from "./texts.js";
 
 const element = (id) => document.getElementById(id);
 const controls = element("controls");
 const percent = (part) => Math.round(100 * part);
 
-let opened = null; // {name, format, report, ...} of the picture at hand
-let status = () => ""; // says again what was said last, after a change of the language
-
-function tell(line, progress = null) {
-  status = line;
-  element("status").textContent = line();
-  element("progress").hidden = progress === null;
-  if (progress !== null) element("progress").value = progress;
-}
-
-function fail(error, name = "") {
-  const known = {
-    UnreadableError: () => say("faultUnreadable", { name }),
-    TooLargeError: () => say("faultTooLarge", { size: error.message }),
-    NoPicture: () => say("faultNoPicture"),
-    FetchingError: () => say("faultNetworks"),
-  };
-  tell(() => "");
-  element("fault").textContent = (known[error.kind] ?? (() => say("faultOther", { message: error.message })))();
-}
+let opened = null; // {name, report, ...} of the picture at hand
 
 const open = newest(async (file) => {
-  element("fault").textContent = "";
-  element("save").disabled = true;
+  forget();
+  hold(true);
   try {
     tell(() => say("starting"), 0);
     await ask("start", {}, (part) => tell(() => say("starting"), part));
     tell(() => say("looking"));
-    const found = await ask("open", { file });
+    const found = await lookedAt(file);
+    if (!found) {
+      addToList([{ file, path: file.name }]);
+      tell(() => say("tooLargeHere", { name: file.name }));
+      return;
+    }
     opened = { name: file.name, ...found };
-    const format = element("format");
-    format.value = found.opaque && file.type === "image/jpeg" ? "jpg" : "png";
-    format.querySelector("[value=jpg]").disabled = !found.opaque; // JPEG knows no transparency
+    offerSaving({ file, ...found });
     element("result").hidden = false;
     document.body.classList.add("small");
     showBefore(found.before);
@@ -52,9 +40,41 @@ const open = newest(async (file) => {
   } catch (error) {
     fail(error, file.name);
   } finally {
-    element("save").disabled = !opened;
+    hold(false);
   }
 });
+
+/** What the worker finds in a file. What it cannot read the server turns into a JPEG or PNG; null if that is too large. */
+async function lookedAt(file) {
+  try {
+    return { ...(await ask("open", { file })), shownByServer: false };
+  } catch (error) {
+    if (!server || !["UnreadableError", "TooLargeError"].includes(error.kind)) throw error;
+    if (error.kind === "TooLargeError") return null;
+  }
+  const turned = await stoppable((signal) => asIs(file, signal));
+  try {
+    return { ...(await ask("open", { file: turned })), shownByServer: true };
+  } catch (error) {
+    if (["UnreadableError", "TooLargeError"].includes(error.kind)) return null;
+    throw error;
+  }
+}
+
+/** A file in a format that browsers read, with all of its haze: as JPEG, or as PNG if it is transparent somewhere. */
+async function asIs(file, signal) {
+  const as = async (format) => {
+    tellServer(0);
+    const { blob } = await clear(file, { strength: 0, force: false, format }, signal, tellServer);
+    return new File([blob], file.name, { type: blob.type });
+  };
+  try {
+    return await as("jpg");
+  } catch (error) {
+    if (!(error instanceof ServerError) || error.status !== 422) throw error;
+    return as("png");
+  }
+}
 
 const show = newest(async (wanted) => {
   const { image, amount } = await ask("show", wanted);
@@ -88,27 +108,6 @@ function tellStrength() {
   element("strength-value").textContent = say("percent", { percent: element("strength").value });
 }
 
-async function save() {
-  const button = element("save"), focused = document.activeElement === button;
-  element("fault").textContent = "";
-  button.disabled = true;
-  try {
-    tell(() => say("saving"), 0);
-    const format = element("format").value;
-    const blob = await ask("save", { format, ...asked() }, (part) => tell(() => say("saving"), part));
-    const name = `${opened.name.replace(/\.[^.]*$/, "")}.clear.${format}`;
-    const link = Object.assign(document.createElement("a"), { href: URL.createObjectURL(blob), download: name });
-    link.click();
-    setTimeout(() => URL.revokeObjectURL(link.href), 60000);
-    tell(() => say("saved", { name }));
-  } catch (error) {
-    fail(error);
-  } finally {
-    button.disabled = false;
-    if (focused) button.focus(); // a button that is disabled loses the focus
-  }
-}
-
 async function keepForOffline() {
   if (!("serviceWorker" in navigator)) return;
   try {
@@ -134,10 +133,11 @@ async function start() {
     dress();
   });
   dress();
+  startNews();
   startComparison();
+  startSaving(asked);
+  if (server) startList();
   document.addEventListener("said", () => {
-    element("status").textContent = status();
-    element("fault").textContent = "";
     element("version").textContent = say("version", constants);
     tellStrength();
     if (opened) tellReport();
@@ -145,11 +145,11 @@ async function start() {
   await speak(language.value);
   controls.addEventListener("input", tellStrength);
   controls.addEventListener("input", (event) => {
-    if (opened && event.target !== element("format")) show(asked()).catch(fail);
+    if (opened && !element("saving").contains(event.target)) show(asked()).catch(fail);
   });
   controls.addEventListener("submit", (event) => event.preventDefault());
-  element("save").addEventListener("click", save);
-  startChoosing(open, () => fail({ kind: "NoPicture" }));
+  startChoosing({ open, list: addToList, refuse: () => fail({ kind: "NoPicture" }) });
+  element("token-row").hidden = !server?.token;
   element("not-started").remove();
   element("started").hidden = false;
   keepForOffline();

@@ -1,5 +1,7 @@
 // What the page says, in the language that is chosen; each language is a file in texts/.
 
+import server from "../server_limits.js";
+
 const NAMES = ["en", "zh"];
 let texts = {};
 
@@ -8,13 +10,21 @@ export function preferredLanguage() {
   return wanted.find((name) => NAMES.includes(name)) ?? NAMES[0];
 }
 
-/** Load a language and say everything in it that stands on the page; what changes says itself again on "said". */
+/** Load a language and say everything in it that stands on the page; what changes says itself again on "said".
+ *
+ * Where a server is behind the page, `data-served` is said in place of `data-text`.
+ */
 export async function speak(language) {
   texts = await (await fetch(new URL(`../texts/${language}.json`, import.meta.url))).json();
   document.documentElement.lang = language === "zh" ? "zh-Hans" : language;
-  for (const element of document.querySelectorAll("[data-text]")) element.textContent = say(element.dataset.text);
-  const limits = document.getElementById("limits");
-  limits.replaceChildren(...texts.limits.map((limit) => Object.assign(document.createElement("li"), { textContent: limit })));
+  for (const element of document.querySelectorAll("[data-text]")) {
+    const { text, served } = element.dataset;
+    element.textContent = say((server && served) || text);
+  }
+  const limits = [...texts.limits, say(server ? "limitServed" : "limitHere")];
+  document.getElementById("limits").replaceChildren(
+    ...limits.map((limit) => Object.assign(document.createElement("li"), { textContent: limit })),
+  );
   document.dispatchEvent(new Event("said"));
 }
 
