@@ -2,7 +2,6 @@
 
     python benchmarks/panorama.py train --out RUNS --seeds 0 1 2 3 4 --device cuda
     python benchmarks/panorama.py measure RUNS/*.safetensors [--panoramas FOLDER] > panorama.json
-    python benchmarks/panorama.py gains --panoramas FOLDER > gains.json
 
 Trained on rendered panoramas alone. Measured on other rendered ones, or on photographs in a folder, one by one.
 """
@@ -21,7 +20,6 @@ import torch
 from torch import Tensor
 
 from clairvoy.cotraining.loop import CotrainSettings, Feedback, cotrain
-from clairvoy.generative.rows.snapshot import Snapshot
 from clairvoy.imaging.synthesis.panoramas import render_panorama
 from clairvoy.scenarios.panorama.baselines import (
     along_the_equator,
@@ -33,7 +31,6 @@ from clairvoy.scenarios.panorama.baselines import (
     from_list,
 )
 from clairvoy.scenarios.panorama.completion import learn_completion
-from clairvoy.scenarios.panorama.gains import GainNetwork, Lookout, by_gains, learn_gains, simulate
 from clairvoy.scenarios.panorama.looking import Looking
 from clairvoy.scenarios.panorama.training import by_agent, load_looking, looking_scenario, save_looking
 
@@ -73,37 +70,6 @@ def measure(args: argparse.Namespace) -> None:
     of_list = rendered(LIST_FROM, args.list_from)
     told = {path.stem: _measure_one(path, shown, of_list, args.device) for path in args.files}
     print(json.dumps({"panoramas": len(shown), "errors": told}, indent=1))
-
-
-def gains(args: argparse.Namespace) -> None:
-    """Train a small completion and values of all directions, twice; print the errors of each way after each glimpse."""
-    torch.set_num_threads(1)
-    real, looking = rendered(0, args.scenes), Looking(HEIGHT, args.glimpses)
-    learner = learn_completion(
-        real, looking.views, updates=args.updates, batch=32, width=args.width, seed=args.seed
-    )
-    snapshot = Snapshot(learner.averaged, learner.discriminator)
-    rng, k = torch.Generator().manual_seed(args.seed), args.glimpses
-    torch.manual_seed(args.seed)
-    network, states = GainNetwork(looking.views), None
-    for part in range(2):
-        scenes = real[part * args.states : (part + 1) * args.states]
-        found = simulate(looking, snapshot, scenes, rng, network if part else None)
-        states = found if states is None else Lookout(*map(torch.cat, zip(states, found, strict=True)))
-        learn_gains(network, states, updates=args.updates, seed=args.seed + part)
-    told = {}
-    for kind, shown in (("photographs", photographs(args.panoramas)), ("rendered", rendered(HELD_OUT, 64))):
-        ways = {
-            "along the equator": from_list(along_the_equator(k), len(shown)),
-            "largest variance": by_variance(looking, snapshot, shown, k),
-            "values of all directions": by_gains(network, looking, snapshot, shown),
-            "oracle": by_oracle(looking, snapshot, shown, k),
-        }
-        told[kind] = {
-            name: [error_after(looking, snapshot, shown, order[:, :n]).tolist() for n in range(1, k + 1)]
-            for name, order in ways.items()
-        }
-    print(json.dumps(told, indent=1))
 
 
 def _render(seed: int) -> np.ndarray:
@@ -185,16 +151,5 @@ if __name__ == "__main__":
         "--list-from", type=int, default=256, help="panoramas that the best list is found on"
     )
     measuring.add_argument("--device", default="cpu")
-    valuing = doors.add_parser(
-        "gains", help="values of all directions at once, learnt from simulated glimpses"
-    )
-    valuing.set_defaults(run=gains)
-    valuing.add_argument("--panoramas", type=Path, required=True)
-    valuing.add_argument("--seed", type=int, default=0)
-    valuing.add_argument("--scenes", type=int, default=2500)
-    valuing.add_argument("--states", type=int, default=700)
-    valuing.add_argument("--width", type=int, default=32)
-    valuing.add_argument("--updates", type=int, default=600)
-    valuing.add_argument("--glimpses", type=int, default=4)
     chosen = parser.parse_args()
     chosen.run(chosen)

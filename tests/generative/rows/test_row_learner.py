@@ -4,7 +4,9 @@ import pytest
 import torch
 
 from clairvoy.errors import SettingsError
+from clairvoy.generative.rows.completing import CompletingSettings, CompletingVAE
 from clairvoy.generative.rows.data_kinds import images, table, vectors
+from clairvoy.generative.rows.given import Given
 from clairvoy.generative.rows.learner import RowLearner, RowLearnerSettings
 from clairvoy.generative.rows.vae import RowDiscriminator, RowVAE, RowVAESettings
 
@@ -125,3 +127,28 @@ def test_bad_settings():
         RowLearnerSettings(average=1.0)
     with pytest.raises(SettingsError, match="latent is 0"):
         RowVAESettings(latent=0)
+
+
+def test_what_is_judged_can_be_completions():
+    rows = torch.randn(32, 3, generator=torch.Generator().manual_seed(0))
+    kind = vectors(rows)
+    asked, judged = [], []
+
+    def given(some, noise):
+        seen = torch.zeros_like(some, dtype=torch.bool)
+        seen[:, :2] = True
+        asked.append(some)
+        return Given(some, seen)
+
+    torch.manual_seed(0)
+    generator = CompletingVAE(kind, CompletingSettings(latent=2, width=16))
+    learning = RowLearner(generator, RowDiscriminator(16), RowLearnerSettings(adversarial=0.0), 0, given)
+    seen_by = generator.last_features
+    generator.last_features = lambda encoded: judged.append(encoded) or seen_by(encoded)
+    learning.update(rows)
+    assert [torch.equal(one, rows) for one in asked] == [True]
+    real, fake = judged
+    torch.testing.assert_close(real, generator.encode(rows))
+    torch.testing.assert_close(fake[:, :2], real[:, :2])
+    assert not torch.allclose(fake[:, 2], real[:, 2])
+    assert not fake.requires_grad  # nothing objects, so nothing is to be learnt of it

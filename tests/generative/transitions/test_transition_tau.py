@@ -3,8 +3,9 @@
 import pytest
 import torch
 
+from clairvoy.generative.logistic import RIDGE
 from clairvoy.generative.transitions.learner import Made
-from clairvoy.generative.transitions.tau import RIDGE, SIGNS, TransitionTau, signs
+from clairvoy.generative.transitions.tau import SIGNS, TransitionTau, signs
 
 
 def made(count, seed=0):
@@ -65,7 +66,7 @@ def test_the_weights_solve_the_penalised_score_equations():
     told_signs = signs(told).double()
     standard = (told_signs - told_signs.mean(dim=0)) / told_signs.std(dim=0, correction=0)
     design = torch.cat([torch.ones(200, 1, dtype=torch.float64), standard], dim=1)
-    weights = tau.weights.double().requires_grad_(True)
+    weights = tau.gap.weights.double().requires_grad_(True)
     likely = torch.nn.functional.binary_cross_entropy_with_logits(
         design @ weights, gap.double(), reduction="sum"
     )

@@ -69,7 +69,7 @@ def whole_of(scenario):
     learner, histories = scenario.learner, scenario.history
     return [
         *agent_of(scenario), *learner.members.state_dict().values(), *learner.discriminator.state_dict().values(),
-        *learner.outcomes.state_dict().values(), scenario.tau.weights, scenario.rng.get_state(),
+        *learner.outcomes.state_dict().values(), scenario.tau.gap.weights, scenario.rng.get_state(),
         learner.noise.get_state(),
         *(value for part in (histories.real, histories.steps, histories.held_out, histories.generated)
           for value in part.state_dict().values()),

@@ -13,6 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from clairvoy.scenarios.panorama.attention import PATCH, AttendingAutoencoder, attention_entropy
 from clairvoy.scenarios.panorama.completion import complete, uncertainty
 from clairvoy.scenarios.panorama.directions import AROUND, DIRECTIONS, ELEVATIONS, error, seen_from
 from clairvoy.scenarios.panorama.looking import Looking
@@ -66,7 +67,7 @@ def from_list(chosen: Sequence[int], count: int) -> Tensor:
 def _greedily(
     looking: Looking, count: int, glimpses: int, worth: Callable[[Tensor], Tensor], first: int
 ) -> Tensor:
-    """Take ``first``, then then each time the direction of most ``worth``, (B, DIRECTIONS) from what is taken."""
+    """Take ``first``, then each time the direction of most ``worth``, (B, DIRECTIONS) from what is taken."""
     taken = torch.zeros(count, DIRECTIONS, dtype=torch.bool)
     order = []
     for number in range(glimpses):
@@ -88,6 +89,17 @@ def by_variance(
     def worth(taken: Tensor) -> Tensor:
         doubt = uncertainty(snapshot, panoramas, seen_from(looking.views, taken), draws, seed)
         return (doubt * looking.weights).flatten(1) @ looking.views.flatten(1).float().T
+
+    return _greedily(looking, len(panoramas), glimpses, worth, AROUND)
+
+
+def by_attention(looking: Looking, network: AttendingAutoencoder, panoramas: Tensor, glimpses: int) -> Tensor:
+    """Where attention is spread most, by solid angle, after AME; the first glimpse looks ahead."""
+    within = F.avg_pool2d((looking.views * looking.weights)[:, None], PATCH).flatten(1)
+
+    def worth(taken: Tensor) -> Tensor:
+        entropy = attention_entropy(network, panoramas, seen_from(looking.views, taken))
+        return entropy.flatten(1) @ within.T
 
     return _greedily(looking, len(panoramas), glimpses, worth, AROUND)
 

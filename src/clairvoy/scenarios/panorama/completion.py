@@ -62,6 +62,7 @@ def learn_completion(
     width: int = 128,
     seed: int = 0,
     device: str = "cpu",
+    few_bits: bool = False,
     say: Callable[[int, dict[str, float]], object] = lambda update, terms: None,
 ) -> RowLearner:
     """Train a completion and its discriminator on panoramas that are turned at random.
@@ -80,6 +81,8 @@ def learn_completion(
         Of all randomness.
     device
         Where the networks compute.
+    few_bits
+        Convolutions in bfloat16 (`torch.autocast`): twice as fast on a CPU that has it in hardware, much slower on others.
     say
         Is told of each update.
     """
@@ -93,7 +96,10 @@ def learn_completion(
         rows = rows.roll(turn, dims=3)
         if torch.rand(1, generator=draws) < 0.5:
             rows = rows.flip(3)
-        say(update, learner.update(rows.to(device)))
+        # Entered for each update: within it, weights are cast once, and would not be again after they have changed.
+        with torch.autocast(torch.device(device).type, torch.bfloat16, enabled=few_bits):
+            terms = learner.update(rows.to(device))
+        say(update, terms)
     return learner
 
 

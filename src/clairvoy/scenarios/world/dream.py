@@ -71,7 +71,7 @@ def dream(
         if ends:
             break
     empty = torch.zeros(0)
-    tau = None if scenario.tau.weights is None else torch.cat([empty, *sure])
+    tau = torch.cat([empty, *sure]) if scenario.tau.fitted else None
     return Dream(first, seen, torch.cat(dreamed), rewards, torch.cat([empty, *rewarded]), tau, over, ends)
 
 

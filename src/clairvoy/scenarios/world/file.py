@@ -97,7 +97,7 @@ def _modules(scenario: WorldScenario) -> dict[str, dict[str, Tensor]]:
         parts["members"] = scenario.learner.members.state_dict()
         parts["discriminator"] = scenario.learner.discriminator.state_dict()
         parts["outcomes"] = scenario.learner.outcomes.state_dict()
-    if scenario.tau.weights is not None:
+    if scenario.tau.fitted:
         parts["tau"] = scenario.tau.state_dict()
     return parts
 

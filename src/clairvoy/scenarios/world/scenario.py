@@ -393,7 +393,7 @@ class WorldScenario:
         metrics = {"tau/gap": float(gap.mean())}
         appended = self.history.appended // HELD_OUT
         new = min(len(held), (appended - self.fitted_on) * self.environment.num_envs)
-        if self.tau.weights is not None and new:
+        if self.tau.fitted and new:
             metrics["tau/off"] = float((1 - self.tau(made) - gap)[-new:].mean().abs())
         self.fitted_on = appended
         self.tau.fit(made, gap)
