@@ -15,7 +15,7 @@ from clairvoy.imaging.panorama import WHOLE
 from clairvoy.scenarios.panorama.completion import new_learner
 from clairvoy.scenarios.panorama.directions import DIRECTIONS, looks_at, views
 from clairvoy.scenarios.panorama.looking import Looking
-from clairvoy.scenarios.panorama.training import load_looking, looking_scenario, save_looking
+from clairvoy.scenarios.panorama.model import new_model
 
 CHROMIUM = shutil.which("chromium")
 
@@ -39,9 +39,8 @@ def model(tmp_path):
     """An agent that has learnt nothing, in a file."""
     looking = Looking(32, glimpses=3)
     real = torch.randint(256, (8, 3, 32, 64), dtype=torch.uint8)
-    learner = new_learner(real, looking.views, width=8)
-    scenario = looking_scenario(real, learner, looking, num_envs=2)
-    save_looking(tmp_path / "agent.safetensors", scenario, looking, {"seed": 3})
+    made = new_model(looking, new_learner(real, looking.views, width=8))
+    made.save(tmp_path / "agent.safetensors", {"seed": 3})
     return tmp_path / "agent.safetensors"
 
 
@@ -75,8 +74,13 @@ def test_the_agents_glimpses_and_what_is_imagined(panorama, model):
     assert len(told["completions"]) == 3  # before the first, too
     assert held(told["completions"][1]["picture"]).shape == (32, 64, 3)
     assert text.count("<b hidden>") == 2
-    _, looking = load_looking(model)
-    assert (looking.height, looking.glimpses) == (32, 3)
+    # A tau that was not fitted is a half wherever nothing was seen.
+    first, last = told["completions"][0], told["completions"][2]
+    assert [one["tau"] for one in first["directions"]] == [0.5] * DIRECTIONS
+    assert np.ptp(held(first["sure"])) == 0
+    for glimpse in told["glimpses"]:
+        there = [one for one in last["directions"] if one["longitude"] == glimpse["longitude"]]
+        assert [one["tau"] for one in there if one["latitude"] == glimpse["latitude"]] == [1.0]
 
 
 def test_a_glimpse_is_marked_in_the_middle_of_what_it_shows():
@@ -100,7 +104,7 @@ def test_a_glimpse_is_marked_in_the_middle_of_what_it_shows():
         (["narrow.png"], "is no panorama"),
         (["pano.png", "--glimpses", "4"], "--model FILE"),
         (["pano.png", "--page", "there.html"], "--overwrite"),
-        (["pano.png", "--model", "pano.png"], "give a file of save_scenario"),
+        (["pano.png", "--model", "pano.png"], "panorama_values.py"),
         (["none.png"], "none.png"),
     ],
 )
@@ -154,5 +158,6 @@ def test_the_page_looks_around_in_a_browser(panorama, model):
         page.locator("#step").fill("0")
         page.wait_for_function("!document.querySelector('#spots b:not([hidden])')")
         assert page.locator("#number").inner_text() == "0"
+        page.wait_for_function("document.querySelector('#right').textContent.startsWith('50 %')")
         assert faults == []
         browser.close()

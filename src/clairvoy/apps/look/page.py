@@ -34,7 +34,8 @@ _CONTROLS = """
 _GLIMPSES = """
 <label for="step">glimpses <input id="step" type="range" min="0" max="{count}" value="{count}">
 <output id="number">{count}</output></label>
-<label for="fade">imagined <input id="fade" type="range" min="0" max="100" value="0"></label>"""
+<label for="fade">imagined <input id="fade" type="range" min="0" max="100" value="0"></label>
+<output id="right" for="step fade"></output>"""
 
 
 @dataclass(frozen=True)
@@ -46,13 +47,27 @@ class Glimpse:
 
 
 @dataclass(frozen=True)
+class Trusted:
+    """How much of what is imagined in a direction is right, as far as can be said beforehand."""
+
+    longitude: float
+    """In radians from the middle of the picture."""
+    latitude: float
+    """In radians."""
+    tau: float
+    """In [0, 1]."""
+
+
+@dataclass(frozen=True)
 class Imagined:
     """What is made up of a whole panorama from some glimpses."""
 
     picture: npt.NDArray[np.uint8]
     """(h, 2 h, 3)."""
     sure: npt.NDArray[np.float32]
-    """How far the draws of it agree, (h, 2 h) in [0, 1]."""
+    """Confidence in each pixel, (h, 2 h) in [0, 1]."""
+    directions: list[Trusted]
+    """The same for what a glimpse in each direction would show."""
 
 
 def look_page(
@@ -92,7 +107,14 @@ def look_page(
         "tau": _png(np.rint(small * 255).astype(np.uint8)),
         "glimpses": [{"longitude": one.longitude, "latitude": one.latitude} for one in looked],
         "completions": [
-            {"picture": _png(one.picture), "sure": _png(np.rint(one.sure * 255).astype(np.uint8))}
+            {
+                "picture": _png(one.picture),
+                "sure": _png(np.rint(one.sure * 255).astype(np.uint8)),
+                "directions": [
+                    {"longitude": d.longitude, "latitude": d.latitude, "tau": round(d.tau, 3)}
+                    for d in one.directions
+                ],
+            }
             for one in made
         ],
         "report": report,

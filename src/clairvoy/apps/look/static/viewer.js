@@ -5,7 +5,7 @@ var told = JSON.parse(document.getElementById('report').textContent);
 var stage = document.getElementById('stage'), spots = document.getElementById('spots');
 var canvas = stage.querySelector('canvas'), say = document.getElementById('say');
 var clear = document.getElementById('clear'), trust = document.getElementById('trust'), step = document.getElementById('step');
-var fade = document.getElementById('fade'), number = document.getElementById('number');
+var fade = document.getElementById('fade'), number = document.getElementById('number'), right = document.getElementById('right');
 var gl = canvas.getContext('webgl', {xrCompatible: true, antialias: false, preserveDrawingBuffer: true});
 if (!gl) { say.textContent = 'This browser has no WebGL, which the view needs.'; return; }
 
@@ -110,14 +110,28 @@ function draw() {
     uniforms();
     gl.drawArrays(gl.TRIANGLES, 0, 3);
     mark(wide, tall);
+    trustHere();
   });
+}
+function ahead(place) {
+  var lon = place.longitude, lat = place.latitude;
+  return [Math.sin(lon) * Math.cos(lat), Math.sin(lat), -Math.cos(lon) * Math.cos(lat)];
+}
+/* How much of what is imagined is right where one looks: tau of the nearest direction. */
+function trustHere() {
+  if (!right) return;
+  var m = rotation(), best = null, most = -2;
+  told.completions[Number(step.value)].directions.forEach(function (one) {
+    var d = ahead(one), near = -(m[6] * d[0] + m[7] * d[1] + m[8] * d[2]);
+    if (near > most) { most = near; best = one; }
+  });
+  right.textContent = Math.round(100 * best.tau) + ' % of what is imagined here should be right';
 }
 /* The glimpses so far, where they are in the view. */
 function mark(wide, tall) {
   var m = rotation();
   told.glimpses.forEach(function (glimpse, k) {
-    var spot = spots.children[k], lon = glimpse.longitude, lat = glimpse.latitude;
-    var d = [Math.sin(lon) * Math.cos(lat), Math.sin(lat), -Math.cos(lon) * Math.cos(lat)];
+    var spot = spots.children[k], d = ahead(glimpse);
     var x = m[0] * d[0] + m[1] * d[1] + m[2] * d[2], y = m[3] * d[0] + m[4] * d[1] + m[5] * d[2];
     var z = m[6] * d[0] + m[7] * d[1] + m[8] * d[2], taken = k < Number(step.value);
     spot.hidden = z >= -0.05 || !taken;
