@@ -42,7 +42,8 @@ from clairvoy.qlearning.online import OnlineSettings, train_online
 from clairvoy.qlearning.rollout import evaluate
 from clairvoy.scenarios.world.look_ahead import LookAhead, uncertainty
 from clairvoy.scenarios.world.presets import NUM_ENVS, preset
-from clairvoy.scenarios.world.scenario import WorldScenario, WorldSettings
+from clairvoy.scenarios.world.scenario import WorldScenario
+from clairvoy.scenarios.world.settings import WorldSettings
 
 ARMS = {
     "real": Feedback(generated_scenes=False),
@@ -211,7 +212,10 @@ def train(
         return evaluate(judge, policy, episodes, torch.Generator().manual_seed(seed + FRESH)).mean_return
 
     played = play(scenario.agent.act_greedily, FINAL_EPISODES)
-    told = ("tau/gap", "tau/off", "generated/admitted", "generator/discriminator_accuracy")
+    told = (
+        "tau/gap", "tau/off", "generated/admitted", "generated/length", "generated/worth",
+        "generator/discriminator_accuracy",
+    )  # fmt: skip
     looked = _look_ahead(scenario, play, seed) if ahead and scenario.learner is not None else {}
     return looked | {
         "env": env, "arm": arm, "seed": seed, "steps": steps, "evaluations": trained.evaluations,

@@ -66,10 +66,10 @@ def told(made):
 def test_rewards_are_added_up_to_where_a_rollout_ends():
     made = rolled([0, 2, 3])
     assert told(made) == [
-        (0, 1, 0 + 0.5 * 1 + 0.25 * 2, 0.125, 3, 0.7),
-        (1, 1, 1 + 0.5 * 2, 0.25, 3, 0.7),
+        (0, 1, 0 + 0.5 * 1 + 0.25 * 2, 0.125, 3, 0.504),  # 0.9 * 0.8 * 0.7
+        (1, 1, 1 + 0.5 * 2, 0.25, 3, 0.56),
         (2, 1, 2, 0.5, 3, 0.7),  # the third step of the first
-        (2, 1, 2 + 0.5 * 3, 0, 4, 0.6),  # the first of the second; it ends at 4
+        (2, 1, 2 + 0.5 * 3, 0, 4, 0.42),  # the first of the second; it ends at 4
         (3, 1, 3, 0, 4, 0.6),
         (3, 1, 3, 0, 4, 0.6),
     ]
@@ -80,6 +80,7 @@ def test_rewards_are_added_up_to_where_a_rollout_ends():
     assert made.metrics == {
         "generated/transitions": 6,
         "generated/admitted": 1,
+        "generated/length": 2,
         "generated/tau": pytest.approx(sum(steps) / 6),
     }
 
@@ -99,9 +100,9 @@ def test_the_agent_is_asked_anew_in_each_state_and_told_the_number_of_the_step()
     assert learner.asked[0] == ([0, 1], [1, 2])
     assert learner.asked[1] == ([1, 3], [2, 1])
     assert told(made) == [
-        (0, 1, 0 + 0.5 * 1, 0.25, 3, 0.8),
+        (0, 1, 0 + 0.5 * 1, 0.25, 3, 0.72),
         (1, 2, 1, 0.5, 3, 0.8),
-        (1, 2, 1 + 0.5 * 3, 0, 4, 0.6),
+        (1, 2, 1 + 0.5 * 3, 0, 4, 0.48),
         (3, 1, 3, 0, 4, 0.6),
     ]
 
@@ -119,12 +120,24 @@ def test_the_open_gate_admits_everything_that_is_finite():
     assert len(made.transitions) == 4
 
 
-def test_judged_admits_nothing_below_the_least_tau():
-    made = rolled([0, 1, 2, 3], gate="judged", least_tau=0.75)
-    # Tau is 0.9 from 0, 0.8 from 1, 0.7 from 2: rollouts stop in 2, and those that begin there never do.
-    assert told(made) == [(0, 1, 0.5, 0.25, 2, 0.8), (1, 1, 1, 0.5, 2, 0.8), (1, 1, 1, 0.5, 2, 0.8)]
-    # Steps made: four, then those from 1 and 2, then that from 2.
-    assert made.metrics["generated/admitted"] == pytest.approx(3 / 7)
+@pytest.mark.parametrize(("least", "length"), [(0.71, 2), (0.73, 1)])
+def test_a_rollout_is_trusted_by_the_product_of_its_steps(least, length):
+    """Tau is 0.9 from 0, 0.8 from 1, 0.7 from 2, 0.6 from 3; the product of the first two is 0.72."""
+    made = rolled([0, 1, 2, 3], gate="judged", least_tau=least, horizon=9)
+    of_first = (
+        [(0, 1, 0.5, 0.25, 2, 0.72), (1, 1, 1, 0.5, 2, 0.8)] if length == 2 else [(0, 1, 0, 0.5, 1, 0.9)]
+    )
+    assert told(made) == sorted([*of_first, (1, 1, 1, 0.5, 2, 0.8)])
+    # The rollouts from 2 and from 3 never begin.
+    assert made.metrics["generated/admitted"] == 0.5
+    assert made.metrics["generated/length"] == (length + 1) / 2
+
+
+def test_nothing_admitted_is_nothing_kept():
+    made = rolled([2, 3], gate="judged", least_tau=0.8)
+    assert made.transitions is None
+    assert made.metrics["generated/admitted"] == made.metrics["generated/length"] == 0
+    assert made.metrics["generated/tau"] == pytest.approx(0.65)
 
 
 def test_judged_asks_tau_alone():
@@ -205,12 +218,12 @@ def test_three_steps_by_hand():
     ]
     made = _to_the_end(steps, last, "at", 3, gamma)
     assert told(SimpleNamespace(transitions=made)) == [
-        (10, 0, 1 + 0.5 * 10 + 0.25 * 100, 0.125, 13, 0.8),
-        (11, 1, 10 + 0.5 * 100, 0.25, 13, 0.8),
+        (10, 0, 1 + 0.5 * 10 + 0.25 * 100, 0.125, 13, 0.684),
+        (11, 1, 10 + 0.5 * 100, 0.25, 13, 0.76),
         (12, 2, 100, 0.5, 13, 0.95),
-        (20, 0, 2 + 0.5 * 20, 0, 22, 0.8),
+        (20, 0, 2 + 0.5 * 20, 0, 22, 0.72),
         (21, 1, 20, 0, 22, 0.9),
-        (30, 0, 3 + 0.5 * 30, 0.25, 32, 0.6),
+        (30, 0, 3 + 0.5 * 30, 0.25, 32, 0.42),
         (31, 1, 30, 0.5, 32, 0.6),
         (40, 0, 4, 0.5, 41, 0.6),
     ]

@@ -16,7 +16,8 @@ from clairvoy.qlearning.mixed_history import HELD_OUT
 from clairvoy.qlearning.online import OnlineSettings, train_online
 from clairvoy.qlearning.rollout import evaluate
 from clairvoy.qlearning.transitions import GENERATED, REAL
-from clairvoy.scenarios.world.scenario import WorldScenario, WorldSettings
+from clairvoy.scenarios.world.scenario import WorldScenario
+from clairvoy.scenarios.world.settings import WorldSettings
 
 RHYTHM = {"warm_up": 8, "agent_batch": 32, "refresh_every": 10, "exploration": 0.4}
 BUDGET = 60
@@ -116,13 +117,13 @@ def test_it_learns_the_corridor_and_the_agent():
 
 
 @pytest.mark.slow
-def test_every_batch_has_generated_transitions_once_there_are_some():
-    scenario = trained()
+def test_every_batch_has_generated_transitions_once_there_are_some(monkeypatch):
+    monkeypatch.setattr("clairvoy.scenarios.world.scenario.worth", lambda *_: 0.75)
+    scenario, rates = admitted()
     drawn = scenario.history.sample(20, batches=2)
-    # One for each real one, times the part that the gate admitted last.
-    admitted = scenario.history.trust
-    assert 0.1 < admitted <= 1
-    made = round(20 * admitted)
+    # One for each real one, times the part that the gate admitted last, times what that is worth.
+    assert 0.1 < scenario.history.trust == 0.75 * rates[-1]
+    made = round(20 * scenario.history.trust)
     assert (drawn.provenance == GENERATED).view(2, 20 + made).sum(dim=1).tolist() == [made] * 2
     made = scenario.history.generated.recent(10**6)
     # Judged: nothing below the least tau comes in, and the agent trusts it by as much.
@@ -257,6 +258,7 @@ def admitted(feedback=None, **changes):
 def test_without_the_gate_all_are_admitted():
     scenario, rates = admitted(Feedback(gate=False), least_tau=0.99)
     assert rates == [1.0] * len(rates)
+    assert scenario.history.trust == 1
     assert len(rates) == 3  # at updates 40 to 60: 16 steps must have been held out
     assert bool((scenario.history.generated.recent(10**6).tau < 0.99).any())
 
@@ -280,6 +282,15 @@ def test_the_generator_learns_most_from_what_it_understands_least(reference):
     assert float(priority.max()) <= 1.05
     assert len(priority.unique()) > 10
     assert not same(heard.learner.members.state_dict().values(), deaf.learner.members.state_dict().values())
+
+
+def test_what_teaches_nothing_true_is_left_out_however_sure_tau_is(monkeypatch):
+    """A generator that is sure, and whose TD errors say nothing about the real ones."""
+    monkeypatch.setattr("clairvoy.scenarios.world.scenario.worth", lambda *_: 0.0)
+    useless, rates = admitted(least_tau=0.0)
+    assert rates == [1.0] * 3
+    assert len(useless.history.generated) > 0
+    assert same(agent_of(useless), agent_of(trained(feedback=Feedback(generated_scenes=False))))
 
 
 def test_tau_is_told_on_steps_that_it_was_not_fitted_on():
@@ -322,8 +333,8 @@ def test_errors():
     with pytest.raises(SettingsError, match=r"per_real is -1\.0"):
         world(per_real=-1.0)
     for changes, text in (
-        ({"horizon": 0}, r"horizon is 0; it must lie in \[1, 5\]"),
-        ({"horizon": 6}, "horizon is 6"),
+        ({"horizon": 0}, r"horizon is 0; it must lie in \[1, 100\]"),
+        ({"horizon": 101}, "horizon is 101"),
         ({"rollouts": 0}, "rollouts is 0; it must be at least 1"),
         ({"fresh": 0}, "fresh is 0"),
         ({"batch": 0}, "batch is 0"),

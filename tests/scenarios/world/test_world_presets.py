@@ -28,8 +28,8 @@ def bytes_kept(shape, dtype):
 @pytest.mark.parametrize(
     ("shape", "dtype", "capacity", "fresh"),
     [
-        ((4,), torch.float32, 100_000, 20),
-        ((500,), torch.float32, 100_000, 20),
+        ((4,), torch.float32, 100_000, 5),
+        ((500,), torch.float32, 100_000, 5),
         ((10, 10, 10), torch.bool, 100_000, 20),
         ((4, 42, 42), torch.uint8, 61_681, 20),  # Atari, as shown here
         ((4, 84, 84), torch.uint8, 11_991, 11),

@@ -32,6 +32,7 @@ CURVES = {
     "tau/gap": "generated: gap",
     "tau/off": "tau: off by",
     "generated/admitted": "generated: admitted",
+    "generated/worth": "generated: worth",
 }
 """What is drawn, two side by side; what a run does not have is left out."""
 HEIGHT = 4

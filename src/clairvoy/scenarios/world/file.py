@@ -13,7 +13,8 @@ from torch import Tensor
 
 from clairvoy.errors import SettingsError, WeightsError
 from clairvoy.qlearning.environment import BatchedEnvironment
-from clairvoy.scenarios.world.scenario import WorldScenario, WorldSettings
+from clairvoy.scenarios.world.scenario import WorldScenario
+from clairvoy.scenarios.world.settings import WorldSettings
 from clairvoy.storage.weights_file import read_weights, write_weights
 
 FORMAT = "clairvoy-world-4"

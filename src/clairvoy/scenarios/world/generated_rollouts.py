@@ -1,4 +1,4 @@
-"""Short rollouts that a generator makes up from real states, and the gate that decides which of them are learnt from."""
+"""Rollouts that a generator makes up from real states, and the gate that decides how far they are learnt from."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from clairvoy.qlearning.transitions import GENERATED, Transitions, joined
 from clairvoy.scenarios.world.learnt_world import LearntWorld
 
 Gate = Literal["open", "judged", "shuffled"]
-"""What is admitted: all; what tau is sure of; or as many, but any: the control of an ablation."""
+"""What is admitted: all; what is trusted enough; or as many, but any: the control of an ablation."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class RolloutSettings:
     gate: Gate = "judged"
     """See `Gate`."""
     least_tau: float = 0.5
-    """Least confidence that the gate admits, in [0, 1]."""
+    """Least confidence in a rollout that the gate admits, in [0, 1]."""
 
     def __post_init__(self) -> None:
         if self.horizon < 1:
@@ -45,10 +45,12 @@ class Rollouts(NamedTuple):
     """From each state that a rollout came through to its last one: a transition of as many steps, at most `horizon`.
     None if nothing was admitted."""
     metrics: dict[str, float]
+    """``generated/``: ``transitions`` kept, part of the rollouts ``admitted`` by a step at least, mean ``length`` of these,
+    mean ``tau`` of a step made."""
 
 
 class _Steps(NamedTuple):
-    """One step of all rollouts; rows that are not `admitted` mean nothing."""
+    """One step of all rollouts; rows that are not `admitted` mean nothing. `tau` is that of the step alone."""
 
     state: Tensor
     action: Tensor
@@ -71,6 +73,9 @@ def roll_out(
     it began in (Feinberg et al., *Model-Based Value Expansion*, 2018, arXiv:1803.00101, eq. 3.1). That the later actions
     are the agent's own of today makes these returns on-policy, as those of a history are not.
 
+    A rollout is trusted by the product of its steps' taus: each step strays from the world a little more. So a world that
+    is well understood gives long rollouts, another short ones or none, and nobody has to say how long.
+
     Parameters
     ----------
     world
@@ -80,22 +85,26 @@ def roll_out(
     states
         Real ones to begin in, (B, ...).
     settings
-        See `RolloutSettings`. With the gate "judged" a step is admitted if its tau is at least `least_tau`.
+        See `RolloutSettings`. With the gate "judged" a step is admitted if the product of the taus up to it is at least
+        `least_tau`.
     rng
         Of the shuffled gate.
     """
     steps: list[_Steps] = []
     running = torch.ones(len(states), dtype=torch.bool)
+    trusted = torch.ones(len(states))
     count, sure = 0, 0.0
     for number in range(settings.horizon):
         action = act(states, number)
         made = world.imagine(states, action)
         passed = running.clone()
         if settings.gate != "open":
-            passed &= made.tau >= settings.least_tau
+            trusted = trusted * made.tau
+            passed &= trusted >= settings.least_tau
         if settings.gate == "shuffled":
             among = running.nonzero()[:, 0]
-            passed[among] = passed[among[torch.randperm(len(among), generator=rng)]]
+            other = among[torch.randperm(len(among), generator=rng)]
+            passed[among], trusted[among] = passed[other], trusted[other]
         count, sure = count + int(running.sum()), sure + float(made.tau[running].sum())
         passed &= made.finite
         steps.append(_Steps(states, action, made.reward, made.ended, made.tau, passed))
@@ -106,9 +115,11 @@ def roll_out(
             break
     kept = _to_the_end(steps, states, world.name, world.num_actions, settings.gamma)
     admitted = sum(int(step.admitted.sum()) for step in steps)
+    begun = int(steps[0].admitted.sum())
     metrics = {
         "generated/transitions": float(admitted),
-        "generated/admitted": admitted / max(1, count),
+        "generated/admitted": begun / len(steps[0].admitted),
+        "generated/length": admitted / max(1, begun),
         "generated/tau": sure / max(1, count),
     }
     return Rollouts(kept, metrics)
@@ -124,7 +135,7 @@ def _to_the_end(
     for step in reversed(steps):
         total = torch.where(step.admitted, step.reward + gamma * total, total)
         discount = torch.where(step.admitted, torch.where(step.ended, 0.0, gamma * discount), discount)
-        sure = torch.where(step.admitted, torch.minimum(sure, step.tau), sure)
+        sure = torch.where(step.admitted, step.tau * sure, sure)
         index = step.admitted.nonzero()[:, 0]
         if len(index):
             kept.append(

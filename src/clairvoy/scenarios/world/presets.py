@@ -12,7 +12,8 @@ from clairvoy.generative.transitions.vae import TransitionVAESettings
 from clairvoy.qlearning.dqn import DQNSettings
 from clairvoy.qlearning.environment import BatchedEnvironment
 from clairvoy.qlearning.mixed_history import ENDS
-from clairvoy.scenarios.world.scenario import CALIBRATED_ON, WorldSettings
+from clairvoy.scenarios.world.scenario import CALIBRATED_ON
+from clairvoy.scenarios.world.settings import WorldSettings
 
 NUM_ENVS = 8
 """Copies of the environment that the agent acts in."""
@@ -56,9 +57,10 @@ def preset(
     else:
         world = WorldSettings(
             per_real=3.0 if feedback.generated_scenes else 0.0,
-            horizon=5,
+            horizon=20,
             widen=3.0,
-            rollouts=256,
+            rollouts=128,
+            fresh=5,
             generator_updates=8,
             n_step=3,
             seed=seed,

@@ -8,7 +8,7 @@ rollouts from real states, chosen by the discriminator and admitted by tau, besi
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -16,12 +16,11 @@ from torch import Tensor, nn
 
 from clairvoy.cotraining.loop import Feedback
 from clairvoy.environments.replayed import Replayed
-from clairvoy.errors import SettingsError, at_least, between
-from clairvoy.generative.transitions.learner import TransitionLearner, TransitionLearnerSettings, end_shift
+from clairvoy.errors import SettingsError
+from clairvoy.generative.transitions.learner import TransitionLearner, end_shift
 from clairvoy.generative.transitions.outcomes import Outcomes, are_stacked
 from clairvoy.generative.transitions.tau import TransitionTau
-from clairvoy.generative.transitions.vae import TransitionVAESettings
-from clairvoy.qlearning.dqn import DQN, DQNSettings
+from clairvoy.qlearning.dqn import DQN
 from clairvoy.qlearning.encoders import network_for
 from clairvoy.qlearning.environment import BatchedEnvironment, Step
 from clairvoy.qlearning.history import History, HistorySettings
@@ -29,67 +28,10 @@ from clairvoy.qlearning.mixed_history import HELD_OUT, MixedHistory
 from clairvoy.qlearning.qnetwork import initialise
 from clairvoy.qlearning.transitions import Transitions, joined
 from clairvoy.qlearning.units import settle
+from clairvoy.qlearning.worth import worth
 from clairvoy.scenarios.world.generated_rollouts import Gate, RolloutSettings, roll_out
 from clairvoy.scenarios.world.learnt_world import LearntWorld
-
-
-@dataclass(frozen=True)
-class WorldSettings:
-    """Sizes and rhythm of a `WorldScenario`."""
-
-    per_real: float = 1.0
-    """Generated transitions for each real one in the agent's batches, as far as the gate admits any."""
-    horizon: int = 3
-    """Steps of a generated rollout, 1 to 5."""
-    rollouts: int = 128
-    """Rollouts at each refresh."""
-    fresh: int = 20
-    """Refreshes whose rollouts are kept; older ones give way."""
-    widen: float = 0.0
-    """How far from real states rollouts begin, in units of how much a step changes them; of numbers only."""
-    exploration: float = 0.5
-    """Part of the rollouts whose first action is drawn at random; all others are those that the agent thinks best."""
-    least_events: int = 2
-    """Ends, or rewards other than the usual one, that the generator has seen before the agent meets anything of it."""
-    least_tau: float = 0.5
-    """Least confidence that the gate admits."""
-    shuffled_gate: bool = False
-    """The gate admits as many as it would, but any of them: to see whether its judgement matters."""
-    generate_after: int = 100
-    """Updates of the generator before the agent meets anything of it."""
-    batch: int = 128
-    """Transitions in a batch of the generator."""
-    generator_updates: int = 2
-    """Updates of the generator for one of the loop's."""
-    surprising: float = 0.25
-    """Part of the generator's batch that is drawn by how little it understood it, and not evenly."""
-    ends: float = 0.125
-    """Part of the generator's batch that ended an episode: seldom among all steps, and worth more than any other."""
-    gamma: float = 0.99
-    """Discount of one step."""
-    n_step: int = 1
-    """Rewards in the agent's real transitions."""
-    capacity: int = 100_000
-    """Real steps remembered."""
-    seed: int = 0
-    """Of everything but exploration and episodes."""
-    agent: DQNSettings = field(default_factory=lambda: DQNSettings(learning_rate=1e-3))
-    """How the agent learns."""
-    learner: TransitionLearnerSettings = field(default_factory=TransitionLearnerSettings)
-    """How generator and discriminator learn."""
-    model: TransitionVAESettings = field(default_factory=TransitionVAESettings)
-    """The generators' size."""
-
-    def __post_init__(self) -> None:
-        between(self, 1, 5, "horizon")
-        at_least(self, 1, "rollouts", "fresh", "batch", "generator_updates")
-        at_least(self, 0, "widen")
-        between(self, 0, 1, "exploration", "least_tau", "surprising", "ends")
-        if self.surprising + self.ends >= 1:
-            raise SettingsError(
-                f"surprising is {self.surprising} and ends {self.ends}; something must be left of the batch to draw evenly"
-            )
-
+from clairvoy.scenarios.world.settings import WorldSettings
 
 CALIBRATED_ON = 1000
 """Steps held out that tau is fitted on, at most; the latest."""
@@ -170,8 +112,10 @@ class WorldScenario:
         made = roll_out(self.learnt_world(), self._explore, starts, rules, self.rng)
         if made.transitions is not None:
             self.history.generated.add(made.transitions)
-        # Of what is hardly ever admitted a batch must not be full all the same.
-        self.history.trust = made.metrics["generated/admitted"]
+        # What is hardly ever admitted, or teaches little that is true, must not fill a batch all the same.
+        self.history.trust = made.metrics["generated/admitted"] * (
+            metrics["generated/worth"] if feedback.gate else 1
+        )
         return metrics | made.metrics
 
     def experience(self, step: Step, feedback: Feedback) -> None:
@@ -385,12 +329,21 @@ class WorldScenario:
         return learner.outcomes.encode_state(state), steps.action, outcome
 
     def _calibrate(self, learner: TransitionLearner) -> dict[str, float]:
-        """Fit tau on the steps held out; before that, tell how far off the fit so far is on those that it has not seen."""
+        """Fit tau on the steps held out; before that, tell how far off the fit so far is on those that it has not seen.
+
+        On the same steps, what the agent would have learnt from the generator is compared with what it learns from them.
+        """
         held = self.history.held_out.recent(CALIBRATED_ON)
         state, action, outcome = self._encoded(learner, held)
         made = learner.make(state, action)
-        gap = learner.outcomes.gap(held.observation[self.name].to(self.device), made.outcome, outcome).cpu()
-        metrics = {"tau/gap": float(gap.mean())}
+        seen = held.observation[self.name].to(self.device)
+        gap = learner.outcomes.gap(seen, made.outcome, outcome).cpu()
+        then, reward, ended = learner.outcomes.decode(seen, made.outcome)
+        discount = torch.where(ended, 0.0, self.settings.gamma)
+        told = replace(
+            held.to(self.device), next_observation={self.name: then}, reward=reward, discount=discount
+        )
+        metrics = {"tau/gap": float(gap.mean()), "generated/worth": worth(self.agent, held, told)}
         appended = self.history.appended // HELD_OUT
         new = min(len(held), (appended - self.fitted_on) * self.environment.num_envs)
         if self.tau.fitted and new:
