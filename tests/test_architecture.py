@@ -150,7 +150,7 @@ IN_TORCH = (
     "searching.network",
     "imaging.haze",
     "imaging.synthesis",
-    "evaluation.trust",
+    "evaluation.drawn_pictures",
     "evaluation.ablation",
 )
 

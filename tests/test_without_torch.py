@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from made_rasters import hazy, write_raster
+from PIL import Image
 
 EXAMPLE = Path(__file__).parent.parent / "examples/hazy/salcantay.jpg"
 FORBID = """
@@ -62,6 +63,7 @@ WAYS = {
     "search": ("search", "{photo}", "-o", "{out}/found"),
     "evaluate haze": ("evaluate", "haze", "--hazy", "{folder}", "--clear", "{folder}"),
     "evaluate recognition": ("evaluate", "recognition", "--hazy", "{folder}", "--clear", "{folder}"),
+    "evaluate tau": ("evaluate", "tau", "--hazy", "{crops}", "--clear", "{crops}"),
     "export": ("export", "--onnx", "{out}/fast.onnx"),
 }
 
@@ -71,7 +73,17 @@ WAYS = {
 @pytest.mark.parametrize("torch", [False, True], ids=["torch missing", "torch there"])
 def test_a_command_imports_no_torch(way, torch, photo, tmp_path):
     raster = write_raster(tmp_path / "raster-in.tif", hazy(96, 96))
-    names = {"photo": photo, "folder": photo.parent, "out": tmp_path, "raster": raster}
+    names = {
+        "photo": photo,
+        "folder": photo.parent,
+        "out": tmp_path,
+        "raster": raster,
+        "crops": tmp_path / "crops",
+    }
+    for number in range(20):
+        names["crops"].mkdir(exist_ok=True)
+        with Image.open(photo) as picture:
+            picture.crop((number, number, 64 + 2 * number, 64)).save(names["crops"] / f"{number}.png")
     done = run(command(*(argument.format(**names) for argument in WAYS[way])), torch=torch)
     assert done.returncode == 0, done.stderr
 

@@ -93,14 +93,23 @@ def _add_tau(subjects: Subparsers) -> None:
         "tau",
         help="is the confidence right?",
         description=(
-            "Put haze of mixed densities on photographs, restore it, and compare the predicted confidence with the truth."
+            "Restore pictures whose truth is known, and compare the predicted confidence with it: pairs of your own, or "
+            "photographs on which haze of mixed densities is put (needs clairvoy[train])."
         ),
     )
+    tau.add_argument("--hazy", metavar="DIR", type=Path, help="hazy photographs; needs --clear")
+    tau.add_argument("--clear", metavar="DIR", type=Path, help="the same views without haze")
     tau.add_argument(
-        "--photographs", metavar="DIR", type=Path, nargs="+", required=True,
-        help="clear photographs that the weights were not trained on",
+        "--photographs", metavar="DIR", type=Path, nargs="+", default=[],
+        help="instead: clear photographs, which the weights were not trained on, to put haze on",
     )  # fmt: skip
-    tau.add_argument("--pictures", metavar="N", type=int, default=240, help="how many to draw (default: 240)")
+    tau.add_argument(
+        "--pictures",
+        metavar="N",
+        type=int,
+        default=240,
+        help="how many to draw (default: 240)",
+    )
     tau.add_argument(
         "--rooms", metavar="PART", type=float, default=0.3,
         help="part of the pictures that are rendered rooms (default: 0.3)",
@@ -202,16 +211,27 @@ def _run_recognition(args: argparse.Namespace) -> int:
 
 
 def _run_tau(args: argparse.Namespace) -> int:
-    # Haze is put on the photographs as it is for training, in torch.
-    from clairvoy.evaluation.trust import BATCH, measure_trust
-    from clairvoy.releasing.parts import load_weights
+    paired = args.hazy is not None and args.clear is not None
+    if paired == bool(args.photographs) or (args.hazy is None) != (args.clear is None):
+        raise SettingsError("give either --hazy DIR and --clear DIR, or --photographs DIR")
 
-    photographs = list(chain.from_iterable(map(find_photographs, args.photographs)))
-    with _shown(-(-args.pictures // BATCH)) as show:
+    from clairvoy.evaluation.pairs import match_pairs
+    from clairvoy.evaluation.trust import measure_trust, pictures_of_pairs
+    from clairvoy.restoring.engine import Engine
+
+    if paired:
+        pairs = match_pairs(args.hazy, args.clear)
+        names, pictures = [pair.hazy.name for pair in pairs], pictures_of_pairs(pairs)
+    else:
+        from clairvoy.evaluation.drawn_pictures import draw  # by torch, as for training
+
+        photographs = list(chain.from_iterable(map(find_photographs, args.photographs)))
+        names = [f"picture {number + 1}" for number in range(args.pictures)]
+        pictures = draw(photographs, pictures=args.pictures, rooms=args.rooms, seed=args.seed)
+    with _shown(len(names)) as show:
         trust = measure_trust(
-            load_weights(args.weights).perceiver, photographs,
-            pictures=args.pictures, rooms=args.rooms, seed=args.seed, progress=show,
-        )  # fmt: skip
+            Engine.load(args.weights), pictures, progress=lambda done: show(done, len(names), names[done])
+        )
     _tell(args, trust, trust_page)
     return 0
 

@@ -12,10 +12,9 @@ from numpy.typing import NDArray
 
 from clairvoy.errors import InputError, SettingsError
 from clairvoy.evaluation.lpips import lpips
-from clairvoy.evaluation.pairs import Pair
+from clairvoy.evaluation.pairs import Pair, read_pair, read_unit
 from clairvoy.evaluation.restorers import Restored, Restorer
 from clairvoy.evaluation.scores import Evaluation, MethodScores
-from clairvoy.imaging.files import read
 from clairvoy.imaging.quality import niqe, psnr, ssim
 
 Array = NDArray[np.float32]
@@ -67,33 +66,18 @@ def evaluate(
     for done, pair in enumerate(pairs):
         if progress is not None:
             progress(done, total, pair.hazy.name)
-        hazy, clear = _aligned(pair)
+        hazy, clear = read_pair(pair)
         for name, restorer in restorers.items():
             restored = _run(name, restorer, hazy, scores[name])
             _score(restored, clear, str(pair.clear), scores[name])
     for done, path in enumerate(clear_photos, start=len(pairs)):
         if progress is not None:
             progress(done, total, path.name)
-        clear = _load(path)
+        clear = read_unit(path)
         for name, restorer in restorers.items():
             restored = _run(name, restorer, clear, scores[name])
             scores[name].harm_db.append(psnr(restored.image, clear))
     return Evaluation(scores, len(pairs), len({pair.clear for pair in pairs}), len(clear_photos))
-
-
-def _load(path: Path) -> Array:
-    pixels = read(path).shown
-    return np.asarray(pixels / np.float32(np.iinfo(pixels.dtype).max), dtype=np.float32)
-
-
-def _aligned(pair: Pair) -> tuple[Array, Array]:
-    hazy, clear = _load(pair.hazy), _load(pair.clear)
-    if hazy.shape != clear.shape:
-        raise InputError(
-            f"{pair.hazy} has {hazy.shape[1]} x {hazy.shape[0]} pixels, but {pair.clear} "
-            f"{clear.shape[1]} x {clear.shape[0]}; crop both to the same view"
-        )
-    return hazy, clear
 
 
 def _run(name: str, restorer: Restorer, rgb: Array, scores: MethodScores) -> Restored:

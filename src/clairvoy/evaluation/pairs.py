@@ -1,12 +1,17 @@
-"""Which clear picture is the truth of which hazy one, by their names."""
+"""Which clear picture is the truth of which hazy one, by their names, and the pixels of both."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
 
-from clairvoy.errors import FileError
-from clairvoy.imaging.files import find_photographs
+import numpy as np
+from numpy.typing import NDArray
+
+from clairvoy.errors import FileError, InputError
+from clairvoy.imaging.files import find_photographs, read
+
+Array = NDArray[np.float32]
 
 _TRUTH_WORDS = ("_gt", "_clear", "_clean")
 _NAMED = 5  # of the pictures without a partner, in the message
@@ -67,6 +72,31 @@ def match_pairs(hazy_dir: str | Path, clear_dir: str | Path) -> list[Pair]:
             f"{clear_dir}: {named}; name the clear picture NAME.png where the hazy one is NAME.png or NAME_ANYTHING.png"
         )
     return pairs
+
+
+def read_pair(pair: Pair) -> tuple[Array, Array]:
+    """Pixels of the hazy and of the clear picture, (H, W, 3) float32 in [0, 1].
+
+    Raises
+    ------
+    InputError
+        They are not of one size.
+    FileError
+        One of them cannot be read.
+    """
+    hazy, clear = read_unit(pair.hazy), read_unit(pair.clear)
+    if hazy.shape != clear.shape:
+        raise InputError(
+            f"{pair.hazy} has {hazy.shape[1]} x {hazy.shape[0]} pixels, but {pair.clear} "
+            f"{clear.shape[1]} x {clear.shape[0]}; crop both to the same view"
+        )
+    return hazy, clear
+
+
+def read_unit(path: Path) -> Array:
+    """Pixels of a photograph, (H, W, 3) float32 in [0, 1]; `FileError` if it cannot be read."""
+    pixels = read(path).shown
+    return np.asarray(pixels / np.float32(np.iinfo(pixels.dtype).max), dtype=np.float32)
 
 
 def _name_of_truth(path: Path) -> str:

@@ -1,36 +1,59 @@
-"""Is the confidence tau right? Predicted before the truth is known, compared with it on pictures whose haze was drawn.
+"""Is the confidence tau right? Predicted before the truth is known, compared with it on pictures whose truth is known.
 
-Scenes of mixed densities, clear ones among them, are made of photographs that the weights have not seen; each is
-restored whether or not haze is recognised. Measured are the rank correlation of tau with the true PSNR, the mean
-absolute error in dB, the expected calibration error of tau as a probability, and how the map of tau goes with the map
-of the true error. Each sign is ablated: left out, and the map from signs to dB fitted anew.
+Each picture is restored at the size that it is perceived at, whether or not haze is recognised. Measured are the rank
+correlation of tau with the true PSNR, the mean absolute error in dB, the expected calibration error of tau as a
+probability, and how the map of tau goes with the map of the true error. Each sign is ablated: left out, and the map from
+signs to dB fitted anew.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
-import torch
-import torch.nn.functional as F
-from torch import Tensor
+import numpy.typing as npt
 
-from clairvoy.errors import SettingsError
+from clairvoy.errors import SettingsError, WeightsError
+from clairvoy.evaluation.pairs import Pair, read_pair
 from clairvoy.evaluation.reliability import expected_calibration_error
 from clairvoy.evaluation.scores import rank_correlation
-from clairvoy.generative.density.calibration import GOOD_DB, SIGNS, Calibration, to_db
-from clairvoy.generative.density.perception import Perceiver
-from clairvoy.generative.density.picture_size import CELL
-from clairvoy.imaging.haze import HazeSettings
-from clairvoy.imaging.synthesis.views import Photographs, ViewMaker, ViewPool
+from clairvoy.generative.density.picture_size import CELL, working_size
+from clairvoy.generative.density.signs import GOOD_DB, SIGNS, DbMap, fitted, to_db
+from clairvoy.restoring.engine import Engine
+from clairvoy.restoring.full_resolution import FullResolution
+from clairvoy.restoring.planes import as_planes, small
 
-BATCH = 16
+Float = npt.NDArray[np.float32]
+
+FEWEST = 20
+"""Pictures from which on a correlation says something."""
 ABLATED = ("spread", "discriminator", "residual")
 """The signs that tau is named for; the others are plain facts of the picture."""
+
+
+class Known(NamedTuple):
+    """A picture whose truth is known, at a size that it can be perceived at: multiples of 16."""
+
+    hazy: Float
+    """(H, W, 3) in [0, 1]."""
+    clear: Float
+    """The same without haze."""
+    has_haze: bool
+
+
+class Judged(NamedTuple):
+    """What was said of a restoration before its truth was known, and the truth."""
+
+    tau: float
+    tau_db: float
+    signs: Float
+    """(S, h, w), of cells of `CELL` pixels."""
+    squared_error: Float
+    """(h, w), means over cells and colours."""
+    has_haze: bool
 
 
 @dataclass(frozen=True)
@@ -82,97 +105,120 @@ class Trust:
 
 
 def measure_trust(
-    perceiver: Perceiver,
-    photographs: Sequence[Path],
-    *,
-    pictures: int = 240,
-    rooms: float = 0.3,
-    clear: float = 0.25,
-    seed: int = 0,
-    progress: Callable[[int, int, str], None] | None = None,
+    engine: Engine, pictures: Iterable[Known], *, progress: Callable[[int], None] | None = None
 ) -> Trust:
-    """Compare tau with the truth on pictures whose haze is drawn.
+    """Compare tau with the truth.
 
     Parameters
     ----------
-    perceiver
-        Trained weights, on the CPU.
-    photographs
-        Clear ones, not among those that the weights were trained on.
+    engine
+        Trained weights.
     pictures
-        How many, at least 20.
-    rooms
-        Part of them that are rendered rooms, in [0, 1].
-    clear
-        Part of them without haze, in [0, 1].
-    seed
-        Of pictures and haze.
+        At least `FEWEST`, such as `pictures_of_pairs` or `drawn_pictures.draw` gives.
     progress
-        Called before each batch with (pictures done, in all, what).
+        Called before each picture with the number of those done.
 
     Raises
     ------
-    FileError
-        A photograph cannot be read, or there is none.
     SettingsError
-        Too few pictures, or a part outside [0, 1].
+        Too few pictures.
+    WeightsError
+        The graphs of the weights do not tell signs.
+    ClairvoyError
+        A picture cannot be read.
     """
-    if pictures < 20:
-        raise SettingsError(f"{pictures} pictures are too few to tell a correlation; give at least 20")
-    for name, part in (("rooms", rooms), ("clear", clear)):
-        if not 0 <= part <= 1:
-            raise SettingsError(f"{name} is {part}; it must lie in [0, 1]")
-    pool = ViewPool(ViewMaker(Photographs(photographs), seed=seed, rooms=rooms), BATCH)
-    rng = torch.Generator().manual_seed(seed)
-    settings = HazeSettings(clear=clear)
-    signs, errors, hazy = [], [], []
-    for done in range(0, pictures, BATCH):
+    judged = []
+    for done, known in enumerate(pictures):
         if progress is not None:
-            progress(done, pictures, f"pictures {done + 1} to {min(done + BATCH, pictures)}")
-        pool.extend(BATCH)
-        drawn = pool.draw(min(BATCH, pictures - done), rng, settings)
-        seen = perceiver.perceive(drawn.hazy, rng)
-        restored = perceiver.restore(drawn.hazy, seen)
-        signs.append(seen.signs)
-        errors.append(F.avg_pool2d((restored - drawn.clear).square().mean(dim=1, keepdim=True), CELL))
-        hazy.append(drawn.optical_depth.mean(dim=(1, 2, 3)) > 0)
-    return compare(perceiver.calibration, torch.cat(signs), torch.cat(errors), torch.cat(hazy))
+            progress(done)
+        judged.append(judge(engine, known))
+    return compare(engine.released.db_of_cells, judged)
 
 
-def compare(calibration: Calibration, signs: Tensor, squared_error: Tensor, hazy: Tensor) -> Trust:
-    """Measure agreement from signs (n, S, h, w), true squared errors (n, 1, h, w) and which pictures are hazy (n,)."""
-    db = to_db(squared_error.mean(dim=(1, 2, 3)))
-    tau, predicted = calibration.of_picture(signs)
-    # The predicted PSNR ranks like tau, but does not saturate at 0 and 1, where floats would tie.
-    _, cells = calibration.of_cells(signs)
-    within = [
-        rank_correlation(cells[k].flatten(), -squared_error[k].flatten()) for k in hazy.nonzero().flatten()
-    ]
+def judge(engine: Engine, known: Known) -> Judged:
+    """Perceive and restore a picture, and compare with its truth."""
+    seen = engine.perceive(as_planes(known.hazy))
+    if seen.signs is None:
+        path = engine.released.path
+        raise WeightsError(
+            f"{path}: its graphs keep the signs of confidence to themselves; make them anew: clairvoy export --weights "
+            f"{path} -o {path} --overwrite (needs pip install 'clairvoy[train]')"
+        )
+    restored = FullResolution(seen.grid[0], engine.released.guide, seen.airlight[0]).restore(known.hazy)
+    error = np.square(restored - known.clear).mean(axis=2)
+    rows, columns = (length // CELL for length in error.shape)
+    cells = error.reshape(rows, CELL, columns, CELL).mean(axis=(1, 3))
+    return Judged(float(seen.tau[0]), float(seen.tau_db[0]), seen.signs[0], cells, known.has_haze)
+
+
+def pictures_of_pairs(pairs: Sequence[Pair]) -> Iterator[Known]:
+    """Real pairs, at the size that their hazy pictures are perceived at.
+
+    Raises
+    ------
+    ClairvoyError
+        A picture cannot be read, or a pair is not of one size.
+    """
+    for pair in pairs:
+        planes = [small(rgb, None, working_size(*rgb.shape[:2])) for rgb in read_pair(pair)]
+        hazy, clear = (np.ascontiguousarray(one[0].transpose(1, 2, 0)) for one in planes)
+        yield Known(hazy, clear, True)
+
+
+def compare(db_of_cells: DbMap, judged: Sequence[Judged]) -> Trust:
+    """Measure agreement.
+
+    Parameters
+    ----------
+    db_of_cells
+        The map from the signs of a cell to its PSNR that the weights come with. It ranks like tau, but does not saturate
+        at 0 and 1, where floats would tie.
+    judged
+        At least `FEWEST` pictures.
+
+    Raises
+    ------
+    SettingsError
+        There are fewer.
+    """
+    if len(judged) < FEWEST:
+        raise SettingsError(
+            f"{len(judged)} pictures are too few to tell a correlation; give at least {FEWEST}"
+        )
+    db = _true_db(judged)
+    cells = [db_of_cells(one.signs.reshape(len(SIGNS), -1).T) for one in judged]
+    errors = [one.squared_error.ravel() for one in judged]
+    within = [rank_correlation(cells[k], -errors[k]) for k in range(len(judged)) if judged[k].has_haze]
     known = [value for value in within if not math.isnan(value)]
-    ablations = {"nothing": _refitted(signs, squared_error, ())}
+    ablations = {"nothing": _refitted(judged, ())}
     for name in ABLATED:
-        ablations[name] = _refitted(signs, squared_error, (name,))
-    ablations[" and ".join(ABLATED)] = _refitted(signs, squared_error, ABLATED)
+        ablations[name] = _refitted(judged, (name,))
+    ablations[" and ".join(ABLATED)] = _refitted(judged, ABLATED)
     return Trust(
-        predicted=_agreement(predicted, db),
-        calibration_error=expected_calibration_error(tau, db >= GOOD_DB),
+        predicted=_agreement(np.array([one.tau_db for one in judged]), db),
+        calibration_error=expected_calibration_error([one.tau for one in judged], db >= GOOD_DB),
         map_rank_correlation=float(np.mean(known)) if known else math.nan,
-        pooled_map_rank_correlation=rank_correlation(cells.flatten(), -squared_error.flatten()),
+        pooled_map_rank_correlation=rank_correlation(np.concatenate(cells), -np.concatenate(errors)),
         ablations=ablations,
         mean_db=float(db.mean()),
     )
 
 
-def _agreement(predicted: Tensor, db: Tensor) -> Agreement:
-    return Agreement(rank_correlation(predicted, db), float((predicted - db).abs().mean()), len(db))
+def _true_db(judged: Sequence[Judged]) -> npt.NDArray[np.float64]:
+    db: npt.NDArray[np.float64] = to_db(
+        np.array([one.squared_error.mean(dtype=np.float64) for one in judged])
+    )
+    return db
 
 
-def _refitted(signs: Tensor, squared_error: Tensor, without: Sequence[str]) -> Agreement:
+def _agreement(predicted: npt.NDArray[Any], db: npt.NDArray[Any]) -> Agreement:
+    return Agreement(rank_correlation(predicted, db), float(np.abs(predicted - db).mean()), len(db))
+
+
+def _refitted(judged: Sequence[Judged], without: Sequence[str]) -> Agreement:
     """Fit on the even pictures with some signs held constant, measure on the odd ones."""
-    kept = signs.clone()
-    for name in without:
-        kept[:, SIGNS.index(name)] = 0
-    fitted = Calibration()
-    fitted.fit(kept[::2], squared_error[::2])
-    _, predicted = fitted.of_picture(kept[1::2])
-    return _agreement(predicted, to_db(squared_error[1::2].mean(dim=(1, 2, 3))))
+    kept = np.array([one.signs.mean(axis=(1, 2), dtype=np.float64) for one in judged])
+    kept[:, [SIGNS.index(name) for name in without]] = 0
+    errors = np.array([one.squared_error.mean(dtype=np.float64) for one in judged])
+    db_of_pictures, _ = fitted(kept[::2], errors[::2])
+    return _agreement(db_of_pictures(kept[1::2]), to_db(errors[1::2]))

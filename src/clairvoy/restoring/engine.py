@@ -46,6 +46,8 @@ class Perceived(NamedTuple):
     """Confidence in the whole, (1,) in [0, 1]."""
     tau_db: Float
     """Expected PSNR of the restoration, (1,) in dB."""
+    signs: Float | None = None
+    """What tau is computed from, (1, S, h/16, w/16), see `density.signs`; None of graphs that do not tell."""
 
     @property
     def beliefs(self) -> tuple[Float, Float, Float, Float]:
@@ -172,9 +174,8 @@ class Engine:
         inputs = {
             "picture": picture, "others_grid": grid, "others_airlight": airlight, "others_share": np.float32(share),
         }  # fmt: skip
-        return Perceived(
-            *self._perception.run(None, {k: np.asarray(v, np.float32) for k, v in inputs.items()})
-        )
+        asked = {name: np.asarray(value, np.float32) for name, value in inputs.items()}
+        return Perceived(*self._perception.run(None, asked))
 
     @cached_property
     def _perception(self) -> Any:

@@ -18,6 +18,7 @@ import numpy.typing as npt
 
 from clairvoy._version import __version__
 from clairvoy.errors import WeightsError
+from clairvoy.generative.density.signs import DbMap
 from clairvoy.restoring.full_resolution import Guide
 from clairvoy.restoring.model_bytes import with_weights
 from clairvoy.storage.weights_file import read_weights
@@ -73,6 +74,11 @@ class Released:
     def recognition(self) -> tuple[float, ...]:
         """What `recognition.haze_probability` needs."""
         return tuple(float(number) for number in self._array("calibration.recognition"))
+
+    @property
+    def db_of_cells(self) -> DbMap:
+        """From the signs of one cell to its PSNR in dB."""
+        return DbMap(self._array("calibration.slope")[1], float(self._array("calibration.offset")[1]))
 
     @property
     def bins(self) -> int:

@@ -7,9 +7,10 @@ import torch
 import torch.nn.functional as F
 
 from clairvoy.generative.density.bilateral_grid import slice_grid
-from clairvoy.generative.density.calibration import SIGNS, Calibration, to_db
+from clairvoy.generative.density.calibration import Calibration
 from clairvoy.generative.density.discriminator import CLEAR
 from clairvoy.generative.density.perception import Perceiver
+from clairvoy.generative.density.signs import SIGNS, to_db
 from clairvoy.generative.density.vae import Posterior
 
 

@@ -1,7 +1,7 @@
 """Calibration: from the signs of confidence to a PSNR in dB and to tau, and from what was found to P(haze).
 
-A linear map, fitted by ridge regression on held-out views, turns the signs that `perception` reads into a PSNR in dB;
-its residual deviation turns that into
+A linear map (`signs`), fitted on held-out views, turns the signs that `perception` reads into a PSNR in dB; its residual
+deviation turns that into
 
     tau = P(PSNR >= 20 dB) = Phi((dB - 20) / sigma),
 
@@ -16,14 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from clairvoy.generative.density.recognition import haze_probability
-
-GOOD_DB = 20.0
-"""A restoration at least this near to the truth, in dB PSNR, counts as good; tau is the probability of that."""
-SIGNS = (
-    "spread", "discriminator", "residual", "haze", "haze squared", "airlight", "brightness", "contrast", "doubt",
-    "density",
-)  # fmt: skip
-"""What tau is computed from, see `perception`."""
+from clairvoy.generative.density.signs import GOOD_DB, RIDGE, SIGNS, fitted
 
 
 class Calibration(nn.Module):
@@ -43,22 +36,15 @@ class Calibration(nn.Module):
         # Logit of the probability of haze: per unit of the agent's value (on a log scale), of 1 - t, and at 0.
         self.register_buffer("recognition", torch.tensor([1.0, 4.0, -1.0]))
 
-    def fit(self, signs: Tensor, squared_error: Tensor, ridge: float = 1e-2) -> None:
+    def fit(self, signs: Tensor, squared_error: Tensor, ridge: float = RIDGE) -> None:
         """Fit on held-out views: signs (B, S, h, w) and the true squared error of each cell (B, 1, h, w)."""
         pictures = signs.mean(dim=(2, 3)), squared_error.mean(dim=(2, 3))[:, 0]
         cells = signs.movedim(1, -1).flatten(0, 2), squared_error.flatten()
         for row, (x, error) in enumerate((pictures, cells)):
-            x = x.double()
-            db = to_db(error.double())
-            centre, scale = x.mean(dim=0), x.std(dim=0).clamp(min=1e-6)
-            unit = (x - centre) / scale
-            gram = unit.T @ unit / len(unit) + ridge * torch.eye(unit.shape[1], dtype=unit.dtype)
-            weight = torch.linalg.solve(gram, unit.T @ (db - db.mean()) / len(unit)) / scale
-            self.slope[row] = weight.float()
-            self.offset[row] = (db.mean() - centre @ weight).float()
-            self.deviation[row] = (
-                (db - x @ weight - (db.mean() - centre @ weight)).std().clamp(min=0.5).float()
-            )
+            (slope, offset), deviation = fitted(x.double(), error.double(), ridge)
+            self.slope[row] = slope.float()
+            self.offset[row] = offset.float()
+            self.deviation[row] = deviation.clamp(min=0.5).float()
 
     def of_picture(self, signs: Tensor) -> tuple[Tensor, Tensor]:
         """Tau in [0, 1] and dB, (B,) each, from signs (B, S, h, w)."""
@@ -110,8 +96,3 @@ class Calibration(nn.Module):
 def _log_scale(value: Tensor) -> Tensor:
     """Sign(v) log(1 + |v|): a value of 20 windows is not ten times the evidence that 2 are."""
     return value.sign() * value.abs().log1p()
-
-
-def to_db(squared_error: Tensor) -> Tensor:
-    """PSNR in dB of a mean squared error of pictures in [0, 1], at most 60."""
-    return -10 * torch.log10(squared_error.clamp(min=1e-6))

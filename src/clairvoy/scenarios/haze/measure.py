@@ -15,9 +15,9 @@ from clairvoy.cotraining.loop import Feedback
 from clairvoy.evaluation.recognition import area_under_roc
 from clairvoy.evaluation.reliability import expected_calibration_error
 from clairvoy.generative.adversary import accept
-from clairvoy.generative.density.calibration import GOOD_DB, to_db
 from clairvoy.generative.density.discriminator import CLEAR
 from clairvoy.generative.density.perception import Perceiver
+from clairvoy.generative.density.signs import GOOD_DB, to_db
 from clairvoy.generative.density.vae import Draw, Posterior
 from clairvoy.imaging.synthesis.views import SyntheticPairs
 from clairvoy.qlearning.policy import greedy

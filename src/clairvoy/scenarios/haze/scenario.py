@@ -19,10 +19,10 @@ from torch import Tensor
 
 from clairvoy.cotraining.loop import Feedback
 from clairvoy.generative.adversary import accept
-from clairvoy.generative.density.calibration import GOOD_DB, SIGNS, to_db
 from clairvoy.generative.density.discriminator import HAZY
 from clairvoy.generative.density.learner import GeneratorLearner, HazyPairs, LearnerSettings
 from clairvoy.generative.density.perception import Perceiver, Perception
+from clairvoy.generative.density.signs import GOOD_DB, SIGNS, to_db
 from clairvoy.generative.losses import LossWeights
 from clairvoy.generative.perceptual import SqueezeFeatures
 from clairvoy.imaging.haze import HazeSettings
