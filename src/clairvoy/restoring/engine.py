@@ -47,7 +47,7 @@ class Perceived(NamedTuple):
     tau_db: Float
     """Expected PSNR of the restoration, (1,) in dB."""
     signs: Float | None = None
-    """What tau is computed from, `generative.density.signs`, (1, S, h/16, w/16); None of graphs that tell none."""
+    """What tau is computed from, see `signs.SIGNS`, (1, S, h/16, w/16); None of graphs that tell none."""
 
     @property
     def beliefs(self) -> tuple[Float, Float, Float, Float]:
