@@ -158,6 +158,11 @@ def test_pairs_or_photographs(given, capsys):
     assert "either --hazy DIR and --clear DIR, or --photographs" in capsys.readouterr().err
 
 
+def test_an_option_that_would_do_nothing_is_refused(capsys):
+    assert main(["evaluate", "tau", "--hazy", "a", "--clear", "a", "--rooms", "0"]) == 2
+    assert "--rooms is of haze that is drawn" in capsys.readouterr().err
+
+
 def test_graphs_that_keep_the_signs_to_themselves_name_the_remedy(engine):
     released = engine.released
     model = onnx.load_from_string(released.tensors["graph.perception"].tobytes())

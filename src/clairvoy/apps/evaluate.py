@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from clairvoy.evaluation.recognition import Recognition
     from clairvoy.evaluation.trust import Trust
 
+DRAWN: dict[str, Any] = {"pictures": 240, "rooms": 0.3, "seed": 0}
+"""Options of ``evaluate tau`` for haze that is drawn, and what they are where they are not given."""
 T = TypeVar("T")
 Measured = TypeVar("Measured", "Evaluation", "Recognition", "Trust")
 Subparsers: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
@@ -103,18 +105,10 @@ def _add_tau(subjects: Subparsers) -> None:
         "--photographs", metavar="DIR", type=Path, nargs="+", default=[],
         help="instead: clear photographs, which the weights were not trained on, to put haze on",
     )  # fmt: skip
-    tau.add_argument(
-        "--pictures",
-        metavar="N",
-        type=int,
-        default=240,
-        help="how many to draw (default: 240)",
-    )
-    tau.add_argument(
-        "--rooms", metavar="PART", type=float, default=0.3,
-        help="part of the pictures that are rendered rooms (default: 0.3)",
-    )  # fmt: skip
-    tau.add_argument("--seed", type=int, default=0, help="of pictures and haze (default: 0)")
+    drawn = tau.add_argument_group("haze that is put on photographs").add_argument
+    drawn("--pictures", metavar="N", type=int, help="how many to draw (default: 240)")
+    drawn("--rooms", metavar="PART", type=float, help="part of them that are rendered rooms (default: 0.3)")
+    drawn("--seed", type=int, help="of pictures and haze (default: 0)")
     _add_shared(tau, _run_tau, device=False)
 
 
@@ -214,6 +208,8 @@ def _run_tau(args: argparse.Namespace) -> int:
     paired = args.hazy is not None and args.clear is not None
     if paired == bool(args.photographs) or (args.hazy is None) != (args.clear is None):
         raise SettingsError("give either --hazy DIR and --clear DIR, or --photographs DIR")
+    if paired and (given := [name for name in DRAWN if getattr(args, name) is not None]):
+        raise SettingsError(f"--{given[0]} is of haze that is drawn; leave it out, or give --photographs DIR")
 
     from clairvoy.evaluation.pairs import match_pairs
     from clairvoy.evaluation.trust import measure_trust, pictures_of_pairs
@@ -225,6 +221,9 @@ def _run_tau(args: argparse.Namespace) -> int:
     else:
         from clairvoy.evaluation.drawn_pictures import draw  # by torch, as for training
 
+        for name, default in DRAWN.items():
+            if getattr(args, name) is None:
+                setattr(args, name, default)
         photographs = list(chain.from_iterable(map(find_photographs, args.photographs)))
         names = [f"picture {number + 1}" for number in range(args.pictures)]
         pictures = draw(photographs, pictures=args.pictures, rooms=args.rooms, seed=args.seed)

@@ -26,7 +26,11 @@ section{{border-top:1px solid var(--line);padding:1.5rem 0}}
 :focus-visible{{outline:3px solid var(--link);outline-offset:2px}}
 dl{{display:flex;flex-wrap:wrap;gap:.25rem 1.5rem;margin:.75rem 0 0}}dl div{{display:flex;gap:.4rem}}dt{{color:var(--quiet)}}
 dd{{margin:0;font-variant-numeric:tabular-nums;overflow-wrap:anywhere}}
-.wide{{overflow-x:auto;margin-bottom:1.5rem}}table{{border-collapse:collapse;width:100%;font-size:.875rem}}
+.wide{{overflow-x:auto;margin-bottom:1.5rem;background-repeat:no-repeat;background-image:
+linear-gradient(90deg,var(--ground) 60%,transparent),linear-gradient(-90deg,var(--ground) 60%,transparent),
+linear-gradient(90deg,#8889,transparent),linear-gradient(-90deg,#8889,transparent);background-position:0,100%,0,100%;
+background-size:3rem 100%,3rem 100%,.9rem 100%,.9rem 100%;background-attachment:local,local,scroll,scroll}}
+table{{border-collapse:collapse;width:100%;font-size:.875rem}}
 th,td{{text-align:left;padding:.3rem .6rem .3rem 0;border-bottom:1px solid var(--line);vertical-align:top;min-width:4.5rem}}
 th[scope=row]{{font-weight:400;overflow-wrap:anywhere;min-width:7rem}}
 td.number,th.number{{text-align:right;font-variant-numeric:tabular-nums}}"""
@@ -59,7 +63,7 @@ def html_page(title: str, parts: Iterable[str], data: Any, *, style: str = "", s
 
 
 def table(name: str, heads: Sequence[str], rows: Iterable[Sequence[str]], *, left: Iterable[int] = ()) -> str:
-    """A table that scrolls by itself where it is wider than the screen.
+    """A table that scrolls by itself where it is wider than the screen; a shadow on a side says that there is more.
 
     Parameters
     ----------
