@@ -4,8 +4,7 @@
 
 Steps, each kept in RUNS and not done again: panoramas are rendered; a completion is trained on them; glimpses in all
 directions are simulated; a masked autoencoder is trained for attention entropy; for each seed of the agent values are
-learnt, from states at random and from states that a first agent brings about; tau is fitted on panoramas that nothing
-was trained on. Measured on other rendered panoramas, and on photographs, each turned by eighths, as the first glimpse
+learnt, from states at random and, if asked, from states that a first agent brings about. Measured on other rendered panoramas, and on photographs, each turned by eighths, as the first glimpse
 looks ahead. Nothing is chosen by what is measured.
 """
 
@@ -57,11 +56,11 @@ def main() -> int:
     parser.add_argument("--scenes", type=int, default=8000)
     parser.add_argument("--updates", type=int, default=1000)
     parser.add_argument("--width", type=int, default=64)
-    parser.add_argument("--states", type=int, default=3000)
-    parser.add_argument("--own-states", type=int, default=1000)
-    parser.add_argument("--value-updates", type=int, default=1000)
+    parser.add_argument("--states", type=int, default=2600)
+    parser.add_argument("--own-states", type=int, default=0, help="states that a first agent brings about")
+    parser.add_argument("--value-updates", type=int, default=400)
     parser.add_argument("--attention-updates", type=int, default=400)
-    parser.add_argument("--measured", type=int, default=128)
+    parser.add_argument("--measured", type=int, default=96)
     parser.add_argument("--turns", type=int, default=4, help="eighths by which photographs are turned")
     args = parser.parse_args()
     torch.set_num_threads(1)
@@ -146,9 +145,10 @@ def _values(args: argparse.Namespace, model: LookingModel, real: Tensor, seed: i
         return simulate(looking, few, others, rng, lambda some: by_values(first, looking, few, some))
 
     name = args.completion_seed
-    at_random = Lookout(*_kept(args.out / f"states{name}.pt", lambda: tuple(states())))
-    its_own = Lookout(*_kept(args.out / f"own{name}.pt", lambda: tuple(own())))
-    together = Lookout(*(torch.cat(parts) for parts in zip(at_random, its_own, strict=True)))
+    together = at_random = Lookout(*_kept(args.out / f"states{name}.pt", lambda: tuple(states())))
+    if args.own_states:
+        its_own = Lookout(*_kept(args.out / f"own{name}.pt", lambda: tuple(own())))
+        together = Lookout(*(torch.cat(parts) for parts in zip(at_random, its_own, strict=True)))
     network = ValueNetwork(looking.views)
     network.load_state_dict(
         _kept(args.out / f"values{name}-{seed}.pt", lambda: learnt(together, seed).state_dict())
