@@ -2,11 +2,12 @@
 
 python benchmarks/flows.py attacks --data DIR    # each attack left out of training in turn, with and without generated rows
 python benchmarks/flows.py attacks --kept 10 ... # the same, but for ten flows of it
+python benchmarks/flows.py cuts --data DIR       # cuts of the training file that resemble what follows, to choose by
 python benchmarks/flows.py test --data DIR       # KDDTrain+_20Percent to KDDTest+, peers in the same run
 python benchmarks/flows.py days --data DIR       # Zeek: one day learnt, another host's next day judged
 
 DIR holds nsl-kdd/KDDTrain+_20Percent.txt.gz, nsl-kdd/KDDTest+.txt.gz and zeek/*.gz. `test` is for looking once: choose
-by parts of the training file, as `attacks` does. `--json FILE` adds each seed's result to a file as soon as it is there.
+by parts of the training file, as `cuts` and `attacks` do. `--json FILE` keeps each seed's result as soon as it is there.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from flow_splits import splits
 from numpy.typing import NDArray
 
 from clairvoy.evaluation.aggregate import bootstrap, paired_difference
@@ -57,6 +59,9 @@ DAY_TWO, MALWARE = (
     "zeek/010-zeek-mixed_conn.log.labeled.gz",
     "zeek/001-zeek-scenario-malicious_labeled-conn.log.gz",
 )
+OURS, OURS_PLAIN = "ours, all fields", "ours, all fields, nothing generated"
+HELD_BACK = 0.05
+"""Part of the flows to choose by, and as many to measure on."""
 GENERATED, PLAIN = "generated where it helps", "nothing generated"
 SHORT = FlowSettings(BeliefSettings(updates=400), updates=200, agent_updates=1, trial_updates=100)
 """Of a training with an attack left out: there are up to ten of them for each seed."""
@@ -64,7 +69,7 @@ SHORT = FlowSettings(BeliefSettings(updates=400), updates=200, agent_updates=1, 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description="Triage of flows beside other makers' classifiers.")
-    parser.add_argument("what", choices=("attacks", "test", "days"))
+    parser.add_argument("what", choices=("attacks", "cuts", "test", "days"))
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2, 3, 4])
     parser.add_argument("--json", type=Path, help="results so far; what is in it is not measured again")
@@ -78,6 +83,7 @@ def main() -> int:
     torch.set_num_threads(1)
     run = {
         "attacks": partial(left_out, attacks=args.attacks, kept=args.kept),
+        "cuts": cut,
         "test": tested,
         "days": next_day,
     }[args.what]
@@ -99,18 +105,33 @@ def main() -> int:
 
 def tested(data: Path, seed: int) -> dict[str, Any]:
     """Ours and the peers on KDDTest+, all learnt from the training file."""
+    whole = read_flows([data / TRAIN], labelled=True)
+    return compared(whole, read_flows([data / TEST], labelled=True), seed)
+
+
+def cut(data: Path, seed: int) -> dict[str, Any]:
+    """The same on a cut of the training file, which resembles that."""
+    table = read_flows([data / TRAIN], labelled=True)
+    attack_of = read_flows([data / TRAIN], label="attack", labelled=True).labels
+    assert attack_of is not None
+    (split,) = splits(table, attack_of, [seed])
+    return compared(split.learnt, split.judged, seed) | {"cut": split.told}
+
+
+def compared(whole: FlowTable, test: FlowTable, seed: int) -> dict[str, Any]:
+    """Ours and the peers on some flows, all learnt from others."""
     from flow_peers import PEERS
 
-    parts = part(read_flows([data / TRAIN], labelled=True))
+    parts = part(whole, held_out=HELD_BACK)
     trained = learn_flows(parts, FlowSettings(seed=seed))
-    test = read_flows([data / TEST], labelled=True)
     truth = class_numbers(test, parts.classes)
     result: dict[str, Any] = {
         "generated": [entry.to_dict() for entry in trained.helped],
         "strange": trained.strange_help.to_dict(),
+        "classes": list(parts.classes),
     }
     model = trained.model
-    for name, everything in (("ours, all fields", True), ("ours, as far as the agent looks", False)):
+    for name, everything in ((OURS, True), ("ours, as far as the agent looks", False)):
         verdicts = model.judge(test, look_at_all=everything)
         balanced = verdicts.logits.double().softmax(dim=1).numpy()
         result[name] = figures(balanced, truth) | {
@@ -123,10 +144,9 @@ def tested(data: Path, seed: int) -> dict[str, Any]:
     seen = torch.ones(len(test), trained.from_real.groups, dtype=torch.bool)
     with torch.no_grad():
         plain = trained.from_real(model.encoded(test), seen).double().softmax(dim=1).numpy()
-    result["ours, all fields, nothing generated"] = figures(plain, truth)
-    # Peers learn from all of the training file; ours held a fifth of it back.
+    result[OURS_PLAIN] = figures(plain, truth)
+    # Peers learn from all; ours held some of it back.
     encode = lambda table: model.encoded(table).clamp(-5, 5).double().numpy()  # noqa: E731
-    whole = read_flows([data / TRAIN], labelled=True)
     x, y, asked = encode(whole), class_numbers(whole, parts.classes), encode(test)
     fields = field_of_numbers(model.encoding, model.kind)
     for name, peer in PEERS.items():
@@ -273,7 +293,7 @@ def summary(what: str, results: list[dict[str, Any]]) -> None:
         )
         return
     for name, first in results[0].items():
-        if isinstance(first, dict):
+        if isinstance(first, dict) and name not in ("strange", "cut"):
             cells = {
                 key: bootstrap([run[name][key] for run in results])
                 for key, value in first.items()

@@ -4,7 +4,8 @@ PYTHONPATH=FOLDER_OF_THE_CLONE python benchmarks/mini_cage.py --red B_line --see
 
 Points lost in an episode of 100 steps, mean over 256 fresh episodes; the scripts play the same ones. Training sees `--steps`
 steps of all games together. Ours is evaluated at intervals, and keeps the best weights; the peers are as they end. All
-learners are told rewards in tens of points, but for `PQN in points`. Seconds are those of the CPU, evaluations included.
+learners are told rewards in tens of points, but for DQN, in fours, and `PQN in points`. Seconds are those of the CPU,
+evaluations included. `DQN` and `PQN` have the network that hosts share, `DQN, perceptron` one that sees numbers only.
 """
 
 from __future__ import annotations
@@ -13,13 +14,14 @@ import argparse
 import json
 import sys
 import time
+from dataclasses import replace
 from functools import partial
 from importlib import import_module
 from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from clairvoy.environments.mini_cage import (
     HOSTS,
@@ -36,12 +38,13 @@ from clairvoy.qlearning.encoders import network_for
 from clairvoy.qlearning.history import History, HistorySettings
 from clairvoy.qlearning.online import OnlineSettings, train_online
 from clairvoy.qlearning.pqn import PQN, PQNSettings, PQNTraining
-from clairvoy.qlearning.qnetwork import DuelingQNetwork
 from clairvoy.qlearning.rollout import evaluate
 
 EPISODES, FRESH, GAMES, FEW = 256, 900_000, 64, 16
 TENS, GAMMA = 10.0, 0.95
 """Unit of the rewards, discount."""
+FOURS, FAR_GAMMA = 4.0, 0.98
+"""The same for DQN: what a held host costs is paid for long, and is a tenth of a point in each step."""
 SCRIPTS = {"sleep": "Blue_sleep", "React-Restore": "React_restore_minimal", "React-Decoy": "Restore_decoys"}
 
 
@@ -82,7 +85,7 @@ class Script:
 
 def played(red: str, policy: Any) -> float:
     """Mean points lost, as a return: at most 0."""
-    games = MiniCAGEGames(red, GAMES)
+    games = games_of(red, GAMES, 1.0)
     return evaluate(games, policy, EPISODES, torch.Generator().manual_seed(FRESH)).mean_return
 
 
@@ -91,11 +94,14 @@ def games_of(red: str, count: int = FEW, unit: float = TENS) -> MiniCAGEGames:
     return MiniCAGEGames(red, count, MiniCAGESettings(unit=unit, masked=True))
 
 
-def network(games: MiniCAGEGames, seed: int) -> DuelingQNetwork:
-    """Untrained."""
+def network(games: MiniCAGEGames, seed: int, shared: bool = True) -> nn.Module:
+    """Untrained; `shared` by all hosts, or a perceptron of all numbers."""
+    specs = {
+        name: replace(spec, entities=spec.entities * shared) for name, spec in games.observation_specs.items()
+    }
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        return network_for(games.observation_specs, games.num_actions)
+        return network_for(specs, games.num_actions)
 
 
 def trained(training: Any, red: str, steps: int) -> Any:
@@ -104,18 +110,18 @@ def trained(training: Any, red: str, steps: int) -> Any:
     return training.agent.act_greedily
 
 
-def dqn(red: str, seed: int, steps: int) -> Any:
-    """Double dueling DQN on replayed history, four updates for 64 steps."""
-    games = games_of(red)
-    agent = DQN(network(games, seed), DQNSettings(learning_rate=5e-4, average=0.005))
+def dqn(red: str, seed: int, steps: int, shared: bool = True) -> Any:
+    """Double dueling DQN on replayed history, six updates for 64 steps."""
+    games = games_of(red, unit=FOURS)
+    agent = DQN(network(games, seed, shared), DQNSettings(learning_rate=3e-4, huber_delta=2.0, average=0.005))
     history = History(
-        HistorySettings(capacity=100_000, n_step=3, gamma=GAMMA),
+        HistorySettings(capacity=100_000, n_step=3, gamma=FAR_GAMMA),
         FEW,
         games.num_actions,
         torch.Generator().manual_seed(seed),
     )
     settings = DQNTrainingSettings(
-        act=4, updates=4, batch_size=128, warm_up=2000, epsilon=(1.0, 0.02), exploration=0.3
+        act=4, updates=6, batch_size=128, warm_up=2000, epsilon=(1.0, 0.02), exploration=0.1
     )
     return trained(DQNTraining(agent, history, games, steps, settings, seed), red, steps)
 
@@ -152,6 +158,7 @@ def peer(red: str, seed: int, steps: int, name: str) -> Any:
 
 LEARNERS: dict[str, Any] = {
     "DQN": dqn,
+    "DQN, perceptron": partial(dqn, shared=False),
     "PQN": pqn,
     "PQN in points": partial(pqn, unit=1.0),
     "Stable-Baselines3 DQN": partial(peer, name="DQN"),

@@ -75,7 +75,7 @@ def test_what_is_opened_decides_how_sure_it_is(learnt):
 def test_what_is_unlike_anything_seen_is_an_attack_of_a_kind_that_all_vote_on():
     beliefs = beliefs_of(classes=4, benign=2)
     encoded, opened = rows(5)[0], torch.ones(5, 2, dtype=torch.bool)
-    votes = beliefs.votes(encoded, opened).softmax(2)
+    votes = beliefs.votes(beliefs.of_whole, encoded, opened).softmax(2)
     assert votes.shape == (2 * len(BALANCES), 5, 5)
     mean, said = votes.mean(0), beliefs(encoded, opened).exp()
     assert torch.allclose(said[:, :2], mean[:, :2], atol=1e-6)
@@ -83,13 +83,35 @@ def test_what_is_unlike_anything_seen_is_an_attack_of_a_kind_that_all_vote_on():
     assert torch.allclose(said[:, 3] / said[:, 2], mean[:, 3] / mean[:, 2], atol=1e-5)
 
 
+def test_whole_rows_and_parts_have_voters_of_their_own():
+    beliefs = beliefs_of()
+    encoded, opened = rows(4)[0], torch.tensor([[True, True], [True, False], [True, True], [False, False]])
+    for voters, asked in ((beliefs.of_whole, [0, 2]), (beliefs.of_parts, [1, 3])):
+        before = beliefs(encoded, opened)
+        assert torch.equal(beliefs(encoded[asked], opened[asked]), before[asked])
+        with torch.no_grad():
+            voters.biases[-1][..., 0] += 1
+        changed = (beliefs(encoded, opened) != before).any(1)
+        assert changed.nonzero()[:, 0].tolist() == asked
+
+
+def test_where_nothing_is_closed_only_whole_rows_are_learnt():
+    encoded, classes = rows(100)
+    before, noise = beliefs_of(), torch.Generator().manual_seed(0)
+    settings = BeliefSettings(voters=1, updates=3, batch=8, closed=0.0)
+    after = learn_beliefs(beliefs_of(), encoded, classes, settings, noise)
+    same = [torch.equal(*pair) for pair in zip(before.parameters(), after.parameters(), strict=True)]
+    of_parts = {id(parameter) for parameter in before.of_parts.parameters()}
+    assert same == [id(parameter) in of_parts for parameter in before.parameters()]
+
+
 def test_half_the_voters_do_not_see_the_steps():
     beliefs = beliefs_of()
     beliefs.steps.at.fill_(-100.0)
     encoded, opened = rows(4)[0], torch.ones(4, 2, dtype=torch.bool)
-    before = beliefs.votes(encoded, opened)
+    before = beliefs.votes(beliefs.of_parts, encoded, opened)
     beliefs.steps.at.fill_(100.0)
-    changed = (beliefs.votes(encoded, opened) != before).flatten(1).any(1)
+    changed = (beliefs.votes(beliefs.of_parts, encoded, opened) != before).flatten(1).any(1)
     assert changed.tolist() == [False, True] * len(BALANCES)
 
 

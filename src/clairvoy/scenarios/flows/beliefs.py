@@ -1,8 +1,9 @@
 """What a flow is believed to be, from whatever has been looked at of it: p(class | opened groups).
 
-Small perceptrons side by side vote. Each knows all sets of opened groups: groups that are closed are shown as zeros, and
-which are open is shown too. They differ in how much more often a rare class is drawn than it comes, and in whether they see
-a number by its size alone, or also by the steps that it lies above (as trees see it).
+Small perceptrons side by side vote. They differ in how much more often a rare class is drawn than it comes, and in whether
+they see a number by its size alone, or also by the steps that it lies above (as trees see it). Some are asked where all
+groups are open, and have learnt from nothing else; others know all sets of opened groups: groups that are closed are shown
+to them as zeros, and which are open is shown too. One kind for both tasks is worse where everything is seen.
 
 They can be taught one class more, "unlike anything seen", by rows that are made up (see `strange`): to be like no flow that
 was learnt speaks for an attack, of whatever kind (Hendrycks, Mazeika and Dietterich, *Deep Anomaly Detection with Outlier
@@ -35,7 +36,7 @@ class BeliefSettings:
     width: int = 64
     """Of the hidden layers of each voter."""
     voters: int = 2
-    """Of each kind: there are three balances, with steps and without."""
+    """Of each kind: there are three balances, with steps and without, where all is open and where not."""
     updates: int = 700
     """Steps of the optimizer."""
     batch: int = 160
@@ -44,11 +45,12 @@ class BeliefSettings:
     """Of AdamW at the beginning; it falls to 0."""
     weight_decay: float = 0.01
     """Decoupled."""
-    blur: float = 0.1
+    blur: float = 0.3
     """Deviation of noise that is added to encoded rows, in units of the data's own: what lies near a rare row counts as
     the same, and no single bit decides."""
-    closed: float = 0.5
-    """Part of each batch of which some groups are closed, in [0, 1]."""
+    closed: float = 0.9
+    """Part of each batch of the voters for closed groups of which some are closed, in [0, 1]; at 0 they do not learn, and
+    nothing is to be asked but what is known of whole rows."""
     strange: float = 0.15
     """Part of each batch that is unlike anything seen, where there are such rows, in [0, 0.5]."""
 
@@ -92,25 +94,32 @@ class Beliefs(nn.Module):
         # Voters in the order of BALANCES; in each, the first half does not see the steps.
         sees = torch.ones(len(BALANCES), 2, voters, inputs)
         sees[:, 0, :, len(group_of) + self.groups :] = 0
-        self.perceptrons = Perceptrons(inputs, width, classes + 1, sees.flatten(0, 2))
+        self.of_whole, self.of_parts = (
+            Perceptrons(inputs, width, classes + 1, sees.flatten(0, 2)) for _ in range(2)
+        )
 
     def forward(self, encoded: Tensor, opened: Tensor) -> Tensor:
         """Log-probabilities (B, C)."""
-        # The mean of the voters' probabilities; a factor does not matter here.
-        votes = self.votes(encoded, opened).log_softmax(dim=2).logsumexp(dim=0)
+        whole = opened.all(dim=1)
+        votes = encoded.new_empty(len(encoded), self.classes + 1)
+        for voters, asked in ((self.of_whole, whole), (self.of_parts, ~whole)):
+            if bool(asked.any()):
+                # The mean of the voters' probabilities; a factor does not matter here.
+                told = self.votes(voters, encoded[asked], opened[asked]).log_softmax(dim=2)
+                votes[asked] = told.logsumexp(dim=0)
         harmless, attack = votes[:, : self.benign], votes[:, self.benign : self.classes]
         # What is unlike anything seen, the last class, is an attack of one kind or another.
         any_attack = votes[:, self.benign :].logsumexp(dim=1, keepdim=True)
         return torch.cat([harmless, attack.log_softmax(dim=1) + any_attack], dim=1).log_softmax(dim=1)
 
-    def votes(self, encoded: Tensor, opened: Tensor) -> Tensor:
+    def votes(self, voters: Perceptrons, encoded: Tensor, opened: Tensor) -> Tensor:
         """Logits (K, B, C + 1) of each voter, the last one of what is unlike anything seen.
 
-        Rows (B, ...) are the same for all, or (K, B, ...) their own.
+        Rows (B, ...) are the same for all, or (K, B, ...) their own. Voters are `of_whole` or `of_parts`.
         """
         steps = self.steps(encoded) * opened.float()[..., self.group_of[self.steps.number]]
         seen = torch.cat([self.shown(encoded, opened), opened.float(), steps], dim=-1)
-        logits: Tensor = self.perceptrons(seen)
+        logits: Tensor = voters(seen)
         return logits
 
     def shown(self, encoded: Tensor, opened: Tensor) -> Tensor:
@@ -170,27 +179,30 @@ def learn_beliefs(
     average = moving_average(beliefs, 0.99)
     masks = masks or any_masks(beliefs.groups)
     draws = [Draws(classes, balance, weights) for balance in BALANCES]
+    learners = [(beliefs.of_whole, 0.0)]
+    if settings.closed > 0:
+        learners.append((beliefs.of_parts, settings.closed))
     for update in range(settings.updates):
         rate = linear_schedule(settings.learning_rate, 0.0, settings.updates, update)
         for group in optimizer.param_groups:
             group["lr"] = rate
         each = 2 * beliefs.voters * settings.batch
-        drawn = torch.cat([draw(each, noise) for draw in draws])
-        rows, truth = encoded[drawn], classes[drawn]
-        if strange is not None and len(strange):
-            made = strange[torch.randint(len(strange), (len(drawn),), generator=noise)]
-            is_made = torch.rand(len(drawn), generator=noise) < settings.strange
-            rows = torch.where(is_made[:, None], made, rows)
-            truth = torch.where(is_made, beliefs.classes, truth)
-        rows = rows + settings.blur * torch.randn(rows.shape, generator=noise)
-        some_closed = torch.rand(len(drawn), 1, generator=noise) < settings.closed
-        opened = masks(len(drawn), noise) | ~some_closed
-        voters = (-1, settings.batch)
-        logits = beliefs.votes(rows.unflatten(0, voters), opened.unflatten(0, voters))
-        # Each voter learns for itself: the sum of their mean losses.
-        loss = F.cross_entropy(logits.flatten(0, 1), truth) * len(logits)
         optimizer.zero_grad(set_to_none=True)
-        loss.backward()
+        for voters, closed in learners:
+            drawn = torch.cat([draw(each, noise) for draw in draws])
+            rows, truth = encoded[drawn], classes[drawn]
+            if strange is not None and len(strange):
+                made = strange[torch.randint(len(strange), (len(drawn),), generator=noise)]
+                is_made = torch.rand(len(drawn), generator=noise) < settings.strange
+                rows = torch.where(is_made[:, None], made, rows)
+                truth = torch.where(is_made, beliefs.classes, truth)
+            rows = rows + settings.blur * torch.randn(rows.shape, generator=noise)
+            some_closed = torch.rand(len(drawn), 1, generator=noise) < closed
+            opened = masks(len(drawn), noise) | ~some_closed
+            of_each = (-1, settings.batch)
+            logits = beliefs.votes(voters, rows.unflatten(0, of_each), opened.unflatten(0, of_each))
+            # Each voter learns for itself: the sum of their mean losses.
+            (F.cross_entropy(logits.flatten(0, 1), truth) * len(logits)).backward()
         optimizer.step()
         average.update_parameters(beliefs)
     learnt = average.module.eval()

@@ -22,7 +22,7 @@ from clairvoy.scenarios.flows.triage import TriageSettings
 from clairvoy.scenarios.own.scene_environment import SceneEnvironment
 from clairvoy.storage.weights_file import of_part, read_weights, write_weights
 
-FORMAT = "clairvoy-flows-2"
+FORMAT = "clairvoy-flows-3"
 PARTS = ("kind", "beliefs", "agent", "generator", "confidence", "confidence_of_all")
 
 
