@@ -4,8 +4,9 @@
 
 Steps, each kept in RUNS and not done again: panoramas are rendered; a completion is trained on them; glimpses in all
 directions are simulated; a masked autoencoder is trained for attention entropy; for each seed of the agent values are
-learnt, from states at random and, if asked, from states that a first agent brings about. Measured on other rendered panoramas, and on photographs, each turned by eighths, as the first glimpse
-looks ahead. Nothing is chosen by what is measured.
+learnt, from states at random and, if asked, from states that a first agent brings about. Measured on other rendered
+panoramas, and on photographs, each turned by eighths, as the first glimpse looks ahead. Nothing is chosen by what is
+measured.
 """
 
 from __future__ import annotations

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from clairvoy.apps.cli import main
 from clairvoy.apps.html_page import data_in
@@ -160,4 +161,41 @@ def test_the_page_looks_around_in_a_browser(panorama, model):
         assert page.locator("#number").inner_text() == "0"
         page.wait_for_function("document.querySelector('#right').textContent.startsWith('50 %')")
         assert faults == []
+        browser.close()
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium")
+def test_a_tilted_camera_is_levelled_and_the_first_look_is_as_said(panorama):
+    # The picture's middle, red, was the zenith; its right, green, lay on the horizon on the right.
+    sync_api = pytest.importorskip("playwright.sync_api")
+    said = (
+        '<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
+        '<rdf:Description xmlns:GPano="http://ns.google.com/photos/1.0/panorama/" '
+        'GPano:ProjectionType="equirectangular" GPano:PosePitchDegrees="90" GPano:InitialViewHeadingDegrees="90"/>'
+        "</rdf:RDF></x:xmpmeta>"
+    )
+    words = PngInfo()
+    words.add_itxt("XML:com.adobe.xmp", said)
+    Image.open("pano.png").save("tilted.png", pnginfo=words)
+    assert main(["look", "tilted.png", "--strength", "0", "--page", "a.html"]) == 0
+    with sync_api.sync_playwright() as play:
+        browser = play.chromium.launch(
+            executable_path=CHROMIUM,
+            args=["--no-sandbox", "--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"],
+        )
+        page = browser.new_page(viewport={"width": 1000, "height": 500})
+        page.goto((panorama.parent / "a.html").as_uri())
+        page.wait_for_function("document.documentElement.dataset.ready === 'yes'")
+
+        def middle():
+            page.wait_for_timeout(300)
+            pixel = Image.open(io.BytesIO(page.screenshot())).convert("RGB").getpixel((500, 240))
+            return int(np.argmax(pixel)) if np.ptp(pixel) > 30 else None
+
+        page.focus("#stage")
+        assert middle() == 1
+        for _ in range(14):
+            page.keyboard.press("ArrowUp")
+        assert middle() == 0
         browser.close()

@@ -1,12 +1,13 @@
 """Whether a picture is a panorama, and which part of the sphere it shows."""
 
+import dataclasses
 import math
 
 import numpy as np
 import pytest
 
 from clairvoy.imaging.formats import xmp
-from clairvoy.imaging.panorama import WHOLE, Panorama, panorama_of
+from clairvoy.imaging.panorama import WHOLE, Panorama, Viewpoint, panorama_of, viewpoint_of
 from clairvoy.imaging.synthesis.panoramas import render_panorama
 
 SPACE = "http://ns.google.com/photos/1.0/panorama/"
@@ -107,6 +108,19 @@ def test_rendered_panoramas_pass_for_what_they_are_and_their_middles_do_not():
     # The belt around the horizon closes as the whole does, but it shows no pole.
     belts = [np.ascontiguousarray(one[48:80].repeat(4, axis=0)) for one in rendered]
     assert [panorama_of(one) for one in belts] == [None] * 3
+
+
+def test_how_the_camera_stood_and_where_to_look_first():
+    said = {
+        "InitialViewHeadingDegrees": "120", "PoseHeadingDegrees": "30.0", "InitialViewPitchDegrees": -10,
+        "PosePitchDegrees": "5", "PoseRollDegrees": "-3",
+    }  # fmt: skip
+    found = viewpoint_of(packet(said))
+    expected = Viewpoint(math.radians(90), math.radians(-10), math.radians(5), math.radians(-3))
+    assert dataclasses.astuple(found) == pytest.approx(dataclasses.astuple(expected))
+    # A camera that knows north says nothing of where to look.
+    assert viewpoint_of(packet({"PoseHeadingDegrees": 30, "PosePitchDegrees": "level"})) == Viewpoint()
+    assert viewpoint_of(packet({"PoseRollDegrees": "inf"})) == viewpoint_of(None) == Viewpoint()
 
 
 def test_latitudes_are_those_of_the_middles_of_rows():

@@ -57,6 +57,20 @@ class Panorama:
         return self.top - (np.arange(rows) + 0.5) * (self.top - self.bottom) / rows
 
 
+@dataclass(frozen=True)
+class Viewpoint:
+    """How a panorama's camera stood, and where a viewer is to look first; angles in radians."""
+
+    heading: float = 0.0
+    """Of the first look, to the right of the picture's middle."""
+    pitch: float = 0.0
+    """Of the first look, above the horizon."""
+    tilt: float = 0.0
+    """Height of the picture's middle above the true horizon: how far the camera was tilted up."""
+    roll: float = 0.0
+    """By how much the true horizon is turned in the picture's middle, counterclockwise."""
+
+
 WHOLE = Panorama(math.pi / 2, -math.pi / 2, 2 * math.pi)
 """The whole sphere."""
 
@@ -80,6 +94,27 @@ def panorama_of(pixels: npt.NDArray[Any], packet: bytes | None = None) -> Panora
         if _closes(seen) and _narrows(seen) and _narrows(seen[::-1]):
             return WHOLE
     return None
+
+
+def viewpoint_of(packet: bytes | None) -> Viewpoint:
+    """What a file's XMP says of the camera's pose and of the first look (GPano); what is not said or no number is 0.
+
+    Restoring needs none of it: estimates are means over the sphere and turn with it.
+    """
+    said = xmp.values(packet, _GPANO) if packet else {}
+
+    def angle(name: str) -> float:
+        try:
+            degrees = float(said.get(name, 0))
+        except ValueError:
+            return 0.0
+        return math.radians(degrees) if math.isfinite(degrees) else 0.0
+
+    first, north = angle("InitialViewHeadingDegrees"), angle("PoseHeadingDegrees")
+    heading = first - north if "InitialViewHeadingDegrees" in said else 0.0
+    return Viewpoint(
+        heading, angle("InitialViewPitchDegrees"), angle("PosePitchDegrees"), angle("PoseRollDegrees")
+    )
 
 
 def _as_said(said: dict[str, str], height: int, width: int) -> Panorama | None:

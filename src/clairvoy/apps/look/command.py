@@ -11,7 +11,7 @@ from clairvoy.apps.look.page import Glimpse, Imagined, look_page
 from clairvoy.apps.outputs import check_writable, write_bytes
 from clairvoy.errors import FileError, InputError, SettingsError
 from clairvoy.imaging.files import read
-from clairvoy.imaging.panorama import WHOLE, panorama_of
+from clairvoy.imaging.panorama import WHOLE, panorama_of, viewpoint_of
 
 _EPILOG = """\
 The page is one file and loads nothing. Drag, arrow keys, a phone that is turned or a headset look around; a slider
@@ -78,7 +78,7 @@ def run(args: argparse.Namespace) -> int:
         glimpses, imagined = looked_around(args.model, result.image, args.glimpses)
     text = look_page(
         args.panorama.name, panorama, picture.pixels, result.image, result.tau,
-        report=result.report.to_dict(), glimpses=glimpses, imagined=imagined,
+        report=result.report.to_dict(), viewpoint=viewpoint_of(picture.metadata.xmp), glimpses=glimpses, imagined=imagined,
     )  # fmt: skip
     write_bytes(page, text.encode())
     if not args.quiet:

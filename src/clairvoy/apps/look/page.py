@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from importlib.resources import files
 from typing import Any
 
@@ -14,7 +14,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from clairvoy.apps.html_page import html_page
-from clairvoy.imaging.panorama import Panorama
+from clairvoy.imaging.panorama import Panorama, Viewpoint
 
 WIDEST = 4096
 """Columns of the pictures in the page: what every phone of today holds as one texture."""
@@ -78,6 +78,7 @@ def look_page(
     tau: npt.NDArray[np.float32],
     *,
     report: dict[str, Any],
+    viewpoint: Viewpoint | None = None,
     glimpses: list[Glimpse] | None = None,
     imagined: list[Imagined] | None = None,
 ) -> str:
@@ -95,6 +96,8 @@ def look_page(
         Confidence in each place, (H, W) in [0, 1].
     report
         What was found; it stays in the page, for programs.
+    viewpoint
+        Where one looks first, and how the camera was tilted; by default at the middle, and not at all.
     glimpses, imagined
         Where an agent looked, and what was made up before the first of them and after each.
     """
@@ -102,6 +105,7 @@ def look_page(
     small = cv2.resize(tau, _within(tau.shape[:2], _TRUST_WIDTH), interpolation=cv2.INTER_AREA)
     told = {
         "part": {"top": panorama.top, "bottom": panorama.bottom, "across": panorama.across},
+        "viewpoint": asdict(viewpoint or Viewpoint()),
         "before": _jpeg(before),
         "after": _jpeg(after),
         "tau": _png(np.rint(small * 255).astype(np.uint8)),

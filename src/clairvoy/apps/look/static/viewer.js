@@ -12,11 +12,11 @@ if (!gl) { say.textContent = 'This browser has no WebGL, which the view needs.';
 var VERTEX = 'attribute vec2 at;varying vec2 v;void main(){v=at;gl_Position=vec4(at,0.,1.);}';
 var FRAGMENT = [
   'precision highp float;varying vec2 v;',
-  'uniform sampler2D before,after,tau,made,sure;uniform mat3 turn;uniform vec4 lens,part;uniform float mixed,trusted,guessed;',
+  'uniform sampler2D before,after,tau,made,sure;uniform mat3 turn,level;uniform vec4 lens,part;uniform float mixed,trusted,guessed;',
   'const float PI=3.14159265;',
   'void main(){',
   // Of the plane one unit ahead: where this pixel looks, turned like the head.
-  'vec3 d=normalize(turn*vec3((v.x+lens.y)*lens.x,(v.y+lens.w)*lens.z,-1.));',
+  'vec3 d=normalize(level*turn*vec3((v.x+lens.y)*lens.x,(v.y+lens.w)*lens.z,-1.));',
   'float lon=atan(d.x,-d.z),lat=asin(clamp(d.y,-1.,1.));',
   'vec2 whole=vec2(fract(lon/(2.*PI)+.5),.5-lat/PI);',
   'vec2 p=vec2(lon/part.z+.5,(part.x-lat)/(part.x-part.y));',
@@ -47,7 +47,7 @@ gl.enableVertexAttribArray(0);
 gl.vertexAttribPointer(0, 2, gl.FLOAT, false, 0, 0);
 function place(name) { return gl.getUniformLocation(program, name); }
 var at = {};
-['turn', 'lens', 'part', 'mixed', 'trusted', 'guessed'].forEach(function (name) { at[name] = place(name); });
+['turn', 'level', 'lens', 'part', 'mixed', 'trusted', 'guessed'].forEach(function (name) { at[name] = place(name); });
 
 var NAMES = ['before', 'after', 'tau', 'made', 'sure'], waiting = 0;
 var LARGEST = gl.getParameter(gl.MAX_TEXTURE_SIZE);
@@ -81,7 +81,12 @@ function show(name, source, closed) {
 }
 
 /* Where the head is turned: yaw to the right, pitch up, both in radians; `device` replaces them on a phone. */
-var head = {yaw: 0, pitch: 0, view: 1.4}, device = null, session = null;
+var head = {yaw: told.viewpoint.heading, pitch: told.viewpoint.pitch, view: 1.4}, device = null, session = null;
+/* From the world to the picture of a camera that was tilted up and rolled; by columns. */
+var level = (function (tilt, roll) {
+  var c = Math.cos(tilt), s = Math.sin(tilt), cr = Math.cos(roll), sr = Math.sin(roll);
+  return [cr, sr, 0, -sr * c, cr * c, -s, -sr * s, cr * s, c];
+})(told.viewpoint.tilt, told.viewpoint.roll);
 function rotation() {
   if (device) return device;
   var y = head.yaw, p = head.pitch, cy = Math.cos(y), sy = Math.sin(y), cp = Math.cos(p), sp = Math.sin(p);
@@ -89,6 +94,7 @@ function rotation() {
   return [cy, 0, sy, -sy * sp, cp, cy * sp, -sy * cp, -sp, cy * cp];
 }
 function uniforms() {
+  gl.uniformMatrix3fv(at.level, false, level);
   gl.uniform4f(at.part, told.part.top, told.part.bottom, told.part.across, 0);
   gl.uniform1f(at.mixed, clear.value / 100);
   gl.uniform1f(at.trusted, trust.checked ? 1 : 0);
@@ -113,9 +119,11 @@ function draw() {
     trustHere();
   });
 }
+/* Where in the world a place of the picture is. */
 function ahead(place) {
   var lon = place.longitude, lat = place.latitude;
-  return [Math.sin(lon) * Math.cos(lat), Math.sin(lat), -Math.cos(lon) * Math.cos(lat)];
+  var d = [Math.sin(lon) * Math.cos(lat), Math.sin(lat), -Math.cos(lon) * Math.cos(lat)];
+  return [0, 3, 6].map(function (k) { return level[k] * d[0] + level[k + 1] * d[1] + level[k + 2] * d[2]; });
 }
 /* How much of what is imagined is right where one looks: tau of the nearest direction. */
 function trustHere() {
@@ -125,7 +133,7 @@ function trustHere() {
     var d = ahead(one), near = -(m[6] * d[0] + m[7] * d[1] + m[8] * d[2]);
     if (near > most) { most = near; best = one; }
   });
-  right.textContent = Math.round(100 * best.tau) + ' % of what is imagined here should be right';
+  right.textContent = best.tau > 0.999 ? 'was looked at' : Math.round(100 * best.tau) + ' % of what is imagined here should be right';
 }
 /* The glimpses so far, where they are in the view. */
 function mark(wide, tall) {
