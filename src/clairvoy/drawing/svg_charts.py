@@ -12,8 +12,8 @@ from html import escape
 from clairvoy.drawing.palette import PAPER_SERIES, Colour
 
 WIDTH, HEIGHT, MARGIN = 720, 200, 40
-NAMES, NAME = 4, 160
-"""Names in a row of the legend, and the width of each."""
+NAMES, NAME = 3, 210
+"""Names in a row of the legend, and the width of each: on a phone the chart shrinks, and its letters are made larger."""
 
 
 def css(colour: Colour) -> str:

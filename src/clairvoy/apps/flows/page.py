@@ -25,7 +25,9 @@ body{{font:15px/1.5 system-ui,sans-serif;color:var(--ink);background:var(--groun
 main{{max-width:60rem;margin:2rem auto;padding:0 1rem}}h1,h2{{line-height:1.2}}
 table{{border-collapse:collapse;width:100%;font-size:13px;font-variant-numeric:tabular-nums}}
 td,th{{text-align:left;padding:.25rem .5rem;vertical-align:top;border-bottom:1px solid var(--line)}}
-.wide{{overflow-x:auto}}.wide:focus-visible{{outline:2px solid currentColor;outline-offset:2px}}.wide svg{{display:block}}
+.wide{{overflow-x:auto}}.wide:focus-visible{{outline:2px solid currentColor;outline-offset:2px}}.wide svg{{display:block;max-width:100%;height:auto}}
+@media(max-width:480px){{.wide svg text{{font-size:18px}}}}
+[aria-label="flags"] td:nth-child(2){{white-space:nowrap}}[aria-label="flags"] td:nth-child(6){{min-width:11rem}}
 .side{{display:flex;flex-wrap:wrap;gap:1rem;margin-bottom:1rem}}figure{{margin:0}}figcaption{{font-size:13px}}"""
 
 
@@ -44,7 +46,7 @@ def page(found: Flags, notes: Mapping[str, Any], figures: Mapping[str, Any] | No
     flags = found.flags
     sections = [
         f"<h1>{len(flags)} of {found.flows} flows flagged</h1>",
-        f"<p>{found.left_out} more would have been, and were less sure. Looking cost {100 * found.looked:.0f} % of what "
+        f"<p>{found.left_out} more would have been, and were no surer. Looking cost {100 * found.looked:.0f} % of what "
         "looking at everything costs.</p>",
         "<h2>When</h2>",
         timeline(flags),
