@@ -11,6 +11,10 @@ BIN := .venv/bin
 # What restoring needs, and all that it takes to train and to test.
 BASE := .venv/.base
 INSTALLED := .venv/.installed
+# Where there is a Chromium, page and reports are tried in it: playwright brings a driver along, and fetches no browser.
+BROWSER := $(shell command -v chromium || command -v chromium-browser || command -v google-chrome)
+comma := ,
+EXTRAS := test,lint,docs$(if $(BROWSER),$(comma)browser-test)
 API := clairvoy $(addprefix clairvoy.,storage imaging generative qlearning searching environments painting restoring \
 	cotraining evaluation releasing drawing scenarios errors)
 
@@ -89,5 +93,5 @@ $(BASE): pyproject.toml .venv/.made
 	@touch $@
 
 $(INSTALLED): pyproject.toml .venv/.torch
-	$(BIN)/python -m pip install --quiet --editable '.[test,lint,docs]'
+	$(BIN)/python -m pip install --quiet --editable '.[$(EXTRAS)]'
 	@touch $(BASE) $@
