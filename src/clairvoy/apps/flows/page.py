@@ -27,7 +27,8 @@ table{{border-collapse:collapse;width:100%;font-size:13px;font-variant-numeric:t
 td,th{{text-align:left;padding:.25rem .5rem;vertical-align:top;border-bottom:1px solid var(--line)}}
 .wide{{overflow-x:auto}}.wide:focus-visible{{outline:2px solid currentColor;outline-offset:2px}}.wide svg{{display:block;max-width:100%;height:auto}}
 @media(max-width:480px){{.wide svg text{{font-size:18px}}}}
-[aria-label="flags"] td:nth-child(2){{white-space:nowrap}}[aria-label="flags"] td:nth-child(6){{min-width:11rem}}
+[aria-label="flags"] td:nth-child(2){{white-space:nowrap}}
+[aria-label="flags"] td:nth-child(6){{min-width:11rem}}
 .side{{display:flex;flex-wrap:wrap;gap:1rem;margin-bottom:1rem}}figure{{margin:0}}figcaption{{font-size:13px}}"""
 
 
