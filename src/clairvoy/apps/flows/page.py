@@ -25,7 +25,8 @@ body{{font:15px/1.5 system-ui,sans-serif;color:var(--ink);background:var(--groun
 main{{max-width:60rem;margin:2rem auto;padding:0 1rem}}h1,h2{{line-height:1.2}}
 table{{border-collapse:collapse;width:100%;font-size:13px;font-variant-numeric:tabular-nums}}
 td,th{{text-align:left;padding:.25rem .5rem;vertical-align:top;border-bottom:1px solid var(--line)}}
-.wide{{overflow-x:auto}}.wide:focus-visible{{outline:2px solid currentColor;outline-offset:2px}}.wide svg{{display:block;max-width:100%;height:auto}}
+.wide{{overflow-x:auto}}.wide:focus-visible{{outline:2px solid currentColor;outline-offset:2px}}
+.wide svg{{display:block;max-width:100%;height:auto}}
 @media(max-width:480px){{.wide svg text{{font-size:18px}}}}
 [aria-label="flags"] td:nth-child(2){{white-space:nowrap}}
 [aria-label="flags"] td:nth-child(6){{min-width:11rem}}
