@@ -1,6 +1,6 @@
 """Several search agents, each trained alone from a seed of its own, on the same scenes: what `search.py --agents` compares.
 
-python benchmarks/search_agents.py --clear DIR [DIR ...] --out DIR [--seeds 0 1 2 3 4] [--steps 800000]
+python benchmarks/search_agents.py --clear DIR [DIR ...] --out DIR [--seeds 0 1 2 3 4] [--steps 800000] [--large 24]
 
 The training of `clairvoy train search`; generator and discriminator are those of --start. Making the scenes takes longer
 than one training, so all agents learn from the same ones: seeds decide the first weights, what is explored, and in which
@@ -35,9 +35,14 @@ def main() -> int:
     parser.add_argument("--start", default="fast", help="weights that perceive (default: %(default)s)")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2, 3, 4])
     parser.add_argument("--steps", type=int, default=SearchTrainingSettings().steps)
+    parser.add_argument(
+        "--large", type=int, default=24, help="scenes of 32 x 32 windows, the dearest to make"
+    )
     args = parser.parse_args()
     args.out.mkdir(parents=True, exist_ok=True)
     settings = SearchTrainingSettings(steps=args.steps)
+    grids = tuple(replace(grid, scenes=args.large) if grid.side == 32 else grid for grid in settings.grids)
+    settings = replace(settings, grids=grids)
     paths = list(chain.from_iterable(find_photographs(folder, recursive=True) for folder in args.clear))
     parts = load_weights(args.start, fresh_agent=True)
     learn, held_out = scenes(paths, parts, settings)

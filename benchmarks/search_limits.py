@@ -156,21 +156,28 @@ def repeated(scenes: SceneSet, times: int) -> SceneSet:
 def tell(rows: Sequence[dict[str, object]]) -> None:
     """Two tables: what is restored, by whom; and the shares of what is missing."""
     print(
-        "grid | thumbnail | budget | agents | read | agent of --weights | agents over it | greedy | raster | oracle"
+        "grid | thumbnail | budget | agents | read | of --weights | read | agents over it | greedy | raster | oracle"
     )
-    print("---|---|---|---|---|---|---|---|---|---")
+    print("---|---|---|---|---|---|---|---|---|---|---")
     for row in rows:
         agents, other = of_agents(row, "restored"), np.asarray(row["restored"])[-1:]
-        figures = [agents, of_agents(row, "read"), other, agents - other]
+        figures = [agents, of_agents(row, "read"), other, np.asarray(row["read"])[-1:], agents - other]
         figures += [np.asarray(row[name]) for name in ("greedy", "raster", "oracle")]
         print(" | ".join([named(row), *map(interval, figures)]))
-    print("\ngrid | thumbnail | budget | missing | by the budget | by the path | by belief | told, restored")
-    print("---|---|---|---|---|---|---|---")
+    print(
+        "\ngrid | thumbnail | budget | whose | missing | by the budget | by the path | by belief | told, restored"
+    )
+    print("---|---|---|---|---|---|---|---|---")
     for row in rows:
-        four = [of_agents(row, name) for name in ("restored", "seen", "led")]
-        shares = Shares.of(*four, np.broadcast_to(np.asarray(row["oracle"]), four[0].shape))
-        figures = [1 - four[0], shares.budget, shares.path, shares.belief, of_agents(row, "told")]
-        print(" | ".join([named(row), *map(interval, figures)]))
+        for whose, those in (("agents", slice(None, -1)), ("of --weights", slice(-1, None))):
+            restored, seen, led, told = (
+                np.asarray(row[name])[those] for name in ("restored", "seen", "led", "told")
+            )
+            shares = Shares.of(
+                restored, seen, led, np.broadcast_to(np.asarray(row["oracle"]), restored.shape)
+            )
+            figures = [1 - restored, shares.budget, shares.path, shares.belief, told]
+            print(" | ".join([named(row), whose, *map(interval, figures)]))
     kinds = list(dict.fromkeys(rows[0]["kinds"]))  # type: ignore[call-overload]
     print("\nrestored by the agents: grid | thumbnail | budget | " + " | ".join(kinds))
     for row in rows:
