@@ -323,11 +323,10 @@ def _figure(lines: list[dict[str, Any]], arms: list[str], args: argparse.Namespa
     figure, axes = plt.subplots(figsize=(7, 4), layout="constrained")
     for index, arm in enumerate(arms):
         curves = [np.array(line["evaluations"]) for line in lines if line["arm"] == arm]
-        points = min(len(curve) for curve in curves)
-        steps = curves[0][:points, 0]
-        values = np.array([curve[:points, 1] for curve in curves])
-        axes.plot(steps, values.mean(axis=0), label=f"{arm} ({len(curves)} seeds)", color=f"C{index}")
-        axes.fill_between(steps, values.min(axis=0), values.max(axis=0), alpha=0.13, color=f"C{index}", lw=0)
+        # A line for each run: one that stopped at the goal ends there, and a mean over the others would mislead.
+        for number, curve in enumerate(curves):
+            label = None if number else f"{arm} ({len(curves)} seeds)"
+            axes.plot(*curve.T, label=label, color=f"C{index}", lw=1, marker="o", markevery=[-1], ms=4)
     if args.goal is not None:
         axes.axhline(args.goal, color="grey", lw=0.8, ls=":")
     axes.set(title=args.env, xlabel="real steps", ylabel="return, 20 greedy episodes")
