@@ -3,27 +3,26 @@
 import threading
 import warnings
 
-import cv2
 import pytest
 
-from clairvoy.imaging.formats.quiet import quiet
+from clairvoy.imaging.formats.quiet import OPENCV_LOG, SILENT, quiet
 
 
 def test_nothing_is_heard_inside_and_all_is_as_before_after():
-    before, level = list(warnings.filters), cv2.utils.logging.getLogLevel()
+    before, level = list(warnings.filters), OPENCV_LOG.getLogLevel()
     with quiet():
         warnings.warn("of a decoder", stacklevel=1)
-        assert cv2.utils.logging.getLogLevel() == cv2.utils.logging.LOG_LEVEL_SILENT
+        assert OPENCV_LOG.getLogLevel() == SILENT
     with pytest.raises(ZeroDivisionError), quiet():
         1 / 0  # noqa: B018
     assert warnings.filters == before
-    assert cv2.utils.logging.getLogLevel() == level
+    assert OPENCV_LOG.getLogLevel() == level
     with pytest.warns(UserWarning, match="of others"):
         warnings.warn("of others", stacklevel=1)
 
 
 def test_threads_that_overlap_leave_no_filter_behind():
-    before, level = list(warnings.filters), cv2.utils.logging.getLogLevel()
+    before, level = list(warnings.filters), OPENCV_LOG.getLogLevel()
     inside, over = threading.Barrier(2), threading.Event()
 
     def first():
@@ -36,8 +35,8 @@ def test_threads_that_overlap_leave_no_filter_behind():
     with quiet():
         inside.wait()
     # This one is out, the other still in.
-    assert cv2.utils.logging.getLogLevel() == cv2.utils.logging.LOG_LEVEL_SILENT
+    assert OPENCV_LOG.getLogLevel() == SILENT
     over.set()
     thread.join()
     assert warnings.filters == before
-    assert cv2.utils.logging.getLogLevel() == level
+    assert OPENCV_LOG.getLogLevel() == level

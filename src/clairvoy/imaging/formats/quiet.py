@@ -18,6 +18,10 @@ for _name in ("PIL", "tifffile"):
     # Without a handler of any kind Python prints warnings and errors on its own; whoever asks for them still gets them.
     logging.getLogger(_name).addHandler(logging.NullHandler())
 
+OPENCV_LOG = getattr(cv2.utils, "logging", cv2)
+"""Where OpenCV keeps `getLogLevel` and `setLogLevel`: version 5 has a place of its own for them."""
+SILENT = 0
+"""Level of that log."""
 _LOCK = Lock()
 _inside = 0
 _filters: warnings.catch_warnings | None = None
@@ -43,7 +47,7 @@ def _enter() -> None:
             _filters = warnings.catch_warnings()
             _filters.__enter__()
             warnings.simplefilter("ignore")
-            _level = cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+            _level = OPENCV_LOG.setLogLevel(SILENT)
         _inside += 1
 
 
@@ -53,4 +57,4 @@ def _leave() -> None:
         _inside -= 1
         if _inside == 0 and _filters is not None:
             _filters.__exit__(None, None, None)
-            cv2.utils.logging.setLogLevel(_level)
+            OPENCV_LOG.setLogLevel(_level)
