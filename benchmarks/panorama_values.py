@@ -19,7 +19,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from panorama import HEIGHT, HELD_OUT, LIST_FROM, photographs, rendered
 from torch import Tensor
 
@@ -59,10 +61,11 @@ def main() -> int:
     parser.add_argument("--width", type=int, default=64)
     parser.add_argument("--states", type=int, default=2600)
     parser.add_argument("--own-states", type=int, default=0, help="states that a first agent brings about")
-    parser.add_argument("--value-updates", type=int, default=400)
+    parser.add_argument("--value-updates", type=int, default=300)
+    parser.add_argument("--horizon", type=int, default=2, help="glimpses that the agent looks ahead at most")
     parser.add_argument("--attention-updates", type=int, default=400)
-    parser.add_argument("--measured", type=int, default=96)
-    parser.add_argument("--turns", type=int, default=4, help="eighths by which photographs are turned")
+    parser.add_argument("--measured", type=int, default=64)
+    parser.add_argument("--turns", type=int, default=2, help="eighths by which photographs are turned")
     args = parser.parse_args()
     torch.set_num_threads(1)
     args.out.mkdir(parents=True, exist_ok=True)
@@ -74,7 +77,10 @@ def main() -> int:
     if args.panoramas:
         eighth = 2 * HEIGHT // AROUND
         shown["photographs"] = torch.cat(
-            [photographs(args.panoramas).roll(turn * eighth, dims=3) for turn in range(args.turns)]
+            [
+                photographs(args.panoramas).roll(turn * AROUND // args.turns * eighth, dims=3)
+                for turn in range(args.turns)
+            ]
         )
     model = _completion(args, real)
     trained = {seed: _values(args, model, real, seed) for seed in args.seeds}
@@ -86,7 +92,10 @@ def main() -> int:
         )
     )
     told = {
-        kind: _measured(args, model, trained, attention, pictures, held) for kind, pictures in shown.items()
+        kind: _measured(
+            args, model, trained, attention, pictures, held, args.turns if kind == "photographs" else 1
+        )
+        for kind, pictures in shown.items()
     }
     print(json.dumps(told, indent=1))
     return 0
@@ -132,7 +141,7 @@ def _values(args: argparse.Namespace, model: LookingModel, real: Tensor, seed: i
     def learnt(states: Lookout, number: int) -> ValueNetwork:
         torch.manual_seed(number + 1000)
         network = ValueNetwork(looking.views)
-        learn_values(network, states, horizon=MOST - 1, updates=args.value_updates, seed=number + 1000)
+        learn_values(network, states, horizon=args.horizon, updates=args.value_updates, seed=number + 1000)
         return network
 
     def states() -> Lookout:
@@ -164,12 +173,13 @@ def _measured(
     attention: AttendingAutoencoder,
     shown: Tensor,
     held: Tensor,
+    turns: int,
 ) -> dict[str, Any]:
     """Error of each way after each number of glimpses, panorama by panorama."""
     snapshot, looking = model.snapshot, model.looking
     four = Looking(HEIGHT, 4)
     best = _kept(
-        args.out / f"list{args.completion_seed}.pt", lambda: best_list(looking, snapshot, held[:64], MOST)
+        args.out / f"list{args.completion_seed}.pt", lambda: best_list(looking, snapshot, held[:48], MOST)
     )
     ways = {
         "by chance": by_chance(len(shown), MOST, torch.Generator().manual_seed(0)),
@@ -180,8 +190,8 @@ def _measured(
         "oracle": by_oracle(looking, snapshot, shown, MOST),
     }
     for seed, network in trained.items():
-        ways[f"values {seed}"] = by_values(network, four, snapshot, shown)
-        ways[f"values {seed}, five"] = by_values(network, looking, snapshot, shown)
+        ways[f"values {seed}"] = by_values(network, four, snapshot, shown, horizon=args.horizon)
+        ways[f"values {seed}, five"] = by_values(network, looking, snapshot, shown, horizon=args.horizon)
         ways[f"values {seed}, one ahead"] = by_values(network, looking, snapshot, shown, horizon=1)
     told: dict[str, Any] = {}
     for name, order in ways.items():
@@ -190,7 +200,32 @@ def _measured(
         told[name] = [[round(float(one), 5) for one in errors] for errors in after]
         means = " ".join(f"{float(errors.mean()):.4f}" for errors in after)
         print(f"{name:28} {means}", file=sys.stderr, flush=True)
+    for name in ways:
+        if name.startswith("values"):
+            continue
+        for number in (4, 5):
+            agents = np.array(
+                [told[f"values {seed}" + ", five" * (number == 5)][number - 1] for seed in trained]
+            )
+            told[f"agent with {number} against {name}"] = _against(
+                agents, np.array(told[name][number - 1]), turns
+            )
+    agents = np.array([told[f"values {seed}, five"][4] for seed in trained])
+    told["agent with 5 against the equator with 8"] = _against(
+        agents, np.array(told["along the equator"][LIST - 1]), turns
+    )
     return told
+
+
+def _against(agents: NDArray[Any], rule: NDArray[Any], turns: int) -> list[float]:
+    """Relative difference of the mean errors, and 95 % of it over panoramas and seeds drawn again."""
+    agents, rule = agents.reshape(len(agents), turns, -1).mean(axis=1), rule.reshape(turns, -1).mean(axis=0)
+    rng, found = np.random.default_rng(0), []
+    for _ in range(4000):
+        panoramas = rng.integers(len(rule), size=len(rule))
+        seeds = rng.integers(len(agents), size=len(agents))
+        found.append(agents[seeds][:, panoramas].mean() / rule[panoramas].mean() - 1)
+    return [float(agents.mean() / rule.mean() - 1), *np.percentile(found, [2.5, 97.5]).tolist()]
 
 
 if __name__ == "__main__":
