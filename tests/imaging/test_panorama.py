@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from clairvoy.imaging.formats import xmp
+from clairvoy.imaging.haze import add_haze
 from clairvoy.imaging.panorama import WHOLE, Panorama, Viewpoint, panorama_of, viewpoint_of
 from clairvoy.imaging.synthesis.panoramas import render_panorama
 
@@ -34,7 +35,7 @@ def packet(said, prefix="GPano", as_elements=False):
 def ring(height=200, width=400, *, narrows=(True, True)):
     """A picture whose ends fit together, and whose rows narrow to one place at either pole, or do not."""
     angle = 2 * np.pi * (np.arange(width) + 0.5) / width
-    row = 60 * np.sin(angle) + 30 * np.cos(3 * angle)
+    row = 60 * np.sin(angle) + 30 * np.cos(9 * angle)
     latitude = np.pi / 2 - (np.arange(height) + 0.5) / height * np.pi
     up, down = (np.cos(latitude) if there else np.ones(height) for there in narrows)
     across = np.where(latitude > 0, up, down)
@@ -102,9 +103,23 @@ def test_every_pole_is_one_place():
     assert panorama_of(covered) == WHOLE
 
 
+def test_light_that_leans_across_a_pole_is_no_matter():
+    # All rows next to the pole vary alike, in one wave, while there is fine structure at the horizon.
+    leaning = ring().astype(np.float32)
+    latitude = np.pi / 2 - (np.arange(200) + 0.5) / 200 * np.pi
+    angle = 2 * np.pi * (np.arange(400) + 0.5) / 400
+    leaning += (30 * np.cos(angle)[None] * (np.abs(latitude) > 1.2)[:, None])[..., None]
+    assert panorama_of(leaning / 255) == WHOLE
+
+
 def test_rendered_panoramas_pass_for_what_they_are_and_their_middles_do_not():
-    rendered = [render_panorama(128, np.random.default_rng(seed))[0] for seed in range(3)]
+    rendered, distances = zip(
+        *(render_panorama(128, np.random.default_rng(seed)) for seed in range(3)), strict=True
+    )
     assert [panorama_of(one) for one in rendered] == [WHOLE] * 3
+    for clear, distance in zip(rendered, distances, strict=True):
+        t = np.exp(-distance / np.median(distance))[..., None]
+        assert panorama_of(add_haze(clear / np.float32(255), t, 0.8).astype(np.float32)) == WHOLE
     # The belt around the horizon closes as the whole does, but it shows no pole.
     belts = [np.ascontiguousarray(one[48:80].repeat(4, axis=0)) for one in rendered]
     assert [panorama_of(one) for one in belts] == [None] * 3

@@ -30,6 +30,10 @@ There a row goes around a circle whose radius is half a row, so that both are of
 the pole gives 0.55, what varies at random from row to row 0.9, and 97 of 100 rendered panoramas less than this."""
 _CAP = 3
 """Steps from row to row that are looked at next to a pole."""
+_FINE = 6
+"""Waves along a row from which on they are fine: a circle so small holds hardly any, whatever light or haze is across it."""
+_MOST_FINE = 0.25
+"""Part of what rows near the horizon have of them up to which a row next to a pole has hardly any."""
 _FULL = 0.999
 """Part of the way around from which there is no gap."""
 _ASPECT = 0.01
@@ -91,7 +95,8 @@ def panorama_of(pixels: npt.NDArray[Any], packet: bytes | None = None) -> Panora
         return _as_said(said, height, width)
     if width == 2 * height and width >= _LEAST_WIDTH:
         seen = cv2.resize(pixels, (256, 128), interpolation=cv2.INTER_AREA).astype(np.float32)
-        if _closes(seen) and _narrows(seen) and _narrows(seen[::-1]):
+        fine = _fine(seen)
+        if _closes(seen) and _narrows(seen, fine) and _narrows(seen[::-1], fine[::-1]):
             return WHOLE
     return None
 
@@ -151,11 +156,18 @@ def _closes(seen: npt.NDArray[np.float32]) -> bool:
     return bool(steps[0] < _CLOSES * (float(np.median(steps[1:])) + _faint(seen)))
 
 
-def _narrows(seen: npt.NDArray[np.float32]) -> bool:
-    """Whether the first row shows hardly more than one place."""
+def _narrows(seen: npt.NDArray[np.float32], fine: npt.NDArray[np.float32]) -> bool:
+    """Whether the first row shows hardly more than one place: it hardly varies, or in long waves alone."""
     along = float(seen[0].std(axis=0).mean())
     down = float(np.abs(np.diff(seen[: _CAP + 1], axis=0)).mean())
-    return along < _NARROWS * (down + _faint(seen))
+    level = float(np.median(fine[len(fine) // 4 : -len(fine) // 4]))
+    return along < _NARROWS * (down + _faint(seen)) or fine[0] < _MOST_FINE * (level + _faint(seen))
+
+
+def _fine(seen: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """Root of the mean square of the fine waves along each row, (rows,)."""
+    waves = np.fft.rfft(seen, axis=1)[:, _FINE:] / seen.shape[1]
+    return np.sqrt(2 * np.square(np.abs(waves)).sum(axis=1).mean(axis=1)).astype(np.float32)
 
 
 def _faint(seen: npt.NDArray[np.float32]) -> float:
