@@ -5,7 +5,7 @@ python benchmarks/worth.py --env MinAtar/Breakout --steps 4000 --seed 100
 
 Trains as `clairvoy train world` does, then asks the agent for the TD errors of real steps that the generator never learnt
 from, and for those of what it makes up for the same states and actions. A row for all of them, and one for each
-quarter by tau: the root mean square of either, their correlation, and the slope that `qlearning.worth` takes.
+quarter by tau: the root mean square of either, their correlation, and the slope that `qlearning/worth.py` takes.
 """
 
 from __future__ import annotations

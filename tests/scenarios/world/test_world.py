@@ -49,7 +49,7 @@ class Frames(Planes):
 def world(environment=None, **changes):
     settings = {
         "rollouts": 32, "batch": 16, "generate_after": 20, "gamma": 0.95, "least_tau": 0.1,
-        "least_events": 1,
+        "least_events": 1, "least_worth": 0.0,
         "model": TransitionVAESettings(latent=2, width=32, channels=8),
         "learner": TransitionLearnerSettings(members=2, learning_rate=3e-3),
     }  # fmt: skip
@@ -284,10 +284,10 @@ def test_the_generator_learns_most_from_what_it_understands_least(reference):
     assert not same(heard.learner.members.state_dict().values(), deaf.learner.members.state_dict().values())
 
 
-def test_what_teaches_nothing_true_is_left_out_however_sure_tau_is(monkeypatch):
-    """A generator that is sure, and whose TD errors say nothing about the real ones."""
-    monkeypatch.setattr("clairvoy.scenarios.world.scenario.worth", lambda *_: 0.0)
-    useless, rates = admitted(least_tau=0.0)
+def test_what_teaches_little_that_is_true_is_left_out_however_sure_tau_is(monkeypatch):
+    """A generator that is sure, and whose TD errors say less about the real ones than they should."""
+    monkeypatch.setattr("clairvoy.scenarios.world.scenario.worth", lambda *_: 0.49)
+    useless, rates = admitted(least_tau=0.0, least_worth=0.5)
     assert rates == [1.0] * 3
     assert len(useless.history.generated) > 0
     assert same(agent_of(useless), agent_of(trained(feedback=Feedback(generated_scenes=False))))
@@ -340,6 +340,7 @@ def test_errors():
         ({"batch": 0}, "batch is 0"),
         ({"generator_updates": 0}, "generator_updates is 0"),
         ({"least_tau": 1.5}, r"least_tau is 1\.5; it must lie in \[0, 1\]"),
+        ({"least_worth": -0.1}, r"least_worth is -0\.1"),
         ({"exploration": -0.1}, r"exploration is -0\.1"),
         ({"surprising": 2}, "surprising is 2"),
         ({"surprising": 0.5, "ends": 0.5}, r"surprising is 0\.5 and ends 0\.5; something must be left"),

@@ -113,8 +113,9 @@ class WorldScenario:
         if made.transitions is not None:
             self.history.generated.add(made.transitions)
         # What is hardly ever admitted, or teaches little that is true, must not fill a batch all the same.
-        self.history.trust = made.metrics["generated/admitted"] * (
-            metrics["generated/worth"] if feedback.gate else 1
+        true = metrics["generated/worth"] if feedback.gate else 1.0
+        self.history.trust = (
+            made.metrics["generated/admitted"] * true if true >= settings.least_worth else 0.0
         )
         return metrics | made.metrics
 

@@ -30,6 +30,8 @@ class WorldSettings:
     """Ends, or rewards other than the usual one, that the generator has seen before the agent meets anything of it."""
     least_tau: float = 0.5
     """Least confidence in a rollout that the gate admits, as the product of its steps' taus."""
+    least_worth: float = 0.5
+    """Least worth (`qlearning/worth.py`) of generated transitions: where it is less, nothing generated is learnt from."""
     shuffled_gate: bool = False
     """The gate admits as many as it would, but any of them: to see whether its judgement matters."""
     generate_after: int = 100
@@ -61,7 +63,7 @@ class WorldSettings:
         between(self, 1, 100, "horizon")
         at_least(self, 1, "rollouts", "fresh", "batch", "generator_updates")
         at_least(self, 0, "widen")
-        between(self, 0, 1, "exploration", "least_tau", "surprising", "ends")
+        between(self, 0, 1, "exploration", "least_tau", "least_worth", "surprising", "ends")
         if self.surprising + self.ends >= 1:
             raise SettingsError(
                 f"surprising is {self.surprising} and ends {self.ends}; something must be left of the batch to draw evenly"
