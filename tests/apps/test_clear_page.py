@@ -10,7 +10,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from conftest import FakeDehazer, Report, Result
+from fake_dehazer import FakeDehazer, Report, Result
 
 from clairvoy.apps.clear import run_report
 from clairvoy.apps.clear.gallery import gallery, read_gallery

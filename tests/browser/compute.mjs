@@ -65,7 +65,8 @@ const CALLS = {
   },
   async probabilities({ asked }) {
     const { hazeProbability, howMuch } = await load("restoring/dehazer.js");
-    return asked.map(([value, haze]) => [hazeProbability(value, haze), howMuch(hazeProbability(value, haze))]);
+    const told = asked.map((one) => hazeProbability(...one));
+    return told.map((probability) => [probability, howMuch(probability)]);
   },
   async metadata({ file }) {
     const { metadataOf, upright } = await load("imaging/metadata.js");

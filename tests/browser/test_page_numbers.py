@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 import zipfile
 
 import numpy as np
@@ -166,8 +167,11 @@ def test_the_agent_sees_and_does_the_same(compute, seed):
 
 
 def test_the_probability_of_haze(compute):
-    asked = [[0.0, 0.1], [6.0, 0.3], [12.5, 0.5], [-2.0, 0.9], [1.0, 0.55]]
     engine = Engine(read_released("fast"))
+    # The second is such that a part of the haze is taken away: its logit is 0.3.
+    per_value, per_haze, offset = engine.released.recognition
+    some = 0.3 - per_value * math.log1p(6.0) - per_haze * 0.3 - offset
+    asked = [[0.0, 0.1, 0.4], [6.0, 0.3, some], [12.5, 0.5, 2.0], [-2.0, 0.9, 0.0], [1.0, 0.55, -0.3]]
     wanted = [engine.haze_probability(*one) for one in asked]
     told = compute("probabilities", asked=asked)
     np.testing.assert_allclose(told, [[one, how_much(one)] for one in wanted], atol=1e-12)

@@ -1,15 +1,12 @@
 """Trust: calibration error in closed form, signs of a known truth, pairs, and drawn pictures by torch as well."""
 
-from dataclasses import replace
-
 import cv2
 import numpy as np
-import onnx
 import pytest
 import torch
 
 from clairvoy.apps.cli import main
-from clairvoy.errors import InputError, SettingsError, WeightsError
+from clairvoy.errors import InputError, SettingsError
 from clairvoy.evaluation import expected_calibration_error
 from clairvoy.evaluation.drawn_pictures import draw
 from clairvoy.evaluation.pairs import match_pairs
@@ -161,20 +158,6 @@ def test_pairs_or_photographs(given, capsys):
 def test_an_option_that_would_do_nothing_is_refused(capsys):
     assert main(["evaluate", "tau", "--hazy", "a", "--clear", "a", "--rooms", "0"]) == 2
     assert "--rooms is of haze that is drawn" in capsys.readouterr().err
-
-
-def test_graphs_that_keep_the_signs_to_themselves_name_the_remedy(engine):
-    released = engine.released
-    model = onnx.load_from_string(released.tensors["graph.perception"].tobytes())
-    assert model.graph.output.pop().name == "signs"
-    older = np.frombuffer(model.SerializeToString(), np.uint8)
-    older = Engine(replace(released, tensors={**released.tensors, "graph.perception": older}), "cpu")
-    grey = np.full((64, 64, 3), 0.5, np.float32)
-    with pytest.raises(WeightsError, match=r"clairvoy export --weights .*fast\.safetensors -o"):
-        measure_trust(older, [Known(grey, grey, False)] * 20)
-    assert older.perceive(np.full((1, 3, 64, 64), 0.5, np.float32)).tau.shape == (
-        1,
-    )  # nothing else needs them
 
 
 @pytest.mark.parametrize("wrong", [{"pictures": 3}, {"rooms": 1.5}, {"clear": -0.1}])

@@ -1,9 +1,11 @@
 """Graphs of the runtime against torch: the same numbers, at sizes that they were not exported with."""
 
 import json
+import math
 
 import cv2
 import numpy as np
+import onnx
 import onnxruntime
 import pytest
 import torch
@@ -19,9 +21,10 @@ from clairvoy.restoring.engine import Engine
 from clairvoy.restoring.full_resolution import FullResolution
 from clairvoy.restoring.noise import noise_level, within_noise, within_signal
 from clairvoy.restoring.planes import small
-from clairvoy.restoring.released import read_released
+from clairvoy.restoring.released import FORMAT, read_released
 from clairvoy.searching.beliefs import pool_beliefs
 from clairvoy.searching.explore import PHOTOGRAPH_BUDGET, cut_windows, search
+from clairvoy.storage.weights_file import read_weights, write_weights
 
 
 def photo(height, width, seed=0):
@@ -61,7 +64,7 @@ def test_the_runtime_makes_the_pixels_that_torch_makes(weights, size, untrained_
     np.testing.assert_allclose(result.airlight, airlight, atol=1e-4)
     haze = float(seen.haze.mean())
     assert result.report.haze_probability == pytest.approx(
-        parts.calibration.haze_probability(found.value, haze), abs=1e-4
+        parts.calibration.haze_probability(found.value, haze, seen.appearance[0]), abs=1e-4
     )
     assert result.report.tau == pytest.approx(float(parts.calibration.of_picture(seen.signs)[0]), abs=1e-4)
     assert result.report.windows_looked_at == int(found.visited.sum())
@@ -124,6 +127,29 @@ def test_weights_without_graphs_say_what_to_do_and_can_be_given_them(tmp_path, m
     with pytest.raises(SettingsError, match=r"clairvoy\[train\]"):
         save.put_graphs(plain, whole)
     assert read_released(whole).header == after.header
+
+
+def test_graphs_of_another_version_say_what_to_do(untrained_weights, tmp_path):
+    old = tmp_path / "old.safetensors"
+    header, tensors = read_weights(untrained_weights, FORMAT, "")
+    graph = onnx.load_from_string(tensors["graph.perception"].numpy().tobytes())
+    del graph.graph.output[-1]
+    tensors["graph.perception"] = torch.frombuffer(bytearray(graph.SerializeToString()), dtype=torch.uint8)
+    write_weights(old, FORMAT, tensors, header)
+    with pytest.raises(WeightsError, match=r"old.safetensors.*clairvoy export"):
+        Dehazer.load(old)
+
+
+def test_weights_from_before_appearance_counted_recognise_as_they_did(untrained_weights, tmp_path):
+    """By value and haze alone."""
+    old, new = tmp_path / "old.safetensors", tmp_path / "new.safetensors"
+    header, tensors = read_weights(untrained_weights, FORMAT, "")
+    write_weights(old, FORMAT, {**tensors, "calibration.recognition": torch.tensor([0.7, 2.0, -0.5])}, header)
+    save.put_graphs(old, new)
+    engine = Engine.load(new, "cpu")
+    assert float(engine.perceive(photo(48, 64).transpose(2, 0, 1)[None]).appearance[0]) == 0
+    told = engine.haze_probability(math.e - 1, 0.3, 0.0)
+    assert told == pytest.approx(1 / (1 + math.exp(-(0.7 + 2.0 * 0.3 - 0.5))))
 
 
 def test_released_graphs_are_those_of_the_code():

@@ -166,7 +166,7 @@ def test_a_batch_is_its_pictures_one_by_one(photo):
 def test_what_is_taken_away_grows_with_what_the_agent_believes(dehazer, photo, monkeypatch, force):
     """A clear picture stays to the bit, an unsure one loses a part, a hazy one all: nothing jumps on the way."""
     amounts = []
-    for probability in np.linspace(0, 1, 21):
+    for probability in np.linspace(0.4, 0.7, 31):
         monkeypatch.setattr(Engine, "haze_probability", lambda *_, p=float(probability): p)
         result = dehazer(photo, strength=0.8, force=force)
         amounts.append(result.report.amount)
@@ -174,11 +174,11 @@ def test_what_is_taken_away_grows_with_what_the_agent_believes(dehazer, photo, m
         if not result.report.amount:
             np.testing.assert_array_equal(result.image, photo)
     if force:
-        assert amounts == [0.8] * 21
+        assert amounts == [0.8] * 31
         return
     assert amounts[0] == 0
     assert amounts[-1] == 0.8
-    assert 0 <= np.diff(amounts).min() <= np.diff(amounts).max() < 0.4
+    assert 0 <= np.diff(amounts).min() <= np.diff(amounts).max() < 0.15
 
 
 def test_how_much_in_closed_form():

@@ -41,6 +41,14 @@ def test_what_is_written_is_read(tmp_path):
         np.testing.assert_array_equal(array, tensors[name].detach().numpy())
 
 
+@pytest.mark.skipif(os.name != "posix", reason="rights are of POSIX")
+def test_others_may_read_what_any_new_file_lets_them_read(tmp_path):
+    beside = tmp_path / "beside"
+    beside.touch()
+    write_weights(tmp_path / "new.safetensors", "kind-1", {"a": torch.zeros(2)})
+    assert (tmp_path / "new.safetensors").stat().st_mode == beside.stat().st_mode
+
+
 def test_what_is_not_of_the_kind_is_refused_with_the_remedy(tmp_path):
     other, text = tmp_path / "other.safetensors", tmp_path / "text"
     write_weights(other, "clairvoy-other-1", {"a": torch.zeros(1)})

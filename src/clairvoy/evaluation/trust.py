@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from clairvoy.errors import SettingsError, WeightsError
+from clairvoy.errors import SettingsError
 from clairvoy.evaluation.pairs import Pair, read_pair
 from clairvoy.evaluation.reliability import expected_calibration_error
 from clairvoy.evaluation.scores import rank_correlation
@@ -138,12 +138,6 @@ def measure_trust(
 def judge(engine: Engine, known: Known) -> Judged:
     """Perceive and restore a picture, and compare with its truth."""
     seen = engine.perceive(as_planes(known.hazy))
-    if seen.signs is None:
-        path = engine.released.path
-        raise WeightsError(
-            f"{path}: its graphs keep the signs of confidence to themselves; make them anew: clairvoy export --weights "
-            f"{path} -o {path} --overwrite (needs pip install 'clairvoy[train]')"
-        )
     restored = FullResolution(seen.grid[0], engine.released.guide, seen.airlight[0]).restore(known.hazy)
     error = np.square(restored - known.clear).mean(axis=2)
     rows, columns = (length // CELL for length in error.shape)

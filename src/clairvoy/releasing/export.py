@@ -76,7 +76,8 @@ def exports(parts: Parts) -> dict[str, Export]:
                 "picture": batch | picture, "others_grid": batch | {2: "grid_height", 3: "grid_width"},
                 "others_airlight": batch, "others_share": {},
             },
-            ("grid", "airlight", "haze", "spread", "clear", "tau_map", "tau", "tau_db", "signs"), settings,
+            ("grid", "airlight", "haze", "spread", "clear", "tau_map", "tau", "tau_db", "appearance", "signs"),
+            settings,
             # The variance of a flat place is what rounding leaves of a difference of two equal numbers, about 1e-7. So its
             # contrast, log(sqrt(variance) + 1e-2), is known to log((3e-4 + 1e-2) / 1e-2).
             rounding={"signs": 0.03},
@@ -179,8 +180,8 @@ def with_graphs(parts: Parts, released: Released) -> tuple[Released, float]:
     released
         The file, with graphs or without.
     """
-    stored = {name: torch.from_numpy(array) for name, array in released.tensors.items()}
-    tensors: dict[str, Any] = dict(released.tensors)
+    stored = parts.tensors()  # what the file holds, in the shapes of this version
+    tensors: dict[str, Any] = {**released.tensors, **{name: value.numpy() for name, value in stored.items()}}
     named = {}
     wanted = exports(parts)
     for name, export in wanted.items():

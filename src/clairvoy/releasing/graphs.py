@@ -41,7 +41,7 @@ class PerceptionGraph(nn.Module):
         tau, tau_db = self.calibration.of_picture(seen.signs)
         return (
             seen.grid, seen.airlight.flatten(1), seen.haze, seen.spread, seen.clear, perceiver.tau(seen), tau, tau_db,
-            seen.signs,
+            self.calibration.appearance_logit(seen.appearance), seen.signs,
         )  # fmt: skip
 
 

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from clairvoy.errors import WeightsError
+from clairvoy.generative.density.backbone import APPEARANCE
 from clairvoy.generative.density.calibration import Calibration
 from clairvoy.generative.density.discriminator import Discriminator
 from clairvoy.generative.density.perception import Perceiver
@@ -107,8 +108,19 @@ def parts_of(
         for name, module in parts.modules().items():
             if fresh_agent and module is parts.agent:
                 continue
-            module.load_state_dict({key: value.float() for key, value in of_part(tensors, name).items()})
+            state = {key: value.float() for key, value in of_part(tensors, name).items()}
+            module.load_state_dict(with_appearance(state) if module is parts.calibration else state)
             module.eval().requires_grad_(False)
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         raise WeightsError(f"{path}: weights do not fit this version ({error}); train them again") from error
     return parts
+
+
+def with_appearance(calibration: dict[str, Tensor]) -> dict[str, Tensor]:
+    """A calibration of today; for one of the time when recognition did not go by appearance, that counts nothing."""
+    recognition = calibration.get("recognition")
+    if recognition is None or len(recognition) != 3:
+        return calibration
+    return calibration | {
+        "recognition": torch.cat([recognition[:2], torch.zeros(APPEARANCE), recognition[2:]])
+    }

@@ -41,7 +41,7 @@ DEFAULT_WEIGHTS = "fast"
 PRESETS: dict[str, tuple[int, ...]] = {"fast": (), "fine": (320 * 320, 384 * 384)}
 """Areas, in pixels, at which a picture is perceived besides the usual one, each as it is and mirrored: what is wrong at
 one size may be right at another."""
-SURE_FROM = 0.85
+SURE_FROM = 0.6
 """Probability of haze from which all of it is taken away; between `RESTORE_FROM` and this, a part."""
 
 
@@ -253,7 +253,7 @@ class Dehazer:
             budget=PHOTOGRAPH_BUDGET,
         )
         mean = how.mean_of_seen(haze[0, 0])
-        probability = engine.haze_probability(found.value, mean)
+        probability = engine.haze_probability(found.value, mean, float(seen.appearance[0]))
         return _Look(shown, seen, found, mean, probability, isinstance(how, EqualArea))
 
     def perceive(self, pixels: np.ndarray, *, strength: float = 1.0, force: bool = False) -> HazeField:

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from clairvoy.errors import WeightsError
 from clairvoy.generative.density.recognition import haze_probability
 from clairvoy.restoring.planes import enlarged
 from clairvoy.restoring.released import Released, read_released
@@ -46,8 +47,10 @@ class Perceived(NamedTuple):
     """Confidence in the whole, (1,) in [0, 1]."""
     tau_db: Float
     """Expected PSNR of the restoration, (1,) in dB."""
-    signs: Float | None = None
-    """What tau is computed from, see `signs.SIGNS`, (1, S, h/16, w/16); None of graphs that tell none."""
+    appearance: Float
+    """What the appearance of the picture adds to the logit of haze, (1,)."""
+    signs: Float
+    """What tau is computed from, see `signs.SIGNS`, (1, S, h/16, w/16)."""
 
     @property
     def beliefs(self) -> tuple[Float, Float, Float, Float]:
@@ -166,9 +169,9 @@ class Engine:
         values: Float = self._agent.run(None, observation)[0]
         return values
 
-    def haze_probability(self, value: float, haze: float) -> float:
-        """Probability in [0, 1] that a picture has haze, from the agent's value of it and the mean 1 - t."""
-        return haze_probability(self.released.recognition, value, haze)
+    def haze_probability(self, value: float, haze: float, appearance: float) -> float:
+        """Probability in [0, 1] that a picture has haze, see `recognition.haze_probability`."""
+        return haze_probability(self.released.recognition, value, haze, appearance)
 
     def _perceive(self, picture: Float, grid: Float, airlight: Float, share: float) -> Perceived:
         inputs = {
@@ -179,7 +182,15 @@ class Engine:
 
     @cached_property
     def _perception(self) -> Any:
-        return session(self.released.graph("perception"), self.device)
+        perception = session(self.released.graph("perception"), self.device)
+        told = tuple(output.name for output in perception.get_outputs())
+        if told != Perceived._fields:
+            path = self.released.path
+            raise WeightsError(
+                f"{path}: its graphs are of another version; make them anew: clairvoy export --weights {path} "
+                f"-o {path} --overwrite (needs pip install 'clairvoy[train]')"
+            )
+        return perception
 
     @cached_property
     def _draws(self) -> Any:

@@ -72,8 +72,8 @@ class Released:
 
     @property
     def recognition(self) -> tuple[float, ...]:
-        """What `recognition.haze_probability` needs."""
-        return tuple(float(number) for number in self._array("calibration.recognition"))
+        """What `recognition.haze_probability` needs; the weights between are part of the graph of perception."""
+        return tuple(float(number) for number in self._array("calibration.recognition")[[0, 1, -1]])
 
     @property
     def db_of_cells(self) -> DbMap:

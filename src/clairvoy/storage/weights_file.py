@@ -64,7 +64,12 @@ def write_weights(
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with replacing(path) as part:
+            part.touch()
+            rights = (
+                part.stat().st_mode
+            )  # those of any new file here; safetensors would make it its owner's alone
             save_file(held, part, metadata=metadata)
+            part.chmod(rights)
     except (OSError, SafetensorError) as error:
         why = error.strerror or error if isinstance(error, OSError) else error
         raise FileError(f"{path} cannot be written ({why}); choose another place") from error

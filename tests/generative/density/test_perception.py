@@ -54,18 +54,6 @@ def test_tau_is_the_normal_probability_of_twenty_db():
     torch.testing.assert_close(tau, torch.full((1, 1, 2, 2), 0.5 * (1 + math.erf(1 / math.sqrt(2)))))
 
 
-def test_recognition_is_logistic_regression():
-    rng = torch.Generator().manual_seed(0)
-    logs, haze = torch.randn(4000, generator=rng), torch.rand(4000, generator=rng)
-    value = logs.sign() * (logs.abs().exp() - 1)  # sign(v) log(1 + |v|) undone
-    probability = torch.sigmoid(2 * logs - 3 * haze + 1)
-    hazy = torch.rand(4000, generator=rng) < probability
-    calibration = Calibration()
-    calibration.fit_recognition(value, haze, hazy)
-    expected = 1 / (1 + math.exp(-(2 * 0.4 - 3 * 0.5 + 1)))
-    assert calibration.haze_probability(math.exp(0.4) - 1, 0.5) == pytest.approx(expected, abs=0.04)
-
-
 def test_db_is_psnr():
     torch.testing.assert_close(to_db(torch.tensor([1.0, 0.01, 0.0])), torch.tensor([0.0, 20.0, 60.0]))
 

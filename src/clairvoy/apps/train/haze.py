@@ -40,7 +40,9 @@ DEPTH_MODEL = WEIGHTS_FOLDER / "tcmonodepth_small.onnx"
 PROCEDURAL = 0.25
 """Part of the photographs' scenes whose depth is procedural beside a network's."""
 PATHS = ("agent_to_generator", "generated_scenes", "beliefs", "gate")
-TRIAL: dict[str, Any] = {"pool": 6, "held_out": 6, "scenes": 6, "searches": 6, "calibration": 6}
+TRIAL: dict[str, Any] = {
+    "pool": 6, "held_out": 6, "scenes": 6, "searches": 6, "calibration": 6, "recognition": 6,
+}  # fmt: skip
 """Sizes of `--trial`."""
 SHARED = ("pool", "scenes", "searches")
 """Sizes of which each of several processes has a part."""
@@ -289,7 +291,8 @@ def _scenario(args: argparse.Namespace, device: torch.device, ranks: Ranks = ALO
         **(TRIAL if args.trial else {}),
     )
     settings = replace(settings, **{name: -(-getattr(settings, name) // ranks.size) for name in SHARED})
-    kept = settings.pool if args.updates else min(settings.pool, 16)  # a calibration learns from no scene
+    # A calibration learns recognition, and nothing else.
+    kept = settings.pool if args.updates else min(settings.pool, settings.recognition)
     pool = ViewPool(
         ViewMaker(Photographs(learnt), depth, seed=args.seed, **shares), kept, ranks.rank, ranks.size
     )

@@ -25,6 +25,10 @@ FROZEN = 4
 AT_EIGHTH = 4
 """The last block at an eighth of the resolution."""
 CHANNELS_EIGHTH, CHANNELS = BLOCKS[AT_EIGHTH][3], BLOCKS[-1][3]
+APPEARANCE_BLOCKS = (2, 3)
+"""The last of the frozen blocks, see `Backbone.appearance`."""
+APPEARANCE = 2 * sum(BLOCKS[block][3] for block in APPEARANCE_BLOCKS)
+"""Numbers that `Backbone.appearance` gives."""
 _BATCH_NORM_EPS = 1e-3
 
 
@@ -76,6 +80,20 @@ class Backbone(nn.Module):
             if index == AT_EIGHTH:
                 eighth = x
         return eighth, x
+
+    def appearance(self, picture: Tensor) -> Tensor:
+        """Mean and deviation over the picture of what the last frozen blocks see, (B, `APPEARANCE`).
+
+        No training changes them, so what is read off them (Alain and Bengio 2016, "linear classifier probes") does not
+        get worse while the layers above learn something else.
+        """
+        x, found = F.relu6(self.stem(2 * picture - 1)), []
+        for index, block in enumerate(self.blocks[:FROZEN]):
+            x = block(x)
+            if index in APPEARANCE_BLOCKS:
+                mean = x.mean(dim=(2, 3), keepdim=True)
+                found += [mean[:, :, 0, 0], (x - mean).square().mean(dim=(2, 3)).sqrt()]
+        return torch.cat(found, dim=1)
 
     def frozen_parameters(self) -> list[nn.Parameter]:
         """Those that no training changes."""

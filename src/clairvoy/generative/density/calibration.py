@@ -11,12 +11,38 @@ a probability, so that it can be checked for calibration.
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
+from clairvoy.generative.density.backbone import APPEARANCE
 from clairvoy.generative.density.recognition import haze_probability
 from clairvoy.generative.density.signs import GOOD_DB, RIDGE, SIGNS, fitted
+
+SHARED_OUT = 0.5
+"""Ridge of `Calibration.fit_recognition`, for evidence of deviation 1 and the mean of the log loss."""
+_LEAST_RIDGE = 1e-3
+
+
+class Found(NamedTuple):
+    """What was found in n views, and the truth."""
+
+    value: Tensor
+    """The agent's value of each, (n,). Its advantage of recognising over moving on would tell less: in a picture full of
+    haze it is all one which hazy window is recognised first."""
+    haze: Tensor
+    """The generator's mean 1 - t, (n,) in [0, 1]."""
+    appearance: Tensor
+    """See `Backbone.appearance`, (n, APPEARANCE)."""
+    hazy: Tensor
+    """The truth, (n,) bool."""
+
+    def evidence(self) -> Tensor:
+        """All that recognition goes by, (n, 2 + APPEARANCE) float64."""
+        return torch.cat(
+            [_log_scale(self.value)[:, None], self.haze[:, None], self.appearance], dim=1
+        ).double()
 
 
 class Calibration(nn.Module):
@@ -33,8 +59,9 @@ class Calibration(nn.Module):
         self.register_buffer("slope", torch.zeros(2, len(SIGNS)))
         self.register_buffer("offset", torch.full((2,), GOOD_DB))
         self.register_buffer("deviation", torch.full((2,), 10.0))
-        # Logit of the probability of haze: per unit of the agent's value (on a log scale), of 1 - t, and at 0.
-        self.register_buffer("recognition", torch.tensor([1.0, 4.0, -1.0]))
+        # Logit of the probability of haze: per unit of the agent's value (on a log scale), of 1 - t, of each number of
+        # the appearance, and at 0.
+        self.register_buffer("recognition", torch.tensor([1.0, 4.0, *[0.0] * APPEARANCE, -1.0]))
 
     def fit(self, signs: Tensor, squared_error: Tensor, ridge: float = RIDGE) -> None:
         """Fit on held-out views: signs (B, S, h, w) and the true squared error of each cell (B, 1, h, w)."""
@@ -56,41 +83,70 @@ class Calibration(nn.Module):
         db = (signs.movedim(1, -1) @ self.slope[1] + self.offset[1])[:, None]
         return self._tau(db, 1), db
 
-    def fit_recognition(self, value: Tensor, haze: Tensor, hazy: Tensor, steps: int = 400) -> None:
-        """Logistic regression (Platt 1999) of `hazy` (n,) bool on what a search found.
+    def fit_recognition(self, learnt: Found, held_out: Found) -> None:
+        """Logistic regression of whether there is haze on all that was found (Platt 1999).
+
+        Synthetic haze is told nearly without fault by the networks that were trained on it, and real haze is not. So
+        the ridge is strong: it shares the weight out, and all evidence has a say. Scale and offset are those of
+        held-out views.
+
+        Parameters
+        ----------
+        learnt
+            What was found in views, of photographs that were learnt from or not.
+        held_out
+            The same of photographs that were not.
+        """
+        x = learnt.evidence()
+        centre, scale = x.mean(dim=0), x.std(dim=0).clamp(min=1e-6)
+        regressed = _logistic_regression((x - centre) / scale, learnt.hazy, SHARED_OUT)
+        weight = regressed[:-1] / scale
+        logit = held_out.evidence() @ weight + regressed[-1] - centre @ weight
+        times, more = _logistic_regression(logit[:, None], held_out.hazy, _LEAST_RIDGE)
+        offset = times * (regressed[-1] - centre @ weight) + more
+        self.recognition.copy_(torch.cat([times * weight, offset[None]]).float())
+
+    def appearance_logit(self, appearance: Tensor) -> Tensor:
+        """What the appearance of pictures, (B, APPEARANCE), adds to the logit of haze, (B,)."""
+        return appearance @ self.recognition[2:-1]
+
+    def haze_probability(self, value: float, haze: float, appearance: Tensor) -> float:
+        """Probability in [0, 1] that a picture has haze.
 
         Parameters
         ----------
         value
-            The agent's value of each picture, (n,). Its advantage of recognising over moving on would tell less: in a
-            picture full of haze it is all one which hazy window is recognised first.
+            The agent's value of it.
         haze
-            The generator's mean 1 - t, (n,) in [0, 1].
-        hazy
-            The truth.
-        steps
-            At most, of Newton's method.
+            The mean 1 - t.
+        appearance
+            See `Backbone.appearance`, (APPEARANCE,).
         """
-        x = torch.stack([_log_scale(value), haze, torch.ones_like(value)], dim=1).double()
-        weight = torch.zeros(3, dtype=torch.float64)
-        target = hazy.double()
-        for _ in range(steps):
-            # Newton's method with a small ridge, so that separable pictures do not push the weights to infinity.
-            p = torch.sigmoid(x @ weight)
-            gradient = x.T @ (p - target) / len(x) + 1e-3 * weight
-            curvature = (x.T * (p * (1 - p))) @ x / len(x) + 1e-3 * torch.eye(3, dtype=torch.float64)
-            change = torch.linalg.solve(curvature, gradient)
-            weight = weight - change
-            if float(change.abs().max()) < 1e-9:
-                break
-        self.recognition.copy_(weight.float())
-
-    def haze_probability(self, value: float, haze: float) -> float:
-        """Probability in [0, 1] that a picture has haze, from the agent's value of it and the mean 1 - t."""
-        return haze_probability(self.recognition.tolist(), value, haze)
+        logit = float(self.appearance_logit(appearance[None]))
+        return haze_probability(self.recognition[[0, 1, -1]].tolist(), value, haze, logit)
 
     def _tau(self, db: Tensor, row: int) -> Tensor:
         return 0.5 * (1 + torch.erf((db - GOOD_DB) / (self.deviation[row] * math.sqrt(2))))
+
+
+def _logistic_regression(x: Tensor, target: Tensor, ridge: float, steps: int = 400) -> Tensor:
+    """Weights and offset, (F + 1,) float64, by Newton's method of at most `steps`.
+
+    The offset has but the ridge that keeps it finite where the views are separable, or all of a kind.
+    """
+    x = torch.cat([x.double(), torch.ones(len(x), 1, dtype=torch.float64)], dim=1)
+    weight, y = torch.zeros(x.shape[1], dtype=torch.float64), target.double()
+    penalty = torch.full_like(weight, ridge)
+    penalty[-1] = _LEAST_RIDGE
+    for _ in range(steps):
+        p = torch.sigmoid(x @ weight)
+        gradient = x.T @ (p - y) / len(x) + penalty * weight
+        curvature = (x.T * (p * (1 - p))) @ x / len(x) + penalty.diag()
+        change = torch.linalg.solve(curvature, gradient)
+        weight = weight - change
+        if float(change.abs().max()) < 1e-9:
+            break
+    return weight
 
 
 def _log_scale(value: Tensor) -> Tensor:

@@ -47,6 +47,8 @@ class Perception(NamedTuple):
     """The discriminator's belief that the picture itself is a clear one, (B, 1, H/16, W/16) in [0, 1]."""
     signs: Tensor
     """What tau is computed from, (B, len(SIGNS), H/16, W/16)."""
+    appearance: Tensor
+    """What the layers see that no training changes, (B, `backbone.APPEARANCE`)."""
 
     def to(self, device: str | torch.device) -> Perception:
         """The same on another device."""
@@ -199,8 +201,17 @@ class Perceiver:
             posterior.density,
         ]
         seen = torch.cat([sign.expand_as(haze) for sign in signs], dim=1)
+        appearance = generator.trunk.backbone.appearance(picture)
         return Perception(
-            posterior.density, posterior.density_deviation, airlight, grid, 1 - t, spread_t, own, seen
+            posterior.density,
+            posterior.density_deviation,
+            airlight,
+            grid,
+            1 - t,
+            spread_t,
+            own,
+            seen,
+            appearance,
         )
 
     def _noise(self, picture: Tensor, draws: int, source: torch.Generator | None) -> Tensor:

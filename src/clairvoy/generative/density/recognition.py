@@ -5,14 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-RESTORE_FROM = 0.6
+RESTORE_FROM = 0.5
 """Probability of haze from which a picture is restored, gently at first; below it, it stays as it is.
 
 Chosen on one half of labelled photographs and looked at on the other: a clear photograph is spoilt more than a hazy one
 gains."""
 
 
-def haze_probability(recognition: Sequence[float], value: float, haze: float) -> float:
+def haze_probability(recognition: Sequence[float], value: float, haze: float, appearance: float) -> float:
     """Probability in [0, 1] that a picture has haze (Platt 1999).
 
     Parameters
@@ -24,7 +24,9 @@ def haze_probability(recognition: Sequence[float], value: float, haze: float) ->
         The agent's value of the picture.
     haze
         The mean 1 - t that the generator believes, in [0, 1].
+    appearance
+        What the appearance of the picture adds to the logit, see `Calibration.appearance_logit`.
     """
     per_value, per_haze, offset = recognition
-    logit = per_value * math.copysign(math.log1p(abs(value)), value) + per_haze * haze + offset
+    logit = per_value * math.copysign(math.log1p(abs(value)), value) + per_haze * haze + appearance + offset
     return 1 / (1 + math.exp(-max(-50.0, min(50.0, logit))))

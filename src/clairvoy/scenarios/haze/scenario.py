@@ -40,6 +40,9 @@ from clairvoy.searching.beliefs import pool_beliefs
 from clairvoy.searching.explore import GRID
 from clairvoy.searching.glimpse import BELIEF_CHANNELS, WINDOW
 
+AT_A_TIME = 64
+"""Views that recognition is learnt on together, for the memory."""
+
 
 @dataclass(frozen=True)
 class HazeScenarioSettings:
@@ -67,6 +70,8 @@ class HazeScenarioSettings:
     """Views of other photographs, to calibrate on."""
     calibration: int = 480
     """Held-out views, at most, to calibrate on at the end; 0: the calibration of the last scenes met stays."""
+    recognition: int = 1280
+    """Views, learnt from or not, to learn recognition on at the end."""
     seed: int = 0
     """Of everything but the agent's exploration."""
     search: HazeSearchSettings = field(
@@ -226,7 +231,11 @@ class HazeScenario:
         count = min(self.settings.calibration, 3 * len(self.held_out))
         rng = torch.Generator().manual_seed(self.settings.seed + 4)
         pairs = self.held_out.draw(count, rng, HazeSettings(clear=0.4))
-        return calibrate(self.parts, pairs, rng)
+        wanted = self.settings.recognition
+        self.pool.extend(max(0, min(wanted, len(self.pool.clear)) - len(self.pool)))
+        some = [min(AT_A_TIME, wanted - begin) for begin in range(0, wanted, AT_A_TIME)]
+        learnt = (self.pool.draw(count, rng, HazeSettings(clear=0.5)) for count in some)
+        return calibrate(self.parts, pairs, learnt, rng)
 
     def examples(self, count: int) -> SyntheticPairs:
         """The first held-out views under haze that is always the same, to look at; the run does not notice."""

@@ -27,14 +27,14 @@ export async function look(engine, picture) {
     bent: withinNoise(withinSignal(seen.grid, shown, airlight), noiseLevel(picture)),
     airlight,
     tauMap: seen.tau_map,
-    report: { probability: hazeProbability(value, haze), haze, tau: seen.tau, tauDb: seen.tauDb },
+    report: { probability: hazeProbability(value, haze, seen.appearance), haze, tau: seen.tau, tauDb: seen.tauDb },
   };
 }
 
-/** Probability in [0, 1] that a picture has haze, by the agent's value of it and the mean of 1 - t. */
-export function hazeProbability(value, haze) {
+/** Probability in [0, 1] that a picture has haze, by the agent's value of it, the mean of 1 - t and the logit of its appearance. */
+export function hazeProbability(value, haze, appearance) {
   const [perValue, perHaze, offset] = constants.recognition;
-  const logit = perValue * Math.sign(value) * Math.log1p(Math.abs(value)) + perHaze * haze + offset;
+  const logit = perValue * Math.sign(value) * Math.log1p(Math.abs(value)) + perHaze * haze + appearance + offset;
   return 1 / (1 + Math.exp(-clamp(logit, -50, 50)));
 }
 

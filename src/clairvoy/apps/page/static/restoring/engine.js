@@ -33,7 +33,7 @@ export class Engine {
     });
     const asPlanes = ({ data: numbers, dims }) => ({ data: numbers, channels: dims[1], height: dims[2], width: dims[3] });
     const maps = ["grid", "haze", "spread", "clear", "tau_map"].map((name) => [name, asPlanes(seen[name])]);
-    return { ...Object.fromEntries(maps), airlight: seen.airlight.data, tau: seen.tau.data[0], tauDb: seen.tau_db.data[0] };
+    return { ...Object.fromEntries(maps), airlight: seen.airlight.data, tau: seen.tau.data[0], tauDb: seen.tau_db.data[0], appearance: seen.appearance.data[0] };
   }
 
   /** The agent's values of right, left, up, down and stay. */
