@@ -1,4 +1,4 @@
-"""Logistic regression in closed loop: from signs of trust to a share that holds on average."""
+"""Logistic regression: from signs to a share that holds on average."""
 
 from __future__ import annotations
 
@@ -9,6 +9,31 @@ from torch import Tensor
 
 RIDGE = 1e-2
 """Penalty on the weights, that keeps a fit on few rows finite."""
+
+
+def logistic_weights(design: Tensor, target: Tensor, penalty: Tensor, steps: int = 25) -> Tensor:
+    """Weights (F,) that minimise the log loss and ``penalty @ weights ** 2 / 2``, by Newton's method.
+
+    Parameters
+    ----------
+    design
+        What is regressed on, a column of ones among it, (n, F) float64.
+    target
+        Shares, (n,) float64 in [0, 1].
+    penalty
+        Of each weight, for the sum of the log losses, (F,) float64.
+    steps
+        Each is no longer than 2, since Newton's method may overshoot where all is nearly certain.
+    """
+    weights = torch.zeros(design.shape[1], dtype=torch.float64)
+    ridge = penalty.diag()
+    for _ in range(steps):
+        guess = torch.sigmoid(design @ weights)
+        slope = design.T @ (guess - target) + ridge @ weights
+        curve = (design * (guess * (1 - guess)).clamp(min=1e-6)[:, None]).T @ design + ridge
+        step = torch.linalg.solve(curve, slope)
+        weights = weights - step * min(1.0, 2.0 / max(1e-12, float(step.norm())))
+    return weights
 
 
 class LogisticFit:
@@ -37,16 +62,9 @@ class LogisticFit:
         signs, target = signs.cpu(), share.cpu().double()
         self.mean, self.spread = signs.mean(dim=0), signs.std(dim=0, correction=0).clamp(min=1e-6)
         design = self._design(signs).double()
-        weights = torch.zeros(design.shape[1], dtype=torch.float64)
-        penalty = torch.full_like(weights, RIDGE * len(design)).diag()
-        penalty[0, 0] = 1e-6
-        for _ in range(steps):
-            guess = torch.sigmoid(design @ weights)
-            slope = design.T @ (guess - target) + penalty @ weights
-            curve = (design * (guess * (1 - guess)).clamp(min=1e-6)[:, None]).T @ design + penalty
-            step = torch.linalg.solve(curve, slope)
-            weights = weights - step * min(1.0, 2.0 / max(1e-12, float(step.norm())))
-        self.weights = weights.float()
+        penalty = torch.full((design.shape[1],), RIDGE * len(design), dtype=torch.float64)
+        penalty[0] = 1e-6
+        self.weights = logistic_weights(design, target, penalty, steps).float()
 
     def _design(self, signs: Tensor) -> Tensor:
         return torch.cat([torch.ones(len(signs), 1), (signs - self.mean) / self.spread], dim=1)

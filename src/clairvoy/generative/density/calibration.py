@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from clairvoy.generative.density.backbone import APPEARANCE
 from clairvoy.generative.density.recognition import haze_probability
 from clairvoy.generative.density.signs import GOOD_DB, RIDGE, SIGNS, fitted
+from clairvoy.generative.logistic import logistic_weights
 
 SHARED_OUT = 0.5
 """Ridge of `Calibration.fit_recognition`, for evidence of deviation 1 and the mean of the log loss."""
@@ -99,10 +100,10 @@ class Calibration(nn.Module):
         """
         x = learnt.evidence()
         centre, scale = x.mean(dim=0), x.std(dim=0).clamp(min=1e-6)
-        regressed = _logistic_regression((x - centre) / scale, learnt.hazy, SHARED_OUT)
+        regressed = _regressed((x - centre) / scale, learnt.hazy, SHARED_OUT)
         weight = regressed[:-1] / scale
         logit = held_out.evidence() @ weight + regressed[-1] - centre @ weight
-        times, more = _logistic_regression(logit[:, None], held_out.hazy, _LEAST_RIDGE)
+        times, more = _regressed(logit[:, None], held_out.hazy, _LEAST_RIDGE)
         offset = times * (regressed[-1] - centre @ weight) + more
         self.recognition.copy_(torch.cat([times * weight, offset[None]]).float())
 
@@ -129,24 +130,15 @@ class Calibration(nn.Module):
         return 0.5 * (1 + torch.erf((db - GOOD_DB) / (self.deviation[row] * math.sqrt(2))))
 
 
-def _logistic_regression(x: Tensor, target: Tensor, ridge: float, steps: int = 400) -> Tensor:
-    """Weights and offset, (F + 1,) float64, by Newton's method of at most `steps`.
+def _regressed(x: Tensor, hazy: Tensor, ridge: float) -> Tensor:
+    """Weights and offset of a logistic regression, (F + 1,) float64, with a ridge for the mean of the log loss.
 
-    The offset has but the ridge that keeps it finite where the views are separable, or all of a kind.
+    The offset has but the ridge that keeps it finite where all views are of a kind.
     """
-    x = torch.cat([x.double(), torch.ones(len(x), 1, dtype=torch.float64)], dim=1)
-    weight, y = torch.zeros(x.shape[1], dtype=torch.float64), target.double()
-    penalty = torch.full_like(weight, ridge)
-    penalty[-1] = _LEAST_RIDGE
-    for _ in range(steps):
-        p = torch.sigmoid(x @ weight)
-        gradient = x.T @ (p - y) / len(x) + penalty * weight
-        curvature = (x.T * (p * (1 - p))) @ x / len(x) + penalty.diag()
-        change = torch.linalg.solve(curvature, gradient)
-        weight = weight - change
-        if float(change.abs().max()) < 1e-9:
-            break
-    return weight
+    design = torch.cat([x, torch.ones(len(x), 1, dtype=x.dtype)], dim=1)
+    penalty = torch.full((design.shape[1],), ridge * len(x), dtype=x.dtype)
+    penalty[-1] = _LEAST_RIDGE * len(x)
+    return logistic_weights(design, hazy.double(), penalty)
 
 
 def _log_scale(value: Tensor) -> Tensor:
