@@ -59,7 +59,7 @@ def scenario(dreamed_end=99.0, bad=None, tau=True):
     )  # fmt: skip
 
     class Tau:
-        weights = torch.ones(4) if tau else None
+        fitted = tau
 
         def __call__(self, made):
             return 1 / (1 + made.spread)
