@@ -9,40 +9,23 @@ import multiprocessing
 import os
 import signal
 import time
-from dataclasses import asdict, dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from fake_dehazer import Report, Result
 
 from clairvoy.apps.clear.outcome import Outcome
 from clairvoy.apps.clear.restore_job import JobRestorer
 from clairvoy.errors import WeightsError
 
-
-@dataclass
-class Report:
-    haze_probability: float = 0.9
-    tau: float = 0.5
-    tau_db: float = 20.0
-    seconds: float = 0.0
-    sphere: bool = False
-
-    def to_dict(self) -> dict:
-        return asdict(self)
-
-
-@dataclass
-class Result:
-    image: np.ndarray
-    haze: np.ndarray
-    tau: np.ndarray
-    report: Report
+REPORT = Report(haze_probability=0.9, tau=0.5, tau_db=20.0, seconds=0.0)
 
 
 def dehazer(picture, *, strength, samples, force, flat) -> Result:
     time.sleep(0.02)
     haze = np.full(picture.pixels.shape[:2], 0.5, np.float32)
-    return Result(picture.pixels // 2 + 40, haze, haze, Report())
+    return Result(picture.pixels // 2 + 40, REPORT, haze, haze)
 
 
 def load(settings):

@@ -3,18 +3,12 @@
 import pytest
 import torch
 import torch.nn.functional as F
+from grey_completion import Grey
 
 from clairvoy.scenarios.panorama.completion import complete
 from clairvoy.scenarios.panorama.directions import DIRECTIONS, seen_from
 from clairvoy.scenarios.panorama.gains import AHEAD, coarse, simulate
 from clairvoy.scenarios.panorama.looking import GAIN, Looking
-
-
-class Grey:
-    """A generator that completes with what is seen, and grey."""
-
-    def complete(self, rows, given, noise=None):
-        return torch.where(given, rows, torch.tensor(128, dtype=torch.uint8))
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 import pytest
 import torch
 import torch.nn.functional as F
+from grey_completion import Grey
 
 from clairvoy.scenarios.panorama.baselines import error_after
 from clairvoy.scenarios.panorama.completion import complete
@@ -17,13 +18,6 @@ from clairvoy.scenarios.panorama.values import (
     turned,
     turned_directions,
 )
-
-
-class Grey:
-    """A generator that completes with what is seen, and grey."""
-
-    def complete(self, rows, given, noise=None):
-        return torch.where(given, rows, torch.tensor(128, dtype=torch.uint8))
 
 
 @pytest.fixture
